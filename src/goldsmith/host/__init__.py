@@ -1,0 +1,1 @@
+"""The machine Goldsmith runs on: programs, libvirt, files, network."""

@@ -1,0 +1,194 @@
+"""The only module that starts a program."""
+
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
+
+from goldsmith.errors import HostError, ToolError
+from goldsmith.host.clock import outside
+
+TAIL = 20
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a program left: its exit status and its two streams as text."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Host(Protocol):
+    """Runs programs; the real one is LocalHost."""
+
+    def run(
+        self,
+        *argv: str | Path,
+        fix: str = "",
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        ok: Container[int] = (0,),
+        on_line: Listener | None = None,
+        cwd: Path | None = None,
+        timeout: float | None = None,
+    ) -> Output: ...
+
+
+@dataclass(frozen=True)
+class LocalHost:
+    """Runs programs here, with their output in ``log`` and secrets masked.
+
+    A program dies with the process that started it, so that a killed build leaves no tool writing to its disks.
+    """
+
+    log: Path | None = None
+    on_line: Listener | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    mask: Callable[[str], str] = str
+
+    def run(
+        self,
+        *argv: str | Path,
+        fix: str = "",
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        ok: Container[int] = (0,),
+        on_line: Listener | None = None,
+        cwd: Path | None = None,
+        timeout: float | None = None,
+    ) -> Output:
+        """Run a program to its end and return what it printed.
+
+        ``timeout`` is in seconds. Raises HostError when the program is not installed and ToolError, with its last
+        lines, when its exit status is not in ``ok`` or the time is over.
+        """
+        command = [os.fspath(arg) for arg in argv]
+        shown = self.mask(shlex.join(command))
+        listeners = [one for one in (on_line, self.on_line, self._write) if one]
+        self._write(f"$ {shown}")
+        with outside.waiting():
+            process = self._start(command, env, cwd, fix)
+            try:
+                streams = _Streams(process, listeners, self.mask, stdin)
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                _end(process)
+                streams.join()
+                raise ToolError(
+                    f"no end after {timeout:.0f} s: {shown}", fix=fix, evidence=streams.tail()
+                ) from None
+            except BaseException:
+                _end(process)
+                raise
+            streams.join()
+        if code not in ok:
+            raise ToolError(f"{_ended(code)}: {shown}", fix=fix, evidence=streams.tail())
+        return Output(code, "".join(streams.out), "".join(streams.err))
+
+    def _start(
+        self, command: list[str], env: Mapping[str, str] | None, cwd: Path | None, fix: str
+    ) -> subprocess.Popen[str]:
+        try:
+            return subprocess.Popen(
+                command,
+                env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "C", **self.env, **(env or {})},
+                cwd=cwd,
+                text=True,
+                errors="replace",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,  # Ctrl-C reaches Goldsmith alone, which then ends its tools in order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509
+            )
+        except FileNotFoundError:
+            raise HostError(
+                f"{command[0]} is not installed", fix=fix or "goldsmith doctor names the package"
+            ) from None
+        except PermissionError as error:
+            raise HostError(f"{command[0]} cannot be run: {error.strerror}", fix=fix) from None
+
+    def _write(self, line: str) -> None:
+        if self.log:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(line + "\n")
+
+
+class _Streams:
+    """Reads both streams of a program as they come."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[str],
+        listeners: Sequence[Listener],
+        mask: Callable[[str], str],
+        stdin: str | None,
+    ) -> None:
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._last: deque[str] = deque(maxlen=TAIL)
+        self._listeners = listeners
+        self._mask = mask
+        self._lock = threading.Lock()
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        self._threads = [
+            threading.Thread(target=self._read, args=(process.stdout, self.out), daemon=True),
+            threading.Thread(target=self._read, args=(process.stderr, self.err), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        with suppress(BrokenPipeError):
+            if stdin:
+                process.stdin.write(stdin)
+            process.stdin.close()
+
+    def _read(self, stream: IO[str], keep: list[str]) -> None:
+        for line in stream:
+            keep.append(line)
+            text = self._mask(line.rstrip("\n").rpartition("\r")[2])
+            with self._lock:
+                self._last.append(text)
+                for listener in self._listeners:
+                    listener(text)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(timeout=5)  # a daemon that the program left may hold the pipe open for ever
+
+    def tail(self) -> list[str]:
+        return [line for line in self._last if line.strip()]
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for sign, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            return
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit status {code} from"
