@@ -1,0 +1,5 @@
+"""python -m goldsmith."""
+
+from goldsmith.cli.main import main
+
+main()

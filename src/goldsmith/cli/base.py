@@ -1,0 +1,108 @@
+"""What all commands share: the global options, the state folder, JSON output."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from goldsmith.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def default_state() -> Path:
+    """Return GOLDSMITH_STATE, else /var/lib/goldsmith for root and the XDG data folder for others."""
+    if named := os.environ.get("GOLDSMITH_STATE"):
+        return Path(named).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/goldsmith")
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return Path(data) / "goldsmith"
+
+
+def find_project(named: Path | None) -> Path | None:
+    """Return the folder with ``recipes/``: as named, else from the current folder upwards, else None."""
+    if named:
+        if not (named / "recipes").is_dir():
+            raise UsageError(f"{named} is no project: it has no folder recipes/", fix="see --project")
+        return named.absolute()
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "recipes").is_dir()), None)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The global options of one call."""
+
+    project_option: Path | None = None
+    state_option: Path | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = True
+
+    @property
+    def state(self) -> Path:
+        return (self.state_option or default_state()).absolute()
+
+    @property
+    def project(self) -> Path | None:
+        return find_project(self.project_option)
+
+    def emit(self, document: object) -> None:
+        """Print one JSON document on stdout."""
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+GLOBAL_OPTIONS = (
+    click.Option(["--project", "project_option"], type=click.Path(path_type=Path), help="Folder with recipes/."),
+    click.Option(["--state", "state_option"], type=click.Path(path_type=Path), help="State folder."),
+    click.Option(["--json", "json"], is_flag=True, help="Print JSON on stdout, and nothing else."),
+    click.Option(["--quiet", "-q", "quiet"], is_flag=True, help="Only results and errors."),
+    click.Option(["--verbose", "-v", "verbose"], is_flag=True, help="Every line that tools and guests say."),
+    click.Option(["--no-color", "no_color"], is_flag=True, help="No colours (also NO_COLOR)."),
+)
+_NAMES = ("project_option", "state_option", "json", "quiet", "verbose", "no_color")
+
+
+def absorb(ctx: click.Context) -> None:
+    """Move the global options from the call into the Settings of ``ctx``."""
+    given = {name: ctx.params.pop(name) for name in _NAMES if name in ctx.params}
+    known = ctx.obj if isinstance(ctx.obj, Settings) else Settings(color="NO_COLOR" not in os.environ)
+    if given.pop("no_color", False):
+        known = replace(known, color=False)
+    ctx.obj = replace(known, **{name: value for name, value in given.items() if value})
+
+
+class Command(click.Command):
+    """A command that takes the global options too, so that ``goldsmith build demo --json`` works."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = {param.name for param in self.params}
+        self.params += [option for option in GLOBAL_OPTIONS if option.name not in own]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        absorb(ctx)
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """A group of commands such as ``goldsmith image``; it takes the global options as well."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += list(GLOBAL_OPTIONS)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        absorb(ctx)
+        return super().invoke(ctx)
+
+
+pass_settings = click.make_pass_decorator(Settings)

@@ -1,0 +1,92 @@
+"""The ``goldsmith`` command: finds the command asked for, shows errors once, sets the exit code."""
+
+import importlib
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from goldsmith import __version__
+from goldsmith.cli.base import GLOBAL_OPTIONS, absorb
+from goldsmith.errors import GoldsmithError
+
+# command: (module, attribute, one line of help). Modules are imported only when their command runs.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "doctor": ("goldsmith.cli.doctor", "doctor", "Is this host fit? Names the command that mends what is not."),
+    "recipes": ("goldsmith.cli.recipes", "recipes", "List what can be built here."),
+    "validate": ("goldsmith.cli.recipes", "validate", "Check recipes, kickstarts and unattend files."),
+    "render": ("goldsmith.cli.render", "render", "Show every rendered file and the virt-install command."),
+    "plan": ("goldsmith.cli.build", "plan", "Show the stages of a build: cached or not, and why."),
+    "build": ("goldsmith.cli.build", "build", "Build images from recipes."),
+    "builds": ("goldsmith.cli.builds", "builds", "List the builds made here."),
+    "logs": ("goldsmith.cli.builds", "logs", "Show the logs of a build."),
+    "show": ("goldsmith.cli.builds", "show", "Tell the story of a build."),
+    "audit": ("goldsmith.cli.audit", "audit", "Check an image offline, ours or not."),
+    "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
+    "store": ("goldsmith.cli.store", "store", "List what the store of layers holds."),
+    "media": ("goldsmith.cli.media", "media", "List and add installation media."),
+    "schema": ("goldsmith.cli.recipes", "schema", "Print the JSON Schema of recipes, or of outputs."),
+}
+
+
+class Root(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        absorb(ctx)
+        return super().invoke(ctx)
+
+
+root = Root(
+    name="goldsmith",
+    params=list(GLOBAL_OPTIONS),
+    help="One YAML recipe in, one checked KVM/OpenStack guest image out.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+root = click.version_option(__version__, prog_name="goldsmith")(root)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    sys.exit(run(argv))
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        result = root.main(args=argv, prog_name="goldsmith", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except GoldsmithError as error:
+        click.echo(error.text(), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; all was cleaned up", err=True)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception:  # noqa: BLE001  whatever is left is a bug
+        with tempfile.NamedTemporaryFile("w", prefix="goldsmith-bug-", suffix=".txt", delete=False) as report:
+            traceback.print_exc(file=report)
+        click.echo(f"a bug in Goldsmith: {sys.exc_info()[1]!r}", err=True)
+        click.echo(f"  fix: please report it with the traceback in {Path(report.name)}", err=True)
+        return 70
