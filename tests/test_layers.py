@@ -1,0 +1,131 @@
+"""Data flows one way, and so do imports; each outside library has one owner; files stay small."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "goldsmith"
+FILES = sorted(SRC.rglob("*.py"))
+
+# A module imports only from lower rows, or from its own package.
+LAYERS = (
+    {"__init__"},
+    {"errors", "events"},
+    {"host"},
+    {"recipe"},
+    {"guests", "media"},
+    {"audit", "artifact", "catalog"},
+    {"plan"},
+    {"stages"},
+    {"record"},
+    {"runner"},
+    {"build", "doctor"},
+    {"fleet", "report"},
+    {"cli"},
+    {"__main__"},
+)
+RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+OWNERS = {
+    "subprocess": "host/process.py",
+    "libvirt": "host/hypervisor.py",
+    "libvirt_qemu": "host/hypervisor.py",
+    "paramiko": "host/shell.py",
+    "tenacity": "host/retry.py",
+    "jinja2": "guests/render.py",
+    "yaml": "recipe/marks.py",
+    "click": "cli/",
+    "rich": "cli/",
+    "pykickstart": "nobody: it is GPL, so it is run as a command",
+}
+
+# Packages of alternatives, listed in the table of __init__.py; the modules named here are what they share.
+SHARED = {"stages": set[str](), "guests": {"family", "render"}, "catalog": {"entry"}}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield what a file imports, as far as it is a module: ("goldsmith", "host", "process") or ("json",)."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are written in full"
+            yield from ((*str(node.module).split("."), alias.name) for alias in node.names)
+
+
+def alternatives(package: str) -> set[str]:
+    """Return the modules that the table of a package lists, by import or by their name in a string."""
+    table = SRC / package / "__init__.py"
+    if not table.exists():
+        return set()
+    listed = {parts[2] for parts in imports(table) if parts[:2] == ("goldsmith", package)}
+    named = re.findall(rf"goldsmith\.{package}\.(\w+)", table.read_text(encoding="utf-8"))
+    modules = {path.stem for path in (SRC / package).iterdir()}
+    return ((listed | set(named)) & modules) - SHARED[package]
+
+
+def label(path: Path) -> str:
+    return str(path.relative_to(SRC))
+
+
+def group(path: Path) -> str:
+    return path.relative_to(SRC).with_suffix("").parts[0]
+
+
+def test_every_module_has_its_layer():
+    unknown = {group(path) for path in FILES} - RANKS.keys()
+    assert not unknown, f"give {', '.join(sorted(unknown))} a row in LAYERS"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_a_module_imports_only_what_lies_below_it(path):
+    here = group(path)
+    for parts in imports(path):
+        if parts[0] != "goldsmith" or len(parts) < 2 or parts[1] not in RANKS:
+            continue
+        there = parts[1]
+        assert here == there or RANKS[there] < RANKS[here], f"{label(path)} imports {there}, which lies above"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_an_outside_library_is_imported_by_its_owner_alone(path):
+    for parts in imports(path):
+        owner = OWNERS.get(parts[0])
+        assert owner is None or label(path).startswith(owner), (
+            f"{label(path)} imports {parts[0]}; owner: {owner}"
+        )
+
+
+@pytest.mark.parametrize("package", SHARED)
+def test_alternatives_do_not_know_each_other(package):
+    others = alternatives(package)
+    for path in sorted((SRC / package).rglob("*.py")):
+        own = path.relative_to(SRC / package).with_suffix("").parts[0]
+        if own == "__init__":
+            continue
+        for parts in imports(path):
+            if parts[:2] == ("goldsmith", package) and parts[2] != own:
+                assert parts[2] not in others, f"{label(path)} imports its alternative {parts[2]}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_a_module_fits_in_the_head(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 300, f"{label(path)} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_a_function_fits_on_a_screen(path):
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
+    }
+    assert not {name: lines for name, lines in long.items() if lines > 50}
