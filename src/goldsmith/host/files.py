@@ -1,0 +1,205 @@
+"""Files on this host: written whole or not at all, digested once, with room asked for before it is needed."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.errors import HostError
+from goldsmith.host.copies import Copied, clone, copy
+from goldsmith.host.locks import holder, is_locked, locked, try_lock
+
+__all__ = [
+    "Copied",
+    "Digests",
+    "allocated",
+    "clone",
+    "copy",
+    "digest",
+    "free_bytes",
+    "fsync_tree",
+    "holder",
+    "human_size",
+    "human_time",
+    "is_locked",
+    "locked",
+    "need_space",
+    "sha256_of",
+    "try_lock",
+    "write_atomically",
+]
+
+_BLOCK = 4 << 20
+_FRESH = 50_000_000  # ns; a file younger than the clock's step can change again without a new time stamp
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Hexadecimal digests of one file, and its size in bytes."""
+
+    md5: str
+    sha256: str
+    sha512: str
+    size: int
+
+
+def sha256_of(path: Path, *, memo: Path | None = None, on_bytes: Callable[[int], None] | None = None) -> str:
+    """Return the hexadecimal sha256 of a file; with ``memo`` an unchanged file is read only once."""
+    if memo is None:
+        return _sha256(path, on_bytes)
+    before = _readable(path)
+    known = _recall(memo).get(os.path.realpath(path))
+    if isinstance(known, dict) and known.get("identity") == _identity(before):
+        return str(known["sha256"])
+    digest = _sha256(path, on_bytes)
+    settled = abs(time.time_ns() - before.st_ctime_ns) > _FRESH
+    if settled and _identity(path.stat()) == _identity(before):
+        with locked(memo.with_name(memo.name + ".lock")):
+            entry = {"identity": _identity(before), "sha256": digest}
+            facts = {**_recall(memo), os.path.realpath(path): entry}
+            write_atomically(memo, json.dumps(facts, indent=1, sort_keys=True))
+    return digest
+
+
+def digest(path: Path, *, on_bytes: Callable[[int], None] | None = None) -> Digests:
+    """Read a file once and return the digests the catalog wants; ``on_bytes`` gets the size of each block."""
+    _readable(path)
+    hashes = [hashlib.md5(usedforsecurity=False), hashlib.sha256(), hashlib.sha512()]
+    size = 0
+    with path.open("rb", buffering=0) as file, ThreadPoolExecutor(len(hashes)) as pool:
+        while block := file.read(_BLOCK):
+            for done in [pool.submit(one.update, block) for one in hashes]:
+                done.result()
+            size += len(block)
+            if on_bytes:
+                on_bytes(len(block))
+    md5, sha256, sha512 = (one.hexdigest() for one in hashes)
+    return Digests(md5, sha256, sha512, size)
+
+
+def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
+    """Give ``path`` this content for good: after a crash it holds the old or the new one, never a part."""
+    content = data.encode() if isinstance(data, str) else data
+    aside: str | None = None
+    try:
+        number, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(number, "wb") as file:
+            os.fchmod(number, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(number)
+        os.replace(aside, path)  # noqa: PTH105
+        aside = None
+        _fsync(path.parent)
+    except OSError as error:
+        raise HostError(
+            f"cannot write {path}: {error.strerror}",
+            fix="see to the permissions of the folder and its free space",
+        ) from None
+    finally:
+        if aside:
+            Path(aside).unlink(missing_ok=True)
+
+
+def fsync_tree(folder: Path) -> None:
+    """Bring a file, or a folder with all it holds, to the disk."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            if not (one := Path(root, name)).is_symlink():
+                _fsync(one)
+        _fsync(Path(root))
+    if folder.is_file():
+        _fsync(folder)
+        _fsync(folder.parent)
+
+
+def allocated(path: Path) -> int:
+    """Return the bytes that a file takes on its disk; holes take none."""
+    return path.stat().st_blocks * 512
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the bytes free for ``folder``, which may be yet to be made."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    return shutil.disk_usage(there).free
+
+
+def need_space(folder: Path, wanted: int, *, what: str) -> None:
+    """Raise HostError unless ``folder`` has room for ``wanted`` bytes."""
+    free = free_bytes(folder)
+    if free < wanted:
+        raise HostError(
+            f"{what} needs {human_size(wanted)} in {folder}, but only {human_size(free)} are free",
+            fix="goldsmith store prune, or give --state a folder on a bigger disk",
+        )
+
+
+def human_size(size: float) -> str:
+    """Write bytes as people read them: ``17 bytes``, ``640 MiB``, ``1.5 GiB``."""
+    if abs(size) < 1024:
+        return f"{size:.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        size /= 1024
+        if abs(size) < 1023.95 or unit == "TiB":
+            break
+    return f"{size:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def human_time(seconds: float) -> str:
+    """Write seconds as people read them: ``0.4 s``, ``12 s``, ``2 min 3 s``, ``1 h 5 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def _sha256(path: Path, on_bytes: Callable[[int], None] | None) -> str:
+    _readable(path)
+    running = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            running.update(block)
+            if on_bytes:
+                on_bytes(len(block))
+    return running.hexdigest()
+
+
+def _readable(path: Path) -> os.stat_result:
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno())
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", fix="see to the path and its permissions") from None
+
+
+def _identity(stat: os.stat_result) -> list[int]:
+    return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns]
+
+
+def _recall(memo: Path) -> dict[str, object]:
+    try:
+        facts = json.loads(memo.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # what is lost is only time
+    return facts if isinstance(facts, dict) else {}
+
+
+def _fsync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,107 @@
+"""Locks between processes: one file each, freed by the kernel when their holder dies in whatever way."""
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goldsmith.errors import HostError
+from goldsmith.host.clock import outside
+
+_POLL = 0.1  # seconds
+_GLANCES = 3  # is_locked() holds a lock for a moment; nobody may take that for a real holder
+
+
+@contextmanager
+def locked(path: Path, *, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lock ``path``, after waiting for whoever holds it.
+
+    ``on_wait`` is told who that is, once for each holder; what it raises ends the waiting. The file stays: a
+    lock file that is removed can be held twice.
+    """
+    file = _open(path)
+    try:
+        if not _take(file):
+            _wait(file, path, on_wait)
+        _sign(file)
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold the lock if it is free; yields whether it was."""
+    file = _open(path)
+    try:
+        taken = _take(file)
+        if taken:
+            _sign(file)
+        yield taken
+    finally:
+        os.close(file)
+
+
+def is_locked(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", fix="see to the permissions of this file") from None
+    try:
+        return not _take(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
+
+
+def holder(path: Path) -> str:
+    """Say who took the lock last, as ``pid 4711 on build1 since 2026-01-31 12:00:00 UTC``."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or "an unknown process"
+    except OSError:
+        return "an unknown process"
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise HostError(
+            f"cannot lock {path}: {error.strerror}", fix="give --state a folder that you may write to"
+        ) from None
+
+
+def _take(file: int, kind: int = fcntl.LOCK_EX) -> bool:
+    for glance in range(_GLANCES):
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if glance + 1 < _GLANCES:
+                time.sleep(0.002)
+        else:
+            return True
+    return False
+
+
+def _wait(file: int, path: Path, on_wait: Callable[[str], None] | None) -> None:
+    told = ""
+    with outside.waiting():
+        while not _take(file):
+            now = holder(path)
+            if on_wait and now != told:
+                on_wait(now)
+                told = now
+            time.sleep(_POLL)
+
+
+def _sign(file: int) -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    text = f"pid {os.getpid()} on {socket.gethostname()} since {now}\n".encode()
+    os.pwrite(file, text, 0)
+    os.ftruncate(file, len(text))
