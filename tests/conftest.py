@@ -109,3 +109,10 @@ def tool_on_path(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return link
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that drive real guests the time they need without KVM, unless they say so themselves."""
+    for item in items:
+        if item.get_closest_marker("real") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1800))

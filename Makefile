@@ -1,0 +1,48 @@
+# Goldsmith: `make` shows what there is. Every target does the set-up it needs, and none when that is done.
+.DEFAULT_GOAL := help
+export SET
+GOLDSMITH := .venv/bin/goldsmith
+PYTHON := .venv/bin/python
+# Two workers: a guest under TCG keeps one core busy, and more than one at a time makes all of them late.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup
+# Every recipe is a target; those that begin with _ are only there to be extended.
+RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*.yaml)))
+
+.PHONY: help setup python demo test check doctor bench clean $(RECIPES)
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@echo 'Recipes, each with [ISO=/path/to.iso] [SET="key=value key2=value2"]:'
+	@for name in $(RECIPES); do \
+		printf '  make %-12s %s\n' "$$name" "$$(sed -n 's/^summary: *//p' "recipes/$$name.yaml" | tr -d '"')"; \
+	done
+
+setup: ## system packages, .venv, libvirt: all that the other targets need
+	@.ci/setup.sh
+
+python:
+	@.ci/setup.sh python
+
+demo: setup ## build the demo image: a real install from a kickstart, no medium of your own needed
+	@$(GOLDSMITH) build demo
+	@echo "The image is in the catalog: $(GOLDSMITH) image list"
+
+test: setup ## linters, types, fast tests and the real road through qemu, libvirt and libguestfs
+	@$(PYTEST)
+
+check: python ## linters, types and fast tests only
+	@$(PYTEST) -m "not real"
+
+doctor: setup ## is this host fit?
+	@$(GOLDSMITH) doctor
+
+bench: setup ## the figures of the demo build, stage by stage, and of finalizing a disk
+	@for bench in benchmarks/*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit; done
+
+clean: ## remove .venv and all caches; images, media and build records stay
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RECIPES): setup
+	@set -f; for pair in $$SET; do set -- "$$@" --set "$$pair"; done; \
+	exec $(GOLDSMITH) build $@ $${ISO:+--iso "$$ISO"} "$$@"
