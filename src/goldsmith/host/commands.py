@@ -33,9 +33,9 @@ class ConnectionLost(GuestError):
 class GuestCommands(Protocol):
     """A way into a running guest.
 
-    ``run`` gives each line of both streams to ``on_line``; any exit status is an answer. It raises GuestError when
-    ``timeout`` seconds are over and ConnectionLost when the guest is gone. ``put`` and ``put_bytes`` write a file
-    with exactly ``mode``, which nobody else could read before.
+    ``run`` gives each line of both streams to ``on_line``; any exit status is an answer. It raises GuestError
+    when ``timeout`` seconds are over and ConnectionLost when the guest is gone. ``put`` and ``put_bytes``
+    write a file with exactly ``mode``, which nobody else could read before.
     """
 
     def run(

@@ -1,0 +1,82 @@
+"""Domains as values, and the few pieces of libvirt XML that Goldsmith writes itself."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from goldsmith.errors import GuestError
+
+
+class DomainState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    SHUTOFF = "shut off"
+    CRASHED = "crashed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class DomainInfo:
+    """A domain as a list shows it; ``description`` is what ``annotate`` wrote."""
+
+    name: str
+    state: DomainState
+    description: str
+
+
+@dataclass(frozen=True)
+class Screenshot:
+    """A picture of the guest's screen in the format that the hypervisor makes."""
+
+    data: bytes
+    mime: str  # "image/x-portable-pixmap" or "image/png"
+
+    @property
+    def suffix(self) -> str:
+        return ".png" if self.mime == "image/png" else ".ppm"
+
+
+def disks_of(domain_xml: str) -> tuple[str, ...]:
+    """Return the target names of all disks, floppies and CD drives: ``("vda", "sda")``."""
+    targets = ET.fromstring(domain_xml).iterfind("./devices/disk/target")
+    return tuple(target.get("dev", "") for target in targets)
+
+
+def snapshot_xml(disk: str, overlay: Path, others: Collection[str]) -> str:
+    """Ask for an external snapshot of one disk into a file that exists, and of nothing else."""
+    root = ET.Element("domainsnapshot")
+    disks = ET.SubElement(root, "disks")
+    chosen = ET.SubElement(disks, "disk", name=disk, snapshot="external", type="file")
+    ET.SubElement(chosen, "driver", type="qcow2")
+    ET.SubElement(chosen, "source", file=str(overlay))
+    for other in others:
+        if other != disk:
+            ET.SubElement(disks, "disk", name=other, snapshot="no")
+    return ET.tostring(root, encoding="unicode")
+
+
+def network_xml(name: str, subnet: str) -> str:
+    """Describe a NAT network with DHCP; ``subnet`` is its first three numbers, as ``192.168.122``."""
+    root = ET.Element("network")
+    ET.SubElement(root, "name").text = name
+    ET.SubElement(root, "forward", mode="nat")
+    ip = ET.SubElement(root, "ip", address=f"{subnet}.1", netmask="255.255.255.0")
+    ET.SubElement(ET.SubElement(ip, "dhcp"), "range", start=f"{subnet}.2", end=f"{subnet}.254")
+    return ET.tostring(root, encoding="unicode")
+
+
+def first_usable(addresses: Sequence[str]) -> str | None:
+    """Pick the IPv4 address another machine could talk to; loopback and link-local ones are none."""
+    for address in addresses:
+        if "." in address and not address.startswith(("127.", "169.254.", "0.")):
+            return address
+    return None
+
+
+def no_such(name: str) -> GuestError:
+    return GuestError(
+        f"the guest {name} does not exist any more",
+        fix="it was destroyed or undefined from outside; repeat the command",
+    )

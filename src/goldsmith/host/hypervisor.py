@@ -1,0 +1,292 @@
+"""The only module that talks to libvirt."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import libvirt_qemu
+
+from goldsmith.errors import GuestError, HostError
+from goldsmith.host import pulse
+from goldsmith.host.domains import (
+    DomainInfo,
+    DomainState,
+    Screenshot,
+    disks_of,
+    first_usable,
+    network_xml,
+    no_such,
+    snapshot_xml,
+)
+
+__all__ = ["DomainInfo", "DomainState", "Hypervisor", "Screenshot", "connect"]
+
+_PING = 10  # seconds between two signs of life of libvirtd
+_PINGS_LOST = 6
+_STATES = {
+    libvirt.VIR_DOMAIN_PAUSED: DomainState.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTOFF: DomainState.SHUTOFF,
+    libvirt.VIR_DOMAIN_CRASHED: DomainState.CRASHED,
+}
+_NO_AGENT = (
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+    libvirt.VIR_ERR_AGENT_UNSYNCED,
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+)
+_ADDRESS_SOURCES = (
+    libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+    libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
+)
+_FORGET = (
+    libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+)
+
+
+class Hypervisor:
+    """One libvirt connection; guests are named, so that no handle outlives its guest.
+
+    Every method raises HostError when libvirt refuses or went away, and GuestError when the guest is missing
+    or does not answer. One may be shared by threads.
+    """
+
+    def __init__(self, connection: Any, uri: str) -> None:
+        self._connection = connection
+        self.uri = uri
+
+    def ping(self) -> str:
+        """Return the versions behind this connection, as ``libvirt 9.0.0, QEMU 7.2.0``."""
+        with self._words():
+            kind = self._connection.getType()
+            own, driver = self._connection.getLibVersion(), self._connection.getVersion()
+            return f"libvirt {_version(own)}, {kind} {_version(driver)}"
+
+    def capabilities_text(self) -> str:
+        with self._words():
+            return str(self._connection.getCapabilities())
+
+    def define(self, xml: str) -> str:
+        """Make a guest that stays until it is undefined, and return its name."""
+        with self._words():
+            return str(self._connection.defineXML(xml).name())
+
+    def create(self, xml: str, *, autodestroy: bool = True) -> str:
+        """Start a guest that is forgotten when it ends, and return its name."""
+        with self._words():
+            flags = libvirt.VIR_DOMAIN_START_AUTODESTROY if autodestroy else 0
+            return str(self._connection.createXML(xml, flags).name())
+
+    def start(self, name: str, *, autodestroy: bool = True) -> None:
+        with self._guest(name) as guest:
+            guest.createWithFlags(libvirt.VIR_DOMAIN_START_AUTODESTROY if autodestroy else 0)
+
+    def state(self, name: str) -> DomainState:
+        try:
+            with self._guest(name) as guest:
+                return _STATES.get(guest.state()[0], DomainState.RUNNING)
+        except GuestError:
+            return DomainState.GONE
+
+    def shutdown(self, name: str) -> None:
+        """Ask the guest to power off, by its agent or the power button, and return at once."""
+        with self._guest(name) as guest:
+            guest.shutdown()
+
+    def destroy(self, name: str) -> None:
+        """Take the power away; a guest that is off or gone is left so."""
+        with suppress(GuestError), self._guest(name) as guest:
+            guest.destroy()
+
+    def undefine(self, name: str) -> None:
+        """Forget a guest with its NVRAM and saved states; its disks stay."""
+        with suppress(GuestError), self._guest(name) as guest:
+            try:
+                guest.undefineFlags(_FORGET)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_INVALID_ARG:
+                    raise
+                guest.undefine()  # a driver that knows no such things to forget
+
+    def xml(self, name: str) -> str:
+        with self._guest(name) as guest:
+            return str(guest.XMLDesc(0))
+
+    def domains(self, prefix: str = "") -> list[DomainInfo]:
+        """Return the guests whose names start so, running or not, sorted by name."""
+        with self._words():
+            names = sorted(one.name() for one in self._connection.listAllDomains(0))
+        known = ((name, self.state(name)) for name in names if name.startswith(prefix))
+        return [
+            DomainInfo(name, state, self._description(name))
+            for name, state in known
+            if state != DomainState.GONE
+        ]
+
+    def annotate(self, name: str, description: str) -> None:
+        """Write to whom a guest belongs, readable by every other process through ``domains``."""
+        kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION
+        with self._guest(name) as guest:
+            where = libvirt.VIR_DOMAIN_AFFECT_LIVE if guest.isActive() else 0
+            where |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if guest.isPersistent() else 0
+            guest.setMetadata(kind, description, None, None, where)
+
+    def address(self, name: str) -> str | None:
+        """Return the guest's IPv4 address by its DHCP lease, else by its agent; None while none is known.
+
+        A guest on QEMU's user network reports an address that only QEMU can reach.
+        """
+        for source in _ADDRESS_SOURCES:
+            with suppress(GuestError), self._guest(name) as guest:
+                cards = guest.interfaceAddresses(source).values()
+                if known := first_usable([one["addr"] for card in cards for one in card["addrs"] or ()]):
+                    return known
+        return None
+
+    def snapshot(
+        self, name: str, *, disk: str, overlay: Path, quiesce: bool, others: Sequence[str] = ()
+    ) -> bool:
+        """Let the running guest write to ``overlay`` from now on; its disk so far is then a finished layer.
+
+        ``overlay`` is an empty qcow2 whose backing file is that disk. Returns whether the guest's file
+        systems were frozen meanwhile; where the agent cannot do that, the layer is as after a power cut.
+        """
+        xml = snapshot_xml(disk, overlay, sorted({*disks_of(self.xml(name)), *others}))
+        flags = (
+            libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
+        )
+        if quiesce and self.agent_ready(name):
+            with suppress(GuestError), self._guest(name) as guest:
+                guest.snapshotCreateXML(xml, flags | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE)
+                return True
+        with self._guest(name) as guest:
+            guest.snapshotCreateXML(xml, flags)
+        return False
+
+    def agent(
+        self, name: str, command: str, arguments: Mapping[str, object] | None = None, *, timeout: int = 10
+    ) -> object:
+        """Ask the guest's agent and return the value of its answer; ``timeout`` is in seconds."""
+        request = json.dumps({"execute": command, "arguments": dict(arguments or {})})
+        with self._guest(name) as guest:
+            answer = libvirt_qemu.qemuAgentCommand(guest, request, timeout, 0)
+        value: object = json.loads(answer)["return"]
+        return value
+
+    def agent_ready(self, name: str) -> bool:
+        try:
+            self.agent(name, "guest-ping", timeout=5)
+        except GuestError:
+            return False
+        return True
+
+    def screenshot(self, name: str) -> Screenshot:
+        parts: list[bytes] = []
+        with self._guest(name) as guest:
+            stream = self._connection.newStream(0)
+            mime = guest.screenshot(stream, 0, 0)
+            stream.recvAll(lambda _stream, part, keep: keep.append(part), parts)
+            stream.finish()
+        return Screenshot(b"".join(parts), str(mime))
+
+    def disk_counters(self, name: str, disk: str) -> tuple[int, int]:
+        """Return the bytes that the guest read from and wrote to a disk since its start."""
+        with self._guest(name) as guest:
+            _, read, _, written, _ = guest.blockStats(disk)
+            return read, written
+
+    def network_active(self, name: str) -> bool:
+        """Say whether the network exists and runs."""
+        with suppress(GuestError), self._words(name):
+            return bool(self._connection.networkLookupByName(name).isActive())
+        return False
+
+    def start_network(self, name: str, subnet: str) -> None:
+        """Start a NAT network, now and with libvirt; an unknown one gets ``subnet``, as ``192.168.122``."""
+        with self._words(name):
+            known = [one.name() for one in self._connection.listAllNetworks(0)]
+            if name not in known:
+                self._connection.networkDefineXML(network_xml(name, subnet))
+            network = self._connection.networkLookupByName(name)
+            if not network.isActive():
+                network.create()
+            with suppress(libvirt.libvirtError):
+                network.setAutostart(1)
+
+    def _description(self, name: str) -> str:
+        kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION
+        with suppress(GuestError), self._guest(name) as guest, suppress(libvirt.libvirtError):
+            return str(guest.metadata(kind, None, 0))
+        return ""
+
+    @contextmanager
+    def _guest(self, name: str) -> Iterator[Any]:
+        with self._words(name):
+            yield self._connection.lookupByName(name)
+
+    @contextmanager
+    def _words(self, name: str = "") -> Iterator[None]:
+        """Turn what libvirt raises into what a user can act on."""
+        try:
+            yield
+        except libvirt.libvirtError as error:
+            if not self._alive():
+                raise HostError(
+                    f"libvirt at {self.uri} went away",
+                    fix="start it again (goldsmith doctor shows how), then repeat the command",
+                ) from None
+            raise _translated(error, name) from None
+
+    def _alive(self) -> bool:
+        try:
+            return bool(self._connection.isAlive())
+        except libvirt.libvirtError:
+            return False
+
+
+@contextmanager
+def connect(uri: str) -> Iterator[Hypervisor]:
+    """Open a connection; guests started with ``autodestroy`` end with it, even after kill -9."""
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else libvirt prints to stderr
+    pulse.start(libvirt.virEventRegisterDefaultImpl, libvirt.virEventRunDefaultImpl)
+    try:
+        connection = libvirt.open(uri)
+    except libvirt.libvirtError as error:
+        raise HostError(
+            f"libvirt at {uri} cannot be reached: {error.get_error_message()}",
+            fix="goldsmith doctor shows what is missing and the command that mends it",
+        ) from None
+    with suppress(libvirt.libvirtError):  # the test driver has none
+        connection.setKeepAlive(_PING, _PINGS_LOST)
+    try:
+        yield Hypervisor(connection, uri)
+    finally:
+        with suppress(libvirt.libvirtError):
+            connection.close()
+
+
+def _translated(error: libvirt.libvirtError, name: str) -> HostError | GuestError:
+    code, message = error.get_error_code(), str(error.get_error_message()).strip()
+    if code in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_NETWORK):
+        return no_such(name)
+    if code in _NO_AGENT:
+        fix = "install qemu-guest-agent in the guest, and give it time to start"
+        return GuestError(f"the agent of the guest {name} does not answer: {message}", fix=fix)
+    if code == libvirt.VIR_ERR_OPERATION_INVALID:
+        return GuestError(f"the guest {name}: {message}", fix="see its console log for why it is not running")
+    if "another process using the image" in message:
+        fix = "an orphan guest holds the disk: virsh list --all, then virsh destroy it"
+        return HostError(f"libvirt refused: {message}", fix=fix)
+    return HostError(f"libvirt refused: {message}", fix="goldsmith doctor; libvirt's own log says more")
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
