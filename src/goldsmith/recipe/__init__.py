@@ -1,0 +1,1 @@
+"""Recipes: YAML in, one typed value out; every problem has its place and its cure."""

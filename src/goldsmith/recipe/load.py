@@ -1,0 +1,141 @@
+"""From a file to a Recipe: parents, defaults, variables, the model; all problems in one go."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from goldsmith.errors import Mark, RecipeError, RecipeErrors
+from goldsmith.recipe.chain import Link, merge, read_chain, settle, suggest
+from goldsmith.recipe.marks import Node, Step, unmarked
+from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.problems import problems_of
+from goldsmith.recipe.steps import is_script_path
+from goldsmith.recipe.variables import Expand, Filler
+
+MEDIA_HELP = "_media_help"  # key of a family's defaults: where its media are obtained
+
+
+def load_recipe(
+    path: Path,
+    *,
+    families: Mapping[str, Mapping[str, Any]],
+    values: Mapping[str, str],
+    search: Sequence[Path],
+    expand: Expand,
+) -> Recipe:
+    """Read one recipe with everything it extends and its family's defaults.
+
+    ``values`` come from --set and --iso; ``search`` are the folders of other recipes. Raises RecipeError for
+    one problem and RecipeErrors for several; nothing but these, whatever the file holds.
+    """
+    chain = read_chain(path, search)
+    family, problems = _family(chain, families)
+    defaults = {name: one for name, one in (family or {}).items() if not name.startswith("_")}
+    tree = replace(unmarked(defaults), mark=chain[0].node.mark)
+    for link in reversed(chain):
+        tree = merge(link.node, tree)
+    tree = _own(settle(tree), chain[0].node)
+    filler = Filler(values, expand, str((family or {}).get(MEDIA_HELP, "")))
+    tree = filler.fill(tree)
+    problems += filler.problems
+    problems += _unused(values, filler.names, chain[0].node.mark)
+    tree, missing = _with_files(tree)
+    problems += missing
+    try:
+        recipe = Recipe.model_validate(tree.bare())
+    except ValidationError as error:
+        wrong = problems_of(error, tree, without_family=family is None)
+        pending = {one.at for one in problems}  # a text that could not be filled in is told once
+        problems += [one for one in wrong if one.at not in pending or one.at is None]
+        raise _all(problems) from None
+    if problems:
+        raise _all(problems)
+    recipe._node, recipe._sources = tree, tuple(link.path for link in chain)
+    return recipe
+
+
+def _all(problems: Sequence[RecipeError]) -> RecipeError:
+    return problems[0] if len(problems) == 1 else RecipeErrors(problems)
+
+
+def _family(
+    chain: Sequence[Link], families: Mapping[str, Mapping[str, Any]]
+) -> tuple[Mapping[str, Any] | None, list[RecipeError]]:
+    named = next((one for link in chain if (one := link.node.child("family"))), None)
+    if named is None:
+        start = chain[0].node.mark
+        known = ", ".join(families)
+        return None, [RecipeError("family is missing", at=start, fix=f"add family:, one of {known}")]
+    if not isinstance(named.value, str) or named.value not in families:
+        problem = f"there is no guest family {named.raw or 'of this kind'}"
+        return None, [RecipeError(problem, at=named.mark, fix=suggest(named.raw, list(families)))]
+    return families[named.value], []
+
+
+def _own(tree: Node, own: Node) -> Node:
+    """Take from the parents what belongs to the file alone: its name, and its place for what is missing."""
+    value = dict(tree.value)
+    for key in ("name", "extends"):
+        value.pop(key, None)
+        if found := own.child(key):
+            value = {key: found, **value}
+    return replace(tree, value=value, mark=own.mark)
+
+
+def _unused(values: Mapping[str, str], names: set[str], mark: Mark | None) -> Iterator[RecipeError]:
+    for name in sorted(values.keys() - names):
+        near = difflib.get_close_matches(name, sorted(names), n=1)
+        known = ", ".join(sorted(names - {"version"})) or "none"
+        fix = f"did you mean {near[0]}?" if near else f"leave it out; variables of this recipe: {known}"
+        yield RecipeError(f"nothing in this recipe uses the value {name!r} that was given", at=mark, fix=fix)
+
+
+def _with_files(tree: Node) -> tuple[Node, list[RecipeError]]:
+    """Make the paths of files on this host absolute; each is looked for beside the recipe that names it."""
+    problems: list[RecipeError] = []
+    steps = tree.child("customize")
+    if steps is None or not isinstance(steps.value, list):
+        return tree, problems
+    done = [_step_with_files(step, problems) for step in steps.value]
+    return replace(tree, value={**tree.value, "customize": replace(steps, value=done)}), problems
+
+
+def _step_with_files(step: Node, problems: list[RecipeError]) -> Node:
+    for path in (("run",), ("run", "file"), ("upload", "source"), ("write", "file")):
+        node: Node | None = step
+        for name in path:
+            node = node.child(name) if node else None
+        if node is None or not isinstance(node.value, str) or not node.value:
+            continue
+        if path == ("run",) and not is_script_path(node.value):
+            continue
+        step = _put(step, path, replace(node, value=_file(node, problems)))
+    return step
+
+
+def _file(node: Node, problems: list[RecipeError]) -> str:
+    if node.mark is None:
+        return str(node.value)
+    beside = Path(node.mark.path).absolute().parent
+    places = [beside / node.value, beside.parent / node.value]
+    try:
+        found = next((one for one in places if one.exists()), None)
+    except (OSError, ValueError):
+        found = None
+    if found is None:
+        problem = f"there is no file {node.value!r}"
+        problems.append(RecipeError(problem, at=node.mark, fix=f"create {beside.name}/{node.value}"))
+        return str(node.value)
+    return str(found)
+
+
+def _put(root: Node, path: Sequence[Step], new: Node) -> Node:
+    if not path:
+        return new
+    below = root.child(path[0])
+    assert below is not None
+    return replace(root, value={**root.value, path[0]: _put(below, path[1:], new)})

@@ -1,0 +1,9 @@
+"""What all parts of a recipe have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    """Strict (no text for a number), closed (no unknown keys) and frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=False)
