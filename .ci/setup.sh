@@ -60,5 +60,5 @@ scope=${1-all}
 have_python && have_services "$scope" && exit 0
 exec 9<.
 flock 9 # two make at once: the second one waits, and finds all done
-have_python || make_python
-have_services "$scope" || start_services
+have_python || make_python 9<&-  # a daemon that is started must not hold the lock
+have_services "$scope" || start_services 9<&-
