@@ -1,0 +1,103 @@
+"""The temporary way into a guest: what plants it, and the script that takes every trace of it away again."""
+
+import json
+import shlex
+from dataclasses import dataclass
+
+from goldsmith.guests.family import Access
+from goldsmith.host.shell import KeyPair
+
+USER = "goldsmith"
+
+
+@dataclass(frozen=True)
+class TemporaryAccess:
+    """One boot's credentials: the key Goldsmith logs in with, and the host key it expects of the guest."""
+
+    kind: Access
+    user_key: KeyPair
+    host_key: KeyPair
+
+    @property
+    def user(self) -> str:
+        return USER if self.kind is Access.SEED else "root"
+
+    @property
+    def host_key_path(self) -> str:
+        """Return where the guest's sshd looks for the planted host key."""
+        kind = "rsa" if self.host_key.public.startswith("ssh-rsa") else "ecdsa"
+        return f"/etc/ssh/ssh_host_{kind}_key"
+
+    @property
+    def privilege(self) -> str:
+        """Return what goes before a command that needs root."""
+        return "sudo -n " if self.kind is Access.SEED else ""
+
+
+def seed_files(access: TemporaryAccess, *, instance: str) -> dict[str, str]:
+    """Return the files of a NoCloud seed (volume label ``cidata``).
+
+    JSON is YAML, so no value needs quoting. The disk is left as it is: no growing, no host name, no package lists.
+    """
+    user = {
+        "name": USER,
+        "gecos": "Goldsmith build access",
+        "sudo": "ALL=(ALL) NOPASSWD:ALL",
+        "shell": "/bin/sh",
+        "lock_passwd": True,
+        "ssh_authorized_keys": [access.user_key.public],
+    }
+    data = {
+        "users": [user],
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "ssh_deletekeys": True,
+        "ssh_keys": {"ecdsa_private": access.host_key.private, "ecdsa_public": access.host_key.public},
+        "growpart": {"mode": "off"},
+        "resize_rootfs": False,
+        "preserve_hostname": True,
+        "package_update": False,
+        "package_upgrade": False,
+    }
+    return {
+        "meta-data": json.dumps({"instance-id": instance}) + "\n",
+        "user-data": "#cloud-config\n" + json.dumps(data, indent=1) + "\n",
+    }
+
+
+def withdraw_script(kind: Access, *, leftovers: tuple[str, ...]) -> str:
+    """Return a shell script, run as root in the guest, that removes the access and gives free blocks back.
+
+    It ends with the guest's own power-off. Whatever cannot be removed makes it fail: access that stays is no detail.
+    """
+    removal = _seed_removal() if kind is Access.SEED else "rm -rf /root/.ssh\n"
+    paths = " ".join(_glob(path) for path in leftovers)
+    return f"""set -eu
+{removal}
+rm -rf {paths}
+rm -f /etc/ssh/ssh_host_*
+sync
+fstrim -av 2>/dev/null || fstrim -v / 2>/dev/null || echo 'no fstrim in this guest'
+sync
+"""
+
+
+def _seed_removal() -> str:
+    user = shlex.quote(USER)
+    return f"""if command -v cloud-init >/dev/null; then cloud-init clean --logs || rm -rf /var/lib/cloud; fi
+rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem
+rm -f /etc/sudoers.d/90-cloud-init-users /etc/ssh/sshd_config.d/50-cloud-init.conf
+rm -f /etc/network/interfaces.d/50-cloud-init* /etc/netplan/50-cloud-init.yaml
+rm -f /etc/systemd/network/10-cloud-init* /etc/sysconfig/network-scripts/.cloud-init
+id {user} >/dev/null 2>&1 && {{ userdel -f {user} || :; }}
+rm -rf /home/{user} /var/mail/{user} /var/spool/mail/{user}
+getent passwd {user} && {{ echo 'the build user is still there' >&2; exit 1; }}
+groupdel {user} 2>/dev/null || :
+for file in passwd group shadow gshadow subuid subgid; do rm -f /etc/$file-; done
+for file in subuid subgid; do [ -f /etc/$file ] && sed -i '/^{user}:/d' /etc/$file; done
+"""
+
+
+def _glob(path: str) -> str:
+    """Quote a path but for its wildcards."""
+    return "*".join(shlex.quote(part) if part else "" for part in path.split("*"))

@@ -1,0 +1,123 @@
+"""What the stages ask of a guest family: defaults, boot arguments, console patterns, the way in, clean-up."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Access(StrEnum):
+    """How Goldsmith gets its temporary key into a guest that it customizes."""
+
+    SEED = "seed"  # cloud-init reads a NoCloud seed
+    OFFLINE = "offline"  # virt-customize plants it before the boot and it is removed at the end
+
+
+class Packages(StrEnum):
+    """The package command of a guest."""
+
+    APT = "apt"
+    YUM = "yum"
+    DNF = "dnf"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A line of the installer's console that tells which part it has reached."""
+
+    pattern: re.Pattern[str]
+    name: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A line of the console that means the install has failed, with its cause and cure in words.
+
+    ``cause`` may use the groups of the pattern by number, as in ``missing package {1}``.
+    """
+
+    pattern: re.Pattern[str]
+    cause: str
+    fix: str
+
+    def explain(self, match: re.Match[str]) -> str:
+        return self.cause.format(match.group(0), *(group or "" for group in match.groups()))
+
+
+@dataclass(frozen=True)
+class Console:
+    """How to read what an installer prints; every pattern is searched anywhere in a cleaned line."""
+
+    phases: Sequence[Phase]
+    failures: Sequence[Failure]
+    progress: re.Pattern[str]  # groups: done, total
+    marker: str = "GOLDSMITH-INSTALL-OK"
+
+
+@dataclass(frozen=True)
+class GuestFamily:
+    """What is true of one family only; everything that varies between recipes is in the recipe."""
+
+    name: str
+    summary: str
+    defaults: Mapping[str, Any]
+    kickstart_version: str
+    media_help: str
+    console: Console
+    boot_arguments: Sequence[str]
+    access: Access
+    packages: Packages
+    audit_profile: str
+    admin_user: str
+    os_distro: str
+    legacy_ssh: bool = False  # the guest's sshd knows no signature newer than RSA with SHA-1
+    anaconda_log: bool = False  # Anaconda sends its logs to a virtio port of this name by itself
+    machine_type: str = "q35"
+    marker_file: str = "/etc/goldsmith-install-ok"
+    sysprep_enable: Sequence[str] = ()
+    sysprep_disable: Sequence[str] = ()
+    leftovers: Sequence[str] = ()  # paths in the guest that virt-sysprep does not know
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def patterns(*pairs: tuple[str, str]) -> tuple[Phase, ...]:
+    return tuple(Phase(re.compile(pattern), name) for pattern, name in pairs)
+
+
+def failures(*rows: tuple[str, str, str]) -> tuple[Failure, ...]:
+    return tuple(Failure(re.compile(pattern), cause, fix) for pattern, cause, fix in rows)
+
+
+KERNEL_FAILURES = failures(
+    (
+        r"Kernel panic - not syncing: (.*)",
+        "the kernel panicked: {1}",
+        "read the console above it; give the machine more memory, or another CPU model",
+    ),
+    (
+        r"Out of memory: Kill(?:ed)? process \d+ \(([^)]*)\)",
+        "the guest ran out of memory and killed {1}",
+        "raise machine.memory",
+    ),
+    (
+        r"(?:blk_update_request: |Buffer )?I/O error,? (?:on )?dev (vd\w+)",
+        "the guest could not read or write {1}",
+        "see that the host's file system is not full",
+    ),
+)
+
+COMMON_LEFTOVERS = (
+    "/var/lib/cloud/*",
+    "/var/lib/systemd/random-seed",
+    "/var/lib/random-seed",
+    "/var/lib/dhcp/*.leases",
+    "/var/lib/dhclient/*",
+    "/var/lib/NetworkManager/*.lease",
+    "/root/ks-post.log",
+    "/root/ks-pre.log",
+    "/root/original-ks.cfg",
+    "/root/anaconda-ks.cfg",
+    "/etc/goldsmith-install-ok",
+    "/var/log/anaconda",
+)

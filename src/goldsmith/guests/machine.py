@@ -1,0 +1,83 @@
+"""The virt-install command lines of the machines that Goldsmith builds in. Pure: nothing is run here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1024 * 1024
+AGENT = "unix,target.type=virtio,target.name=org.qemu.guest_agent.0"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A build machine: ``memory`` in bytes; ``network`` is ``user``, ``network=NAME`` or ``bridge=NAME``.
+
+    ``ssh_port`` forwards a port of 127.0.0.1 to the guest's sshd where the network is ``user``.
+    """
+
+    name: str
+    uri: str
+    description: str
+    virt_type: str
+    memory: int
+    vcpus: int
+    osinfo: str
+    machine_type: str
+    firmware: str
+    disk: Path
+    bus: str
+    network: str
+    console: Path
+    ssh_port: int | None = None
+    channels: Sequence[str] = (AGENT,)
+
+
+def common(machine: Machine) -> list[str]:
+    """Return the arguments that every machine has.
+
+    VNC stays on loopback, and a VGA device stays: without one GRUB can spin for ever with nothing on the console.
+    The disk is ``cache=unsafe``: a crash throws the running stage away in any case.
+    """
+    cpu = "host-passthrough,disable=arch-capabilities" if machine.virt_type == "kvm" else "mode=maximum"
+    argv = ["virt-install", "--connect", machine.uri, "--name", machine.name]
+    argv += ["--metadata", f"description={machine.description}"]
+    argv += ["--virt-type", machine.virt_type, "--cpu", cpu, "--machine", machine.machine_type]
+    argv += ["--memory", str(machine.memory // MIB), "--vcpus", str(machine.vcpus)]
+    argv += ["--osinfo", machine.osinfo]
+    if machine.firmware == "uefi":
+        argv += ["--boot", "uefi"]
+    argv += ["--disk", f"path={machine.disk},format=qcow2,bus={machine.bus},cache=unsafe,discard=unmap"]
+    argv += _network(machine)
+    argv += ["--graphics", "vnc,listen=127.0.0.1", "--video", "vga", "--sound", "none"]
+    argv += ["--serial", f"file,path={machine.console}", "--rng", "/dev/urandom"]
+    for channel in machine.channels:
+        argv += ["--channel", channel]
+    return [*argv, "--noautoconsole"]
+
+
+def install(machine: Machine, *, media: str, kickstart: Path, boot_arguments: Sequence[str]) -> list[str]:
+    """Return the command that starts an install; the guest's own power-off ends it."""
+    argv = common(machine)
+    argv += ["--location", media, "--initrd-inject", str(kickstart), "--extra-args", " ".join(boot_arguments)]
+    return [*argv, "--noreboot"]
+
+
+def boot(machine: Machine, *, seed: Path | None) -> list[str]:
+    """Return the command that prints the XML of a machine booting an installed disk, with its seed."""
+    argv = common(machine)
+    if seed:  # as a virtio disk: a cloud kernel does not see a SATA CD on q35
+        argv += ["--disk", f"path={seed},format=raw,bus=virtio,readonly=on"]
+    return [*argv, "--import", "--events", "on_reboot=restart,on_crash=preserve", "--print-xml"]
+
+
+def _network(machine: Machine) -> list[str]:
+    if machine.network != "user":
+        return ["--network", f"{machine.network},model=virtio"]
+    if machine.ssh_port is None:
+        return ["--network", "user,model=virtio"]
+    # libvirt has no port forwarding for plain user networks before passt (libvirt 9.2), so QEMU is told directly
+    forward = f"user,id=n0,hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22"
+    card = "virtio-net-pci,netdev=n0,bus=pcie.0,addr=0x10"
+    if machine.machine_type == "pc":
+        card = "virtio-net-pci,netdev=n0,bus=pci.0,addr=0x10"
+    return ["--network", "none", f"--qemu-commandline=-netdev {forward} -device {card}"]

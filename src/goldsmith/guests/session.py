@@ -1,0 +1,214 @@
+"""One boot of a layer for customizing: power on, log in, act, take layers live, power off."""
+
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from goldsmith.errors import GuestError
+from goldsmith.guests import machine as machines
+from goldsmith.guests.access import TemporaryAccess
+from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.machine import Machine
+from goldsmith.host import retry, shell
+from goldsmith.host.agent import AgentShell
+from goldsmith.host.commands import ConnectionLost, GuestCommands, NotReachable
+from goldsmith.host.hypervisor import DomainState, Hypervisor
+from goldsmith.host.process import Host
+
+SSH = 22
+_OFF = (DomainState.SHUTOFF, DomainState.GONE)
+_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+OnLine = Callable[[str], None]
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Session:
+    """A running guest and the way into it; times are seconds."""
+
+    hypervisor: Hypervisor
+    machine: Machine
+    access: TemporaryAccess
+    console: ConsoleFile
+    on_console: OnLine
+    boot_timeout: float
+    legacy_ssh: bool
+    _closing: ExitStack = field(default_factory=ExitStack)
+    _ssh: GuestCommands | None = None
+
+    @property
+    def name(self) -> str:
+        return self.machine.name
+
+    @property
+    def ssh(self) -> GuestCommands:
+        """Return the shell in the guest; connects when there is none."""
+        if self._ssh is None:
+            address = self._wait_for_address()
+            self._ssh = self._wait_for_ssh(address)
+        return self._ssh
+
+    @property
+    def agent(self) -> GuestCommands:
+        """Return the guest agent as a shell; waits until it answers."""
+        retry.until(
+            lambda: self._running() and self.hypervisor.agent_ready(self.name) or None,
+            what=f"answer from the guest agent of {self.name}",
+            deadline=self.boot_timeout,
+            evidence=self.evidence,
+            fix="install and enable qemu-guest-agent in the guest, or use via: ssh",
+        )
+        return AgentShell(self.hypervisor, self.name)
+
+    def reboot(self, privilege: str) -> None:
+        """Boot the guest anew; returns when it lets us in again and shows another boot id."""
+        before = self.ssh.run(_BOOT_ID, timeout=60).text
+        with suppress(ConnectionLost):
+            self.ssh.run(f"{privilege}sh -c 'sync; (sleep 1; reboot) >/dev/null 2>&1 &'", timeout=60)
+        self._disconnect()
+
+        def other_boot() -> bool | None:
+            try:
+                now = self.ssh.run(_BOOT_ID, timeout=60).text
+            except (ConnectionLost, NotReachable):
+                now = before
+            if now == before:
+                self._disconnect()
+                return None
+            return True
+
+        retry.until(
+            other_boot,
+            what=f"new boot of {self.name}",
+            deadline=self.boot_timeout,
+            evidence=self.evidence,
+            fix="the console above shows how far it came",
+            every=2,
+        )
+
+    def layer(self, overlay: Path) -> bool:
+        """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced."""
+        with suppress(ConnectionLost):
+            self.ssh.run("sync", timeout=120)
+        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
+        return self.hypervisor.snapshot(self.name, disk=target, overlay=overlay, quiesce=True)
+
+    def power_off(self, privilege: str) -> None:
+        """Let the guest shut itself down, and wait until it has."""
+        with suppress(ConnectionLost, GuestError):
+            self.ssh.run(f"{privilege}sh -c 'sync; (sleep 1; poweroff) >/dev/null 2>&1 &'", timeout=60)
+        self._disconnect()
+        retry.until(
+            lambda: self.hypervisor.state(self.name) in _OFF or None,
+            what=f"power-off of {self.name}",
+            deadline=self.boot_timeout,
+            evidence=self.evidence,
+            fix="the console above shows what the guest waits for",
+        )
+
+    def evidence(self) -> Sequence[str]:
+        self.listen()
+        return list(self.console.last)[-20:]
+
+    def listen(self) -> None:
+        """Pass on what the console has said since the last time."""
+        for line in self.console.lines():
+            self.on_console(line)
+
+    def close(self) -> None:
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        self._ssh = None
+        with suppress(OSError, GuestError):
+            self._closing.close()
+
+    def _running(self) -> bool:
+        self.listen()
+        state = self.hypervisor.state(self.name)
+        if state in (*_OFF, DomainState.CRASHED):
+            raise GuestError(
+                f"the guest {self.name} is {state.lower()} while it was to be customized",
+                evidence=self.evidence(),
+                fix="the console above shows why it did not stay up",
+            )
+        return True
+
+    def _wait_for_address(self) -> tuple[str, int]:
+        if self.machine.ssh_port is not None:
+            return "127.0.0.1", self.machine.ssh_port
+        found = retry.until(
+            lambda: self._running() and self.hypervisor.address(self.name) or None,
+            what=f"network address of {self.name}",
+            deadline=self.boot_timeout,
+            evidence=self.evidence,
+            fix="the guest asked for no DHCP lease: is its network set up, and `virsh net-list` active?",
+        )
+        return str(found), SSH
+
+    def _wait_for_ssh(self, address: tuple[str, int]) -> GuestCommands:
+        def log_in() -> GuestCommands | None:
+            self._running()
+            try:
+                opened = shell.connect(
+                    *address,
+                    user=self.access.user,
+                    key=self.access.user_key,
+                    host_key=self.access.host_key.public,
+                    legacy=self.legacy_ssh,
+                )
+                return self._closing.enter_context(opened)
+            except (NotReachable, ConnectionLost):
+                return None
+
+        return retry.until(
+            log_in,
+            what=f"SSH login as {self.access.user} at {address[0]} port {address[1]}",
+            deadline=self.boot_timeout,
+            evidence=self.evidence,
+            fix="is sshd enabled in the guest, and does it read the key (cloud-init status on the console)?",
+            every=1,
+        )
+
+
+@contextmanager
+def booted(
+    hypervisor: Hypervisor,
+    host: Host,
+    machine: Machine,
+    *,
+    access: TemporaryAccess,
+    seed: Path | None,
+    boot_timeout: float,
+    legacy_ssh: bool,
+    on_console: OnLine,
+) -> Iterator[Session]:
+    """Power a machine on; on every way out it is destroyed. libvirt ends it too if this process is killed."""
+    xml = host.run(*machines.boot(machine, seed=seed), timeout=120).stdout
+    hypervisor.destroy(machine.name)
+    hypervisor.create(xml, autodestroy=True)
+    session = Session(
+        hypervisor=hypervisor,
+        machine=machine,
+        access=access,
+        console=ConsoleFile(machine.console),
+        on_console=on_console,
+        boot_timeout=boot_timeout,
+        legacy_ssh=legacy_ssh,
+    )
+    try:
+        yield session
+        session.listen()
+    finally:
+        session.close()
+        hypervisor.destroy(machine.name)
+        hypervisor.undefine(machine.name)

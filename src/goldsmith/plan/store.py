@@ -1,0 +1,137 @@
+"""Results by key: a folder is an entry once its ``entry.json`` is there, and never changes afterwards.
+
+A layer names the one below it by a relative path, so the whole state folder can be moved or copied.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.host import files
+from goldsmith.plan.stage import Entry, Inputs, Json
+
+SEAL = "entry.json"
+
+
+@dataclass(frozen=True)
+class EntryInfo:
+    """What ``goldsmith store list`` tells of an entry; times are seconds since the epoch."""
+
+    entry: Entry
+    stage: str
+    recipe: str
+    parent: str
+    created: float
+    seconds: float
+    size: int  # bytes allocated on disk
+
+
+class Store:
+    """The layers and evidence of all builds of one state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self.root = state / "store"
+        self.layers = self.root / "layers"
+        self.locks = self.root / "locks"
+
+    def prepare(self) -> None:
+        """Make the folders; others may pass through (qemu runs as another user) but not look in."""
+        for folder in (self.root.parent, self.root, self.layers, self.locks):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root.parent, self.root, self.layers):
+            with suppress(PermissionError):
+                folder.chmod(folder.stat().st_mode | 0o111)
+
+    def has(self, key: str) -> bool:
+        return self._seal(key).is_file()
+
+    def get(self, key: str) -> Entry | None:
+        return Entry(key, self.layers / key) if self.has(key) else None
+
+    def facts(self, key: str) -> Mapping[str, Json]:
+        """Return what was noted when the entry was made; empty where it is unreadable."""
+        try:
+            noted = json.loads(self._seal(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return noted if isinstance(noted, dict) else {}
+
+    def locked(self, key: str, *, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold the key, so that of two builds one makes it and the other takes it."""
+        return files.locked(self.locks / f"{key}.lock", on_wait=on_wait)
+
+    def begin(self, key: str) -> Path:
+        """Return a new, empty folder for the entry; the caller holds the lock of the key."""
+        folder = self.layers / key
+        self.remove(key)
+        folder.mkdir(mode=0o711)
+        folder.chmod(0o711)
+        return folder
+
+    def commit(self, key: str, *, stage: str, recipe: str, parent: str, inputs: Inputs, seconds: float) -> Entry:
+        """Make what lies in the folder of ``key`` an entry: everything on disk first, its seal last."""
+        folder = self.layers / key
+        files.fsync_tree(folder)
+        noted: dict[str, Json] = {
+            "stage": stage,
+            "recipe": recipe,
+            "parent": parent,
+            "inputs": inputs,
+            "created": time.time(),
+            "seconds": round(seconds, 3),
+            "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
+        }
+        files.write_atomically(self._seal(key), json.dumps(noted, indent=1, sort_keys=True), mode=0o644)
+        return Entry(key, folder)
+
+    def remove(self, key: str) -> None:
+        """Take an entry away, its seal first, so that a crash leaves no entry that looks whole."""
+        self._seal(key).unlink(missing_ok=True)
+        folder = self.layers / key
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def entries(self) -> Iterator[EntryInfo]:
+        if not self.layers.is_dir():
+            return
+        for folder in sorted(self.layers.iterdir()):
+            noted = self.facts(folder.name)
+            if noted:
+                yield _info(Entry(folder.name, folder), noted)
+
+    def sweep(self) -> list[str]:
+        """Remove what killed builds left half made; return the keys."""
+        swept: list[str] = []
+        if not self.layers.is_dir():
+            return swept
+        for folder in sorted(self.layers.iterdir()):
+            if self.has(folder.name):
+                continue
+            with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
+                if mine and not self.has(folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    swept.append(folder.name)
+        return swept
+
+    def _seal(self, key: str) -> Path:
+        return self.layers / key / SEAL
+
+
+def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
+    def number(name: str) -> float:
+        value = noted.get(name)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    return EntryInfo(
+        entry=entry,
+        stage=str(noted.get("stage", "")),
+        recipe=str(noted.get("recipe", "")),
+        parent=str(noted.get("parent", "")),
+        created=number("created"),
+        seconds=number("seconds"),
+        size=int(number("size")),
+    )

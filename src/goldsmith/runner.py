@@ -1,0 +1,162 @@
+"""Run a plan: lock, work aside, commit, report; take what another build makes meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+from goldsmith.errors import GoldsmithError
+from goldsmith.events import Reporter, StageCached, StageFailed, StageFinished, StageStarted, StageWaiting
+from goldsmith.host import files
+from goldsmith.plan.planner import Plan, Step
+from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
+from goldsmith.plan.store import Store
+
+Expected = Callable[[str], float | None]
+
+
+@dataclass
+class Runner:
+    """Runs one plan. ``results`` is shared with the stages' context and fills as stages end."""
+
+    plan: Plan
+    store: Store
+    reporter: Reporter
+    results: dict[str, Entry]
+    expected: Expected
+    seconds: dict[str, float] = field(default_factory=dict)
+    _since: float = 0.0
+    _told: str = ""
+    _failed: bool = False
+
+    def run(self, context: Context) -> None:
+        """Run every step that is not cached; raises what the first failing stage raises."""
+        steps = list(self.plan.steps)
+        while steps:
+            taken = self._cached(steps[0]) if steps[0].cached else self._run_next(steps, context)
+            steps = steps[taken:]
+
+    @contextmanager
+    def announce(self, work: Work) -> Iterator[None]:
+        """Report one stage from its start to its end, also when it shares its run with others."""
+        name, started = work.stage.name, self._since or time.monotonic()
+        if self._told != name:
+            self._start(name, work.key)
+        try:
+            yield
+        except BaseException as error:
+            text = error.text() if isinstance(error, GoldsmithError) else (str(error) or type(error).__name__)
+            self._failed = True
+            self.reporter.tell(StageFailed(name, time.monotonic() - started, text))
+            raise
+        seconds = time.monotonic() - started
+        self._since = time.monotonic()
+        self.seconds[name] = seconds
+        entry = self.results.get(name)
+        size = files.allocated(entry.disk) if entry and entry.disk.exists() else None
+        self.reporter.tell(StageFinished(name, work.key, seconds, size))
+
+    def _cached(self, step: Step) -> int:
+        if entry := self.store.get(step.key):
+            self.results[step.stage.name] = entry
+        self.reporter.tell(StageCached(step.stage.name, step.key))
+        return 1
+
+    def _run_next(self, steps: Sequence[Step], context: Context) -> int:
+        """Run the first step, with its neighbours of the same group; return how many were dealt with."""
+        together = _neighbours(steps)
+        with ExitStack() as locks:
+            for step in together:
+                waiting = self._waiting(step)
+                locks.enter_context(self.store.locked(step.key, on_wait=waiting))
+            if self._made_meanwhile(steps[0]):
+                return self._cached(steps[0])
+            together = together[: self._still_to_make(together)]
+            self._make(together, context)
+        return len(together)
+
+    def _still_to_make(self, together: Sequence[Step]) -> int:
+        return next(
+            (at for at, step in enumerate(together) if at and self._made_meanwhile(step)), len(together)
+        )
+
+    def _made_meanwhile(self, step: Step) -> bool:
+        forced = step.reason.startswith("asked")
+        return self.store.has(step.key) and not forced
+
+    def _make(self, together: Sequence[Step], context: Context) -> None:
+        self._since = time.monotonic()
+        first = together[0]
+        works = [self._work(step, before) for step, before in self._with_parents(together)]
+        try:
+            if first.stage.group:
+                self._start(first.stage.name, first.key)
+                cast(SharedRun, first.stage).run_together(works, context)
+            else:
+                with self.announce(works[0]):
+                    first.stage.run(works[0], context)
+                    works[0].commit()
+        except BaseException as error:
+            self._end_unannounced(first, error)
+            raise
+        finally:
+            for work in works:  # half-made results go at once; whatever a kill leaves is swept at the next start
+                if not self.store.has(work.key):
+                    self.store.remove(work.key)
+
+    def _end_unannounced(self, first: Step, error: BaseException) -> None:
+        """Close the report of a shared run that ended before its first work began, in the boot for example."""
+        if first.stage.group and not self._failed:
+            text = error.text() if isinstance(error, GoldsmithError) else (str(error) or type(error).__name__)
+            self.reporter.tell(StageFailed(first.stage.name, time.monotonic() - self._since, text))
+
+    def _with_parents(self, together: Sequence[Step]) -> Iterator[tuple[Step, str]]:
+        before = self._disk_before(together[0].stage)
+        for step in together:
+            yield step, before
+            before = step.key
+
+    def _disk_before(self, stage: Stage) -> str:
+        """Return the key of the last disk that was made before this stage, or ""."""
+        key = ""
+        for step in self.plan.steps:
+            if step.stage.name == stage.name:
+                break
+            if step.stage.kind is Kind.DISK:
+                key = step.key
+        return key
+
+    def _work(self, step: Step, parent: str) -> Work:
+        folder = self.store.begin(step.key)
+        before = self.store.layers / parent / "disk.qcow2" if parent else None
+
+        def commit() -> Entry:
+            entry = self.store.commit(
+                step.key,
+                stage=step.stage.name,
+                recipe=self.plan.recipe,
+                parent=parent,
+                inputs=step.stage.inputs(),
+                seconds=time.monotonic() - self._since,
+            )
+            self.results[step.stage.name] = entry
+            return entry
+
+        return Work(step.stage, step.key, folder, before, commit)
+
+    def _start(self, name: str, key: str) -> None:
+        reason = next(step.reason for step in self.plan.steps if step.stage.name == name)
+        self._told = name
+        self.reporter.tell(StageStarted(name, key, reason, self.expected(name)))
+
+    def _waiting(self, step: Step) -> Callable[[str], None]:
+        return lambda holder: self.reporter.tell(StageWaiting(step.stage.name, step.key, holder))
+
+
+def _neighbours(steps: Sequence[Step]) -> Sequence[Step]:
+    group = steps[0].stage.group
+    if not group:
+        return steps[:1]
+    end = next((at for at, step in enumerate(steps) if step.stage.group != group or step.cached), len(steps))
+    return steps[:end]

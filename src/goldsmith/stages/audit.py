@@ -1,0 +1,56 @@
+"""Check the finished image offline; a failed check of severity error stops the build before the catalog."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from goldsmith.audit import run as auditing
+from goldsmith.events import Warned
+from goldsmith.host import files
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages.exported import exported
+
+REPORT = "audit.json"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One audit of the first exported file. ``secrets`` gives the values that no byte of it may hold."""
+
+    profile: str
+    waivers: Mapping[str, str]
+    checks: str  # digest of the set of checks: another set asks again
+    secrets: Callable[[], Sequence[str]]
+    secret_digests: Sequence[str]
+
+    name = "audit"
+    kind = Kind.CHECK
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {
+            "profile": self.profile,
+            "waivers": dict(self.waivers),
+            "checks": self.checks,
+            "secrets": list(self.secret_digests),
+        }
+
+    def run(self, work: Work, context: Context) -> None:
+        image = exported(context.results["export"])[0]
+        report = auditing.audit(
+            image.path,
+            format=image.format,
+            profile=self.profile,
+            host=context.host_for(self.name),
+            env=context.guestfs_env,
+            secrets=self.secrets(),
+            waivers=self.waivers,
+        )
+        text = json.dumps(report.as_json(), indent=1)
+        files.write_atomically(context.folder / REPORT, text)  # also of a build that this stops
+        for result in report.checks:
+            if result.status == "warning":
+                context.reporter.tell(Warned(f"{result.id}: {result.detail}", result.fix))
+        report.raise_if_failed()
+        files.write_atomically(work.folder / REPORT, text)

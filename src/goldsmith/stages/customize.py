@@ -1,0 +1,200 @@
+"""Change the guest step by step: one boot for neighbouring steps, one layer for each of them."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldsmith.artifact import qemuimg
+from goldsmith.errors import Mark
+from goldsmith.events import ToolSaid
+from goldsmith.guests import access as temporary
+from goldsmith.guests import actions
+from goldsmith.guests.access import TemporaryAccess
+from goldsmith.guests.actions import Hand
+from goldsmith.guests.family import Access, GuestFamily
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.session import Session, booted, free_port
+from goldsmith.host.commands import GuestCommands
+from goldsmith.host.hypervisor import connect
+from goldsmith.host.process import Host
+from goldsmith.host.shell import new_key_pair
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.recipe.secrets import Secret
+from goldsmith.recipe.steps import Step, Via
+from goldsmith.stages.parts import domain_name, osinfo_argument
+
+CONSOLE = "console-customize.log"
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What all steps of a recipe share; times are seconds."""
+
+    family: GuestFamily
+    machine: Machine
+    boot_timeout: float
+    step_timeout: float
+    reveal: Callable[[str | Secret], str]
+
+
+@dataclass(frozen=True)
+class Customize:
+    """One step of the recipe, done in the running guest; ``step`` None is the last: take the access away."""
+
+    name: str
+    group: str
+    guest: Guest
+    step: Step | None
+    said: Inputs
+    at: Mark | None = None
+
+    kind = Kind.DISK
+    version = 1
+
+    def inputs(self) -> Inputs:
+        if self.step is not None:
+            return self.said
+        family = self.guest.family
+        return {"script": temporary.withdraw_script(family.access, leftovers=tuple(family.leftovers))}
+
+    def run(self, work: Work, context: Context) -> None:
+        self.run_together([work], context)
+
+    def run_together(self, works: Sequence[Work], context: Context) -> None:
+        """Boot once and do all the works in order; each is committed as soon as its layer is finished."""
+        host = context.host_for(self.name)
+        first = works[0]
+        assert first.before
+        qemuimg.create_overlay(host, first.before, first.disk, relative=True)
+        with connect(context.uri) as hypervisor, _machine(self.guest, first, host, context) as booting:
+            machine, access, seed = booting
+            with booted(
+                hypervisor, host, machine, access=access, seed=seed,
+                boot_timeout=self.guest.boot_timeout, legacy_ssh=self.guest.family.legacy_ssh,
+                on_console=lambda line: context.reporter.tell(ToolSaid(self.name, "console", line)),
+            ) as session:  # fmt: skip
+                for at, work in enumerate(works):
+                    following = works[at + 1] if at + 1 < len(works) else None
+                    _one(session, work, following, context)
+
+
+def _one(session: Session, work: Work, following: Work | None, context: Context) -> None:
+    stage = work.stage
+    assert isinstance(stage, Customize)
+    with context.announce(work):
+        if stage.step is None:
+            _withdraw(session, stage, context)
+        else:
+            _step(session, stage, stage.step, context)
+        if following:
+            host = context.host_for(stage.name)
+            qemuimg.create_overlay(host, work.disk, following.disk, relative=True)
+            session.layer(following.disk)
+        else:
+            session.power_off(session.access.privilege)
+        work.commit()
+
+
+def _step(session: Session, stage: Customize, step: Step, context: Context) -> None:
+    if step.kind == "reboot":
+        session.reboot(session.access.privilege)
+        return
+    by_agent = step.via is Via.AGENT
+    hand = _hand(session.agent if by_agent else session.ssh, session, stage, step.timeout, context)
+    actions.perform(step, replace(hand, privilege="") if by_agent else hand, at=stage.at)
+
+
+def _withdraw(session: Session, stage: Customize, context: Context) -> None:
+    hand = _hand(session.ssh, session, stage, None, context)
+    family = stage.guest.family
+    script = temporary.withdraw_script(session.access.kind, leftovers=tuple(family.leftovers))
+    if session.access.kind is Access.SEED:
+        hand.root("cloud-init status --wait >/dev/null 2>&1 || :")
+    hand.must(script, what="removing the build access")
+
+
+def _hand(
+    shell: GuestCommands, session: Session, stage: Customize, timeout: float | None, context: Context
+) -> Hand:
+    title = stage.step.title if stage.step else "withdraw"
+    log = context.log_for(stage.name)
+
+    def on_line(line: str) -> None:
+        log(line)
+        context.reporter.tell(ToolSaid(stage.name, title, line))
+
+    return Hand(
+        shell=shell,
+        privilege=session.access.privilege,
+        packages=stage.guest.family.packages,
+        on_line=on_line,
+        reveal=stage.guest.reveal,
+        timeout=timeout or stage.guest.step_timeout,
+    )
+
+
+@contextmanager
+def _machine(
+    guest: Guest, work: Work, host: Host, context: Context
+) -> Iterator[tuple[Machine, TemporaryAccess, Path | None]]:
+    """Give the machine of one boot, its credentials and its seed; both are gone afterwards."""
+    kind = "rsa" if guest.family.legacy_ssh else "ecdsa"
+    access = TemporaryAccess(guest.family.access, new_key_pair(kind), new_key_pair(kind))
+    machine = replace(
+        guest.machine,
+        name=domain_name(context.build, "customize"),
+        uri=context.uri,
+        description=f"goldsmith build={context.build} state={context.state}",
+        virt_type=context.acceleration.virt_type,
+        osinfo=osinfo_argument(host, guest.machine.osinfo),
+        disk=work.disk,
+        console=context.folder / CONSOLE,
+        ssh_port=free_port() if guest.machine.network == "user" else None,
+    )
+    folder = context.state / "run" / context.build  # qemu's user may pass, but not look into it
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)
+    seed = folder / "seed.iso"
+    try:
+        if access.kind is Access.SEED:
+            _make_seed(host, seed, temporary.seed_files(access, instance=f"build-{uuid.uuid4()}"))
+            yield machine, access, seed
+        else:
+            _plant(host, work.disk, access, context.guestfs_env)
+            yield machine, access, None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_seed(host: Host, seed: Path, files: Mapping[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="goldsmith-seed-") as folder:
+        for name, text in files.items():
+            path = Path(folder) / name
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
+        host.run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "cidata", "-o", seed, folder)
+    seed.chmod(0o600)
+
+
+def _plant(host: Host, disk: Path, access: TemporaryAccess, env: Mapping[str, str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="goldsmith-key-") as folder:
+        key, host_key = Path(folder) / "key.pub", Path(folder) / "host"
+        for path, text in ((key, access.user_key.public), (host_key, access.host_key.private)):
+            path.touch(mode=0o600)
+            path.write_text(text.rstrip() + "\n", encoding="utf-8")
+        public = Path(folder) / "host.pub"
+        public.write_text(access.host_key.public.rstrip() + "\n", encoding="utf-8")
+        host.run(
+            "virt-customize", "--format", "qcow2", "-a", disk, "--no-network",
+            "--ssh-inject", f"root:file:{key}",
+            "--upload", f"{host_key}:{access.host_key_path}",
+            "--upload", f"{public}:{access.host_key_path}.pub",
+            "--chmod", f"0600:{access.host_key_path}",
+            "--selinux-relabel",
+            env=env,
+            fix="the lines above are virt-customize's; the guest's disk was not changed in the store",
+        )  # fmt: skip

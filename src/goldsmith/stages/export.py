@@ -1,0 +1,62 @@
+"""Make the finished image files: flat, compressed, digested."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from goldsmith.artifact import qemuimg
+from goldsmith.events import PhaseStarted, Progress
+from goldsmith.host import files
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.recipe.model import Export as Wanted
+from goldsmith.stages.exported import FACTS
+
+EXTENSIONS = {"qcow2": "qcow2", "raw": "raw", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vhd", "vhdx": "vhdx"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """One image for each wanted format, none of them with a trace of the layers it came from."""
+
+    recipe: str
+    wanted: Sequence[Wanted]
+
+    name = "export"
+    kind = Kind.ARTIFACT
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {"formats": [f"{one.format.value} {one.compression.value}" for one in self.wanted]}
+
+    def run(self, work: Work, context: Context) -> None:
+        assert work.before
+        host = context.host_for(self.name)
+        room = qemuimg.measure(host, work.before)
+        files.need_space(work.folder, room * len(self.wanted), what="the export of the finished image")
+        noted: list[dict[str, object]] = []
+        for one in self.wanted:
+            target = work.folder / f"{self.recipe}.{EXTENSIONS[one.format.value]}"
+            context.reporter.tell(PhaseStarted(self.name, f"writing {one.format.value}"))
+            qemuimg.convert(
+                host,
+                work.before,
+                target,
+                format=one.format.value,
+                compression=one.compression.value,
+                on_progress=lambda percent: context.reporter.tell(Progress(self.name, percent, 100, "%")),
+            )
+            context.reporter.tell(PhaseStarted(self.name, "reading its digests"))
+            digests = files.digest(target)
+            target.chmod(0o444)
+            info = qemuimg.info(host, target, one.format.value)
+            noted.append(
+                {
+                    "file": target.name,
+                    "format": one.format.value,
+                    "compression": one.compression.value,
+                    "virtual_size": info.virtual_size,
+                    **asdict(digests),
+                }
+            )
+        files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))

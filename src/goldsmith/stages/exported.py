@@ -1,0 +1,36 @@
+"""What the export stage left, as the stages after it read it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.host.files import Digests
+from goldsmith.plan.stage import Entry
+
+FACTS = "export.json"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One finished file; sizes are bytes, ``path`` is absolute."""
+
+    path: Path
+    format: str
+    compression: str
+    virtual_size: int
+    digests: Digests
+
+
+def exported(entry: Entry) -> list[Exported]:
+    """Return what an export stage made, the first wanted format first."""
+    noted = json.loads((entry.folder / FACTS).read_text(encoding="utf-8"))["images"]
+    return [
+        Exported(
+            path=entry.folder / one["file"],
+            format=one["format"],
+            compression=one["compression"],
+            virtual_size=one["virtual_size"],
+            digests=Digests(one["md5"], one["sha256"], one["sha512"], one["size"]),
+        )
+        for one in noted
+    ]

@@ -1,0 +1,122 @@
+"""Install a guest from its medium, driven by its answer file, until it powers itself off."""
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldsmith.artifact import qemuimg
+from goldsmith.errors import GuestError
+from goldsmith.events import ToolSaid
+from goldsmith.guests import machine as machines
+from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.family import GuestFamily
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.render import Rendered
+from goldsmith.guests.watch import InstallWatch, Limits
+from goldsmith.host.clock import outside
+from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
+from goldsmith.host.process import Host
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages.parts import domain_name, gone_afterwards, has_file, medium_path, osinfo_argument
+
+POLL = 0.5  # seconds between two looks at the console and the domain
+
+
+@dataclass(frozen=True)
+class Install:
+    """One install. ``machine`` is complete but for names and paths, which the run gives it."""
+
+    family: GuestFamily
+    machine: Machine
+    disk_size: int  # bytes
+    kickstart: Rendered
+    kickstart_digest: str
+    boot_arguments: tuple[str, ...]
+    limits: Limits
+
+    name = "install"
+    kind = Kind.DISK
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {
+            "family": self.family.name,
+            "os": self.machine.osinfo,
+            "machine": self.machine.machine_type,
+            "firmware": self.machine.firmware,
+            "memory": self.machine.memory,
+            "vcpus": self.machine.vcpus,
+            "bus": self.machine.bus,
+            "disk_size": self.disk_size,
+            "kickstart": self.kickstart_digest,
+            "boot_arguments": list(self.boot_arguments),
+        }
+
+    def run(self, work: Work, context: Context) -> None:
+        host = context.host_for(self.name)
+        qemuimg.create(host, work.disk, self.disk_size)
+        console = context.folder / "console.log"
+        machine = replace(
+            self.machine,
+            name=domain_name(context.build, self.name),
+            uri=context.uri,
+            description=f"goldsmith build={context.build} state={context.state}",
+            virt_type=context.acceleration.virt_type,
+            osinfo=osinfo_argument(host, self.machine.osinfo),
+            disk=work.disk,
+            console=console,
+            channels=self._channels(context),
+        )
+        with connect(context.uri) as hypervisor, gone_afterwards(hypervisor, machine.name):
+            self._start(host, machine, medium_path(context))
+            self._follow(hypervisor, machine.name, ConsoleFile(console), context)
+        self._require_marker_on_disk(host, work, context)
+
+    def _channels(self, context: Context) -> tuple[str, ...]:
+        if not self.family.anaconda_log:
+            return (machines.AGENT,)
+        log = context.folder / "logs" / "anaconda.log"
+        port = f"file,source.path={log},target.type=virtio,target.name=org.fedoraproject.anaconda.log.0"
+        return (machines.AGENT, port)
+
+    def _start(self, host: Host, machine: Machine, media: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="goldsmith-") as private:  # 0700: the file may hold secrets
+            kickstart = Path(private) / "ks.cfg"  # the installer finds it under its base name
+            kickstart.touch(mode=0o600)
+            kickstart.write_text(self.kickstart.reveal(), encoding="utf-8")
+            arguments = machines.install(
+                machine, media=media, kickstart=kickstart, boot_arguments=self.boot_arguments
+            )
+            host.run(
+                *arguments,
+                timeout=300,
+                fix="the lines above are virt-install's; goldsmith doctor checks this host",
+            )
+
+    def _follow(self, hypervisor: Hypervisor, name: str, console: ConsoleFile, context: Context) -> None:
+        watch = InstallWatch(self.family.console, self.limits, stage=self.name, now=time.monotonic())
+        while True:
+            state = hypervisor.state(name)
+            for line in console.lines():
+                context.reporter.tell(ToolSaid(self.name, "console", line))
+                for event in watch.line(line, time.monotonic()):
+                    context.reporter.tell(event)
+            if state in (DomainState.SHUTOFF, DomainState.GONE):
+                watch.powered_off()
+                return
+            if state is DomainState.CRASHED:
+                raise GuestError("the build machine crashed", evidence=watch.evidence(), fix="see the qemu log")
+            watch.tick(time.monotonic())
+            with outside.waiting():
+                time.sleep(POLL)
+
+    def _require_marker_on_disk(self, host: Host, work: Work, context: Context) -> None:
+        """Look for the marker file too: a console can be made to say anything."""
+        marker = self.family.marker_file
+        if not has_file(host, work.disk, marker, env=context.guestfs_env):
+            raise GuestError(
+                f"the console says that the install has ended, but {marker} is not on the disk",
+                fix="the last %post --nochroot of the kickstart must write it, as the shipped kickstarts do",
+            )

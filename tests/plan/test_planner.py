@@ -1,0 +1,79 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldsmith.plan.planner import fingerprint, make_plan
+from goldsmith.plan.stage import Kind
+
+
+@dataclass(frozen=True)
+class Paint:
+    colour: str = "red"
+    name: str = "paint"
+    kind: Kind = Kind.DISK
+    version: int = 1
+    group: str = ""
+
+    def inputs(self) -> Mapping[str, str]:
+        return {"colour": self.colour}
+
+    def run(self, work, context) -> None:
+        raise AssertionError("planning runs nothing")
+
+
+DRY = Paint(name="dry", colour="")
+BOX = Paint(name="fetch", kind=Kind.MEDIA)
+
+
+def reasons(stages, store=(), last=None, forced=lambda name: ""):
+    plan = make_plan("demo", stages, has=lambda key: key in store, last=last or {}, forced=forced)
+    return [step.reason for step in plan.steps]
+
+
+def keys(*stages):
+    return [step.key for step in make_plan("demo", stages, has=lambda key: False, last={}).steps]
+
+
+def test_an_empty_store_runs_everything_and_each_stage_follows_the_one_before():
+    assert reasons([Paint(), DRY]) == ["not in the store", "follows paint"]
+
+
+def test_nothing_runs_twice():
+    assert reasons([Paint(), DRY], keys(Paint(), DRY)) == ["", ""]
+
+
+def test_a_changed_input_is_named_with_both_values_and_pulls_the_later_stages_along():
+    last = {"paint": {"colour": "red"}, "dry": {"colour": ""}}
+    told = reasons([Paint("blue"), DRY], keys(Paint(), DRY), last)
+    assert told == ['colour changed: "red" -> "blue"', "follows paint"]
+
+
+def test_a_missing_layer_is_made_again_with_all_that_stands_on_it():
+    assert reasons([Paint(), DRY], keys(Paint(), DRY)[1:]) == ["not in the store", "follows paint"]
+
+
+def test_media_that_no_stage_will_read_need_not_be_there():
+    assert reasons([BOX, Paint(), DRY], keys(BOX, Paint(), DRY)[1:]) == ["", "", ""]
+    assert reasons([BOX, Paint(), DRY], keys(BOX, Paint(), DRY)[1:2]) == ["", "", "not in the store"]
+
+
+def test_media_are_fetched_again_for_the_stage_that_reads_them():
+    assert reasons([BOX, Paint()]) == ["not in the store", "follows fetch"]
+
+
+def test_a_stage_can_be_asked_to_run_again_though_it_is_in_the_store():
+    told = reasons([Paint(), DRY], keys(Paint(), DRY), forced=lambda name: "asked for" if name == "dry" else "")
+    assert told == ["", "asked for"]
+
+
+def test_a_key_names_the_whole_history_the_stage_and_its_version():
+    assert fingerprint(Paint("red"), ["p"]) != fingerprint(Paint("blue"), ["p"])
+    assert fingerprint(Paint(), ["p"]) != fingerprint(Paint(), ["q"])
+    assert fingerprint(Paint(), ["p"]) != fingerprint(Paint(version=2), ["p"])
+    assert fingerprint(Paint(), ["p"]) == fingerprint(Paint(), ["p"])
+
+
+def test_a_long_value_is_cut_in_a_reason():
+    last = {"paint": {"colour": "x" * 500}}
+    (told,) = reasons([Paint("blue")], (), last)
+    assert len(told) < 120
+    assert told.endswith('-> "blue"')
