@@ -63,6 +63,9 @@ def no_state(
         return
     home = tmp_path / "home"
     (home / ".run").mkdir(parents=True, mode=0o700)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("PATH", str(bin_folder))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / ".run"))

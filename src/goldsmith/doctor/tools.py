@@ -53,7 +53,7 @@ class Tool:
 
 
 def _find(name: str) -> str | None:
-    beside = Path(sys.executable).with_name(name)  # what pip installed with us
+    beside = Path(sys.executable).parent / name  # what pip installed with us
     return shutil.which(name) or (str(beside) if beside.exists() else None)
 
 
