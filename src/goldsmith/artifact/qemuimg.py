@@ -1,0 +1,247 @@
+"""Disk images through qemu-img: its answers as values, its files written whole or not at all.
+
+Formats have the names of the Image API (``vhd``, not qemu's ``vpc``). A format is always said, never guessed
+by qemu-img: a raw disk can hold whatever looks like a header.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldsmith.errors import HostError, ToolError, UsageError
+from goldsmith.host.files import fsync_tree
+from goldsmith.host.process import Host, Output
+
+FIX = "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
+THREADS = 8  # qemu-img's coroutines for reading and writing; its default is 8, its most 16
+_QEMU_NAMES = {"vhd": "vpc"}
+_OUR_NAMES = {theirs: ours for ours, theirs in _QEMU_NAMES.items()}
+_PROGRESS = re.compile(r"\(\s*(\d+(?:\.\d+)?)/100%\)")
+_CHECK_DONE = (0, 2, 3, 63)  # clean, corrupt, leaks only, a format without checks
+_NO_CHECKS = 63
+
+OnPercent = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the header of an image says; sizes in bytes."""
+
+    format: str
+    virtual_size: int
+    actual_size: int  # allocated on disk
+    cluster_size: int | None = None
+    compression: str | None = None  # of compressed clusters, if there are any: zlib, zstd
+    subformat: str | None = None  # of vmdk: streamOptimized, monolithicSparse, ...
+    backing: str | None = None
+    backing_format: str | None = None
+    data_file: str | None = None
+    encrypted: bool = False
+    dirty: bool = False
+    corrupt: bool = False
+    snapshots: int = 0
+
+    @property
+    def compressed(self) -> bool | None:
+        """Say whether the data is compressed; None where only ``check`` can tell (qcow2)."""
+        return None if self.format == "qcow2" else self.subformat == "streamOptimized"
+
+    @property
+    def alone(self) -> bool:
+        """Say whether the file holds all of the disk."""
+        return self.backing is None and self.data_file is None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of reading all metadata of an image. ``leaks`` waste space, the others are damage."""
+
+    supported: bool = True
+    corruptions: int = 0
+    errors: int = 0
+    leaks: int = 0
+    allocated_clusters: int = 0
+    compressed_clusters: int = 0
+
+    @property
+    def good(self) -> bool:
+        return not self.corruptions and not self.errors
+
+
+def info(host: Host, path: Path, format: str) -> ImageInfo:  # noqa: A002  the Image API's word
+    """Return what the header says; ToolError when the file is not of this format."""
+    done = _run(
+        host, "info", "-f", _theirs(format), "--output=json", "-U", path, fix=f"see `qemu-img info {path}`"
+    )
+    facts = json.loads(done.stdout)
+    inner = facts.get("format-specific", {}).get("data", {})
+    return ImageInfo(
+        format=_OUR_NAMES.get(facts["format"], facts["format"]),
+        virtual_size=facts["virtual-size"],
+        actual_size=facts.get("actual-size", 0),
+        cluster_size=facts.get("cluster-size"),
+        compression=inner.get("compression-type"),
+        subformat=inner.get("create-type"),
+        backing=facts.get("full-backing-filename") or facts.get("backing-filename"),
+        backing_format=facts.get("backing-filename-format"),
+        data_file=inner.get("data-file"),
+        encrypted=bool(facts.get("encrypted")),
+        dirty=bool(facts.get("dirty-flag")),
+        corrupt=bool(inner.get("corrupt")),
+        snapshots=len(facts.get("snapshots", ())),
+    )
+
+
+def check(host: Host, path: Path, format: str) -> Checked:  # noqa: A002
+    """Read all metadata of an image; damage is an answer, not an error."""
+    done = _run(
+        host,
+        "check",
+        "-f",
+        _theirs(format),
+        "--output=json",
+        "-U",
+        path,
+        ok=_CHECK_DONE,
+        fix="the image cannot be read to its end: make it again",
+    )
+    if done.code == _NO_CHECKS:
+        return Checked(supported=False)
+    facts: Mapping[str, Any] = json.loads(done.stdout)
+    return Checked(
+        corruptions=facts.get("corruptions", 0),
+        errors=facts.get("check-errors", 0),
+        leaks=facts.get("leaks", 0),
+        allocated_clusters=facts.get("allocated-clusters", 0),
+        compressed_clusters=facts.get("compressed-clusters", 0),
+    )
+
+
+def compare(host: Host, one: Path, one_format: str, other: Path, other_format: str) -> bool:
+    """Say whether a guest reads the same from both disks; zeros past the end of one are no difference."""
+    formats = ("-f", _theirs(one_format), "-F", _theirs(other_format))
+    return _run(host, "compare", "-q", "-U", *formats, one, other, ok=(0, 1)).code == 0
+
+
+def convert(
+    host: Host,
+    src: Path,
+    dst: Path,
+    *,
+    src_format: str = "qcow2",
+    format: str = "qcow2",  # noqa: A002
+    compression: str | None = None,
+    on_progress: OnPercent | None = None,
+) -> None:
+    """Write the whole disk ``src``, with all its layers, to the new file ``dst``.
+
+    ``compression`` is zlib or zstd for qcow2, zlib for vmdk (streamOptimized); None is none. ``on_progress``
+    gets per cent. ``dst`` appears when it is whole and on the disk; UsageError if it exists already.
+    """
+    flags = _flags(format, compression)
+    _must_be_new(dst)
+    aside = dst.with_name(f".{dst.name}.{os.getpid()}.part")
+
+    def heard(line: str) -> None:
+        if on_progress and (found := _PROGRESS.findall(line)):
+            on_progress(float(found[-1]))
+
+    try:
+        _run(
+            host,
+            *("convert", "-p", "-m", str(THREADS), *flags),
+            *("-f", _theirs(src_format), "-O", _theirs(format), src, aside),
+            on_line=heard,
+        )
+        fsync_tree(aside)
+        _name(aside, dst)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def create(host: Host, path: Path, size: int, *, format: str = "qcow2") -> None:  # noqa: A002
+    """Make a new empty disk of ``size`` bytes."""
+    _must_be_new(path)
+    _run(host, "create", "-q", "-f", _theirs(format), path, str(size))
+
+
+def create_overlay(
+    host: Host, backing: Path, overlay: Path, *, relative: bool, backing_format: str = "qcow2"
+) -> None:
+    """Make a new qcow2 layer on ``backing``, which must not change from now on.
+
+    With ``relative`` the way to it is stored as seen from the overlay's folder, so both can move together.
+    """
+    _must_be_new(overlay)
+    _run(host, "create", "-q", "-f", "qcow2", *_backing(overlay, backing, backing_format, relative), overlay)
+
+
+def rebase_unsafe(
+    host: Host, overlay: Path, backing: Path, *, relative: bool, backing_format: str = "qcow2"
+) -> None:
+    """Tell an overlay where its backing file is now, which must have the same content as before."""
+    _run(host, "rebase", "-u", "-f", "qcow2", *_backing(overlay, backing, backing_format, relative), overlay)
+
+
+def _backing(overlay: Path, backing: Path, backing_format: str, relative: bool) -> Sequence[str]:  # noqa: FBT001
+    if not backing.is_file():
+        raise HostError(f"the layer below {overlay.name} is not there: {backing}", fix="build it again")
+    stored = os.path.relpath(backing, overlay.parent) if relative else str(backing.absolute())
+    return ("-F", _theirs(backing_format), "-b", stored)
+
+
+def _flags(format: str, compression: str | None) -> Sequence[str]:  # noqa: A002
+    options = {"qcow2": ["compat=1.1"]}.get(format, [])
+    if compression is None:
+        return ["-W", *_options(options)] if format in ("qcow2", "raw") else _options(options)
+    if format == "qcow2" and compression in ("zlib", "zstd"):
+        if compression != "zlib":  # the default has to stay unsaid for a qemu-img that knows no other
+            options.append(f"compression_type={compression}")
+        return ["-c", "-W", *_options(options)]
+    if format == "vmdk" and compression == "zlib":
+        return ["-c", *_options(["subformat=streamOptimized"])]
+    raise UsageError(
+        f"{format} with {compression} compression does not exist",
+        fix="choose qcow2 with zlib or zstd, vmdk with zlib, or no compression",
+    )
+
+
+def _options(options: Sequence[str]) -> list[str]:
+    return ["-o", ",".join(options)] if options else []
+
+
+def _run(host: Host, *argv: str | Path, fix: str = "", **options: Any) -> Output:
+    try:
+        return host.run("qemu-img", *argv, fix=fix, **options)
+    except ToolError as error:
+        if any("No space left on device" in line for line in error.evidence):
+            raise HostError(
+                error.problem, evidence=error.evidence, fix="free space, then run it again"
+            ) from None
+        raise
+    except HostError as error:
+        raise HostError(error.problem, fix=FIX) from None
+
+
+def _theirs(format: str) -> str:  # noqa: A002
+    return _QEMU_NAMES.get(format, format)
+
+
+def _must_be_new(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists already", fix="name a new file, or remove it")
+
+
+def _name(aside: Path, path: Path) -> None:
+    """Give the finished file its name, unless somebody has taken it meanwhile."""
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        _must_be_new(path)
+    except OSError:  # a file system without hard links
+        aside.replace(path)
+    fsync_tree(path)

@@ -1,0 +1,283 @@
+"""The embedded catalog: an index in SQLite and image files by digest, safe for many processes at once."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from goldsmith.catalog import index
+from goldsmith.catalog.blobs import Blobs, OnBytes
+from goldsmith.catalog.check import Finding, check
+from goldsmith.catalog.choose import choose
+from goldsmith.catalog.database import Database, Session
+from goldsmith.catalog.entry import (
+    BUILD_KEY,
+    Changes,
+    Image,
+    NewImage,
+    Purged,
+    Query,
+    Status,
+    Verification,
+    Visibility,
+)
+from goldsmith.catalog.rules import changed, check_changes, check_new
+from goldsmith.errors import CatalogError, GateError
+from goldsmith.host.files import Digests, copy, digest, need_space
+
+_HALF = (Status.QUEUED, Status.SAVING)
+
+
+@dataclass(frozen=True)
+class LocalCatalog:
+    """Images below ``folder``: ``index.db`` and ``images/<sha256>``, the same bytes kept once.
+
+    The bytes get their name and the entry becomes active in one transaction, and what a dead process began is
+    swept by the next command, so an active image is always whole.
+    """
+
+    folder: Path
+
+    @property
+    def database(self) -> Database:
+        return Database(self.folder / "index.db", index.MIGRATIONS)
+
+    @property
+    def blobs(self) -> Blobs:
+        return Blobs(self.folder)
+
+    def create(self, new: NewImage) -> Image:
+        check_new(new)
+        self.sweep()
+        return self._insert(str(uuid4()), new)
+
+    def upload(
+        self, image_id: str, file: Path, digests: Digests | None = None, *, on_bytes: OnBytes | None = None
+    ) -> Image:
+        self.sweep()
+        with self.blobs.claim(image_id), self._or_nothing(image_id):
+            return self._fill(image_id, file, digests, on_bytes)
+
+    def register(
+        self,
+        file: Path,
+        new: NewImage,
+        digests: Digests | None = None,
+        *,
+        on_bytes: OnBytes | None = None,
+    ) -> Image:
+        check_new(new)
+        self.sweep()
+        with self.database.reading() as session:
+            twin = self._twin(session, new.properties.get(BUILD_KEY))
+        if twin:
+            return twin
+        image_id = str(uuid4())
+        with self.blobs.claim(image_id), self._or_nothing(image_id):
+            self._insert(image_id, new)
+            return self._fill(image_id, file, digests, on_bytes)
+
+    def get(self, image_id: str) -> Image:
+        with self.database.reading() as session:
+            return self._one(session, image_id)
+
+    def find(self, wanted: str, *, deleted: bool = False) -> Image:
+        with self.database.reading() as session:
+            status = Status.DELETED if deleted else None
+            images = index.select(session, Query(status=status, hidden=True, deleted=deleted))
+        where = f"{self.folder}, among its deleted images," if deleted else str(self.folder)
+        return choose(wanted, images, where=where)
+
+    def list(self, query: Query = Query()) -> tuple[Image, ...]:  # noqa: B008  frozen, so safe to share
+        self.sweep()
+        with self.database.reading() as session:
+            return index.select(session, query)
+
+    def update(self, image_id: str, changes: Changes) -> Image:
+        check_changes(changes)
+        with self.database.writing() as session:
+            return index.rewrite(session, changed(self._one(session, image_id), changes))
+
+    def deactivate(self, image_id: str) -> Image:
+        return self._switch(image_id, Status.ACTIVE, Status.DEACTIVATED)
+
+    def reactivate(self, image_id: str) -> Image:
+        return self._switch(image_id, Status.DEACTIVATED, Status.ACTIVE)
+
+    def download(self, image_id: str, target: Path, *, on_bytes: OnBytes | None = None) -> Image:
+        image = self.get(image_id)
+        source = self._bytes_of(image)
+        if target.exists():
+            raise CatalogError(f"{target} exists already", fix="name a file that does not exist")
+        need_space(target.parent, image.size or 0, what=f"a copy of {image.name}")
+        try:
+            copy(source, target)
+            if problems := image.differences(digest(target, on_bytes=on_bytes)):
+                raise CatalogError(
+                    f"image {image.id} ({image.name}) is damaged: {problems[0]}",
+                    fix=f"goldsmith image verify {image.id}; build it again to get it whole",
+                )
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return image
+
+    def verify(self, image_id: str, *, on_bytes: OnBytes | None = None) -> Verification:
+        image = self.get(image_id)
+        if image.status in _HALF:
+            return Verification(image, (f"it is {image.status}: it has no bytes yet",))
+        path = self.blobs.path(str(image.sha256))
+        if not path.exists():
+            return Verification(image, (f"its file is missing: {path}",))
+        return Verification(image, image.differences(digest(path, on_bytes=on_bytes)))
+
+    def delete(self, image_id: str) -> Image:
+        self.sweep()
+        with self.database.writing() as session:
+            image = self._one(session, image_id)
+            if image.protected:
+                raise GateError(
+                    f"image {image.id} ({image.name}) is protected",
+                    fix=f"goldsmith image set {image.id} --unprotected, then delete it",
+                )
+            return index.mark_deleted(session, image)
+
+    def undelete(self, image_id: str) -> Image:
+        """Take a deletion back, as long as the image is not purged."""
+        with self.database.writing() as session:
+            found = index.select(
+                session, Query(status=Status.DELETED, hidden=True, deleted=True), image_id=image_id
+            )
+            if not found:
+                raise CatalogError(
+                    f"{self.folder} has no deleted image {image_id!r}",
+                    fix="goldsmith image list --all --status deleted",
+                )
+            if not self._whole(found[0]):
+                raise CatalogError(f"image {image_id} has no bytes to come back to", fix="build it again")
+            return index.unmark_deleted(session, found[0])
+
+    def purge(self, *, older_than: timedelta, apply: bool) -> Purged:
+        self.sweep()
+        moment = index.now() - older_than
+        if not apply:
+            with self.database.reading() as session:
+                images = index.deleted_before(session, moment)
+                kept = index.files(session, without=images)
+            files = {image.sha256 for image in images if image.sha256} - kept
+            return Purged(images, sum(self.blobs.size_on_disk(sha256) for sha256 in files))
+        with self.database.writing() as session:
+            images = index.deleted_before(session, moment)
+            for image in images:
+                index.forget(session, image.id)
+        files = {image.sha256 for image in images if image.sha256}
+        return Purged(images, sum(self._drop_unused(sha256) for sha256 in files))
+
+    def check(self, *, repair: bool = False) -> tuple[Finding, ...]:
+        """Compare the index with the files, without reading these; ``repair`` mends what it can."""
+        self.sweep()
+        return check(self.database, self.blobs, repair=repair)
+
+    def sweep(self) -> None:
+        """Remove what dead processes left: half images with their bytes."""
+        for image_id in self.blobs.abandoned():
+            self._abandon(image_id)
+
+    def _drop_unused(self, sha256: str) -> int:
+        with self.database.writing() as session:  # so that nobody begins to use it meanwhile
+            return 0 if index.used(session, sha256) else self.blobs.remove(sha256)
+
+    def _insert(self, image_id: str, new: NewImage) -> Image:
+        moment = index.now()
+        image = Image(
+            id=image_id,
+            name=new.name,
+            status=Status.QUEUED,
+            created_at=moment,
+            updated_at=moment,
+            visibility=Visibility(new.visibility),
+            protected=new.protected,
+            hidden=new.hidden,
+            disk_format=new.disk_format,
+            container_format=new.container_format,
+            virtual_size=new.virtual_size,
+            min_disk=new.min_disk,
+            min_ram=new.min_ram,
+            owner=getpass.getuser(),
+            properties=dict(new.properties),
+            tags=tuple(sorted(set(new.tags))),
+        )
+        with self.database.writing() as session:
+            index.insert(session, image)
+        return image
+
+    def _fill(self, image_id: str, file: Path, digests: Digests | None, on_bytes: OnBytes | None) -> Image:
+        image = self._switch(image_id, Status.QUEUED, Status.SAVING)
+        part, found = self.blobs.bring_in(image_id, file, digests, on_bytes=on_bytes)
+        with self.database.writing() as session:
+            index.expect_file(session, image_id, found.sha256)
+        with self.database.writing() as session:
+            if twin := self._twin(session, image.build_key):
+                index.forget(session, image_id)
+                return twin
+            self.blobs.place(part, found.sha256)
+            return index.activate(session, self._one(session, image_id), found)
+
+    @contextmanager
+    def _or_nothing(self, image_id: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._abandon(image_id)
+            raise
+
+    def _abandon(self, image_id: str) -> None:
+        """Forget an image that never became active, and the file that only it was to own."""
+        with self.database.writing() as session:
+            if any(
+                image.status in _HALF
+                for image in index.select(session, Query(hidden=True), image_id=image_id)
+            ):
+                sha256 = index.file_of(session, image_id)
+                index.forget(session, image_id)
+                if sha256 and not index.used(session, sha256):
+                    self.blobs.remove(sha256)
+
+    def _twin(self, session: Session, build_key: str | None) -> Image | None:
+        """Return the active image of the same build, if its file is there."""
+        twins = index.with_build_key(session, build_key) if build_key else ()
+        return next(filter(self._whole, twins), None)
+
+    def _whole(self, image: Image) -> bool:
+        return self.blobs.whole(image.sha256, image.size)
+
+    def _one(self, session: Session, image_id: str) -> Image:
+        found = index.select(session, Query(hidden=True), image_id=image_id)
+        if not found:
+            raise CatalogError(f"{self.folder} has no image {image_id!r}", fix="goldsmith image list --all")
+        return found[0]
+
+    def _switch(self, image_id: str, before: Status, after: Status) -> Image:
+        with self.database.writing() as session:
+            image = self._one(session, image_id)
+            if image.status != before:
+                raise CatalogError(
+                    f"image {image_id} is {image.status}, but only {before} images can become {after}",
+                    fix=f"goldsmith image show {image_id}",
+                )
+            if after is Status.ACTIVE and not self._whole(image):
+                raise CatalogError(f"image {image_id} has lost its bytes", fix="build it again")
+            return index.rewrite(session, replace(image, status=after))
+
+    def _bytes_of(self, image: Image) -> Path:
+        if image.status != Status.ACTIVE:
+            raise CatalogError(
+                f"image {image.id} ({image.name}) is {image.status}, so its bytes are given to nobody",
+                fix="take an active image"
+                if image.status in _HALF
+                else f"goldsmith image reactivate {image.id}",
+            )
+        return self.blobs.path(str(image.sha256))

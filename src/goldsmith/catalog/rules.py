@@ -1,0 +1,143 @@
+"""What the Image API takes: names, formats, limits. Checked before anything is sent or written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Visibility
+from goldsmith.errors import CatalogError, UsageError
+
+DISK_FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "aki", "ari", "ploop")
+CONTAINER_FORMATS = ("bare", "ovf", "ova", "docker", "compressed", "ami", "aki", "ari")
+LONGEST = 255  # characters of a name, a tag, a property's name
+MOST_PROPERTIES = 128
+FIXED = frozenset(
+    """id name status visibility protected os_hidden disk_format container_format size virtual_size checksum
+    os_hash_algo os_hash_value min_disk min_ram owner tags created_at updated_at file self schema stores
+    locations direct_url""".split()  # noqa: SIM905  a column of words would hide the rules
+)
+OURS = frozenset({BUILD_KEY, SHA256})  # say what the bytes are, so they never change
+
+
+def check_new(new: NewImage) -> None:
+    """Raise UsageError for what the Image API would refuse in a new image."""
+    _name(new.name)
+    _one_of("disk_format", new.disk_format, DISK_FORMATS)
+    _one_of("container_format", new.container_format, CONTAINER_FORMATS)
+    _one_of("visibility", new.visibility, tuple(Visibility))
+    _number("min_disk", new.min_disk)
+    _number("min_ram", new.min_ram)
+    if new.virtual_size is not None:
+        _number("virtual_size", new.virtual_size)
+    if SHA256 in new.properties:
+        raise UsageError(f"the property {SHA256} is set by the catalog itself", fix="leave it out")
+    _properties(new.properties)
+    _tags(new.tags)
+
+
+def check_changes(changes: Changes) -> None:
+    """Raise UsageError for what the Image API would refuse in an update."""
+    if changes.name is not None:
+        _name(changes.name)
+    if changes.visibility is not None:
+        _one_of("visibility", changes.visibility, tuple(Visibility))
+    _number("min_disk", changes.min_disk or 0)
+    _number("min_ram", changes.min_ram or 0)
+    touched = {*changes.set_properties, *changes.unset_properties}
+    if fixed := sorted(touched & OURS):
+        raise UsageError(f"the property {fixed[0]} says what the bytes are and cannot be changed")
+    if both := sorted(changes.set_properties.keys() & changes.unset_properties):
+        raise UsageError(f"the property {both[0]} is both set and unset", fix="say one of the two")
+    if twice := sorted(changes.add_tags & changes.remove_tags):
+        raise UsageError(f"the tag {twice[0]!r} is both added and removed", fix="say one of the two")
+    _properties(changes.set_properties)
+    _tags(changes.add_tags)
+
+
+def changed(image: Image, changes: Changes) -> Image:
+    """Return the image as it is after all these changes; CatalogError when it lacks what is to be removed."""
+    check_changes(changes)
+    if missing := sorted(changes.unset_properties - image.properties.keys()):
+        raise CatalogError(
+            f"image {image.id} has no property {missing[0]}", fix=f"goldsmith image show {image.id}"
+        )
+    if missing := sorted(changes.remove_tags - set(image.tags)):
+        raise CatalogError(
+            f"image {image.id} has no tag {missing[0]}", fix=f"goldsmith image show {image.id}"
+        )
+    properties = {**image.properties, **changes.set_properties}
+    properties = {name: value for name, value in properties.items() if name not in changes.unset_properties}
+    _check_count(properties)
+    return replace(
+        image,
+        name=image.name if changes.name is None else changes.name,
+        visibility=image.visibility if changes.visibility is None else Visibility(changes.visibility),
+        protected=image.protected if changes.protected is None else changes.protected,
+        hidden=image.hidden if changes.hidden is None else changes.hidden,
+        min_disk=image.min_disk if changes.min_disk is None else changes.min_disk,
+        min_ram=image.min_ram if changes.min_ram is None else changes.min_ram,
+        properties=properties,
+        tags=tuple(sorted((set(image.tags) | changes.add_tags) - changes.remove_tags)),
+    )
+
+
+def _check_count(properties: Mapping[str, str]) -> None:
+    if len(properties) > MOST_PROPERTIES:
+        raise UsageError(
+            f"{len(properties)} properties are more than the {MOST_PROPERTIES} that an image can have"
+        )
+
+
+def _name(name: str) -> None:
+    if not name.strip():
+        raise UsageError("the name of the image is empty", fix="give it a name")
+    _text("the name", name)
+
+
+def _text(what: str, text: str) -> None:
+    if len(text) > LONGEST:
+        raise UsageError(
+            f"{what} has {len(text)} characters, the longest that fits has {LONGEST}", fix="shorten it"
+        )
+    if strange := next((char for char in text if ord(char) > 0xFFFF or ord(char) < 32), None):
+        raise UsageError(
+            f"{what} holds the character {strange!r}, which Glance refuses", fix="use letters, digits, .-_@"
+        )
+
+
+def _properties(properties: Mapping[str, str]) -> None:
+    _check_count(properties)
+    for name, value in properties.items():
+        _property(name, value)
+
+
+def _property(name: str, value: object) -> None:
+    if not name:
+        raise UsageError("a property has no name", fix="write it as name=value")
+    _text(f"the name of the property {name[:40]}", name)
+    if name in FIXED:
+        raise UsageError(f"{name} is a field of the image, not a property", fix=f"use the option for {name}")
+    if name.startswith("os_glance"):
+        raise UsageError(f"the property {name} belongs to Glance", fix="choose a name without os_glance")
+    if not isinstance(value, str):
+        raise UsageError(
+            f"the property {name} is {value!r}, but the Image API takes text only", fix=f'write "{value}"'
+        )
+
+
+def _tags(tags: Iterable[str]) -> None:
+    for tag in tags:
+        if not tag.strip():
+            raise UsageError("a tag is empty", fix="leave it out")
+        _text(f"the tag {tag[:40]}", tag)
+
+
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(
+            f"{what} is {value!r}, but there are only: {' '.join(known)}", fix=f"choose a {what}"
+        )
+
+
+def _number(what: str, value: int) -> None:
+    if not 0 <= value < 1 << 63:
+        raise UsageError(f"{what} is {value}, but must be 0 or more", fix="give a whole number")

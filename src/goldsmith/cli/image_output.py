@@ -1,0 +1,161 @@
+"""What ``goldsmith image`` reads and shows: ages, name=value, tables, progress, exported files."""
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from goldsmith.catalog.entry import Catalog, Image
+from goldsmith.cli.base import Settings
+from goldsmith.errors import GoldsmithError, UsageError
+from goldsmith.host.files import human_size
+
+EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
+_UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PROGRESS_FROM = 64 << 20  # bytes; less than that is done before a bar can be read
+
+
+def age(text: str) -> timedelta:
+    """Read a number with a unit: 45min, 12h, 30d, 8w."""
+    found = re.fullmatch(r"(\d{1,5})\s*(m|min|h|d|w)", text.strip())
+    if not found:
+        raise click.BadParameter(f"{text!r} is no age; write 45min, 12h, 30d or 8w")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def name_value(text: str) -> tuple[str, str]:
+    """Read a property as name=value."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{text!r} is no property; write name=value")
+    return name, value
+
+
+def image_table(settings: Settings, images: Sequence[Image]) -> None:
+    """Print one line for each image, with as much of the ids as tells them apart."""
+    from rich.console import Console
+    from rich.table import Table
+
+    width = next((size for size in range(8, 36) if len({one.id[:size] for one in images}) == len(images)), 36)
+    console = Console(no_color=not settings.color, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        console.width = 400  # whoever reads a pipe wants one line an image
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("ID", "NAME", "STATUS", "FORMAT"):
+        table.add_column(title, no_wrap=title != "NAME", overflow="fold")
+    for title in ("SIZE", "VIRTUAL"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("CREATED", no_wrap=True)
+    for one in images:
+        sizes = (human_size(size) if size is not None else "-" for size in (one.size, one.virtual_size))
+        created = one.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(one.id[:width], one.name, one.status.value, one.disk_format, *sizes, created)
+    console.print(table)
+
+
+def lines(facts: Mapping[str, str]) -> None:
+    """Print name and value, one a line."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name.ljust(width)}  {value}")
+
+
+@contextmanager
+def progress(settings: Settings, label: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
+    """Show a bar on stderr while a big file is read, where a person is there to see it."""
+    seen = sys.stderr.isatty() and not settings.quiet and not settings.json
+    if not seen or (total or 0) < _PROGRESS_FROM:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True, no_color=not settings.color)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+
+        def advance(size: int) -> None:
+            bar.advance(task, size)
+
+        yield advance
+
+
+def export_image(
+    catalog: Catalog,
+    image: Image,
+    file: Path,
+    state: Path,
+    *,
+    disk_format: str | None,
+    force: bool,
+    on_bytes: Callable[[int], None] | None,
+) -> None:
+    """Write the image to ``file`` (- is stdout), in another format if asked; verified before it appears."""
+    wanted = disk_format or image.disk_format
+    to_stdout = str(file) == "-"
+    _check_target(image, file, wanted, force=force or to_stdout)
+    with tempfile.TemporaryDirectory(
+        prefix=".goldsmith-export-", dir=state if to_stdout else file.parent
+    ) as folder:
+        whole = Path(folder, "image")
+        catalog.download(image.id, whole, on_bytes=on_bytes)
+        if wanted != image.disk_format:
+            whole = _converted(image, whole, wanted)
+        if to_stdout:
+            with whole.open("rb") as source:
+                shutil.copyfileobj(source, click.get_binary_stream("stdout"), 1 << 20)
+        else:
+            _place(whole, file, force=force)
+
+
+def _check_target(image: Image, file: Path, wanted: str, *, force: bool) -> None:
+    if wanted != image.disk_format and not {wanted, image.disk_format} <= set(EXPORTS):
+        raise UsageError(
+            f"a {image.disk_format} image cannot become {wanted}",
+            fix=f"formats that can: {' '.join(EXPORTS)}",
+        )
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder", fix=f"name a file, such as {file / image.name}.{wanted}")
+    if file.exists() and not force:
+        raise UsageError(f"{file} exists already", fix="name another file, or replace it with --force")
+    if not file.parent.is_dir():
+        raise UsageError(f"there is no folder {file.parent}", fix=f"mkdir -p {file.parent}")
+
+
+def _converted(image: Image, whole: Path, wanted: str) -> Path:
+    from goldsmith.artifact.qemuimg import compare, convert
+    from goldsmith.host.process import LocalHost
+
+    out = whole.with_name(f"image.{wanted}")
+    convert(LocalHost(), whole, out, src_format=image.disk_format, format=wanted)
+    if not compare(LocalHost(), whole, image.disk_format, out, wanted):
+        raise GoldsmithError(
+            f"the {wanted} file does not hold the same disk as {image.name}", fix="try it again"
+        )
+    return out
+
+
+def _place(whole: Path, file: Path, *, force: bool) -> None:
+    if force:
+        whole.replace(file)
+        return
+    try:
+        file.hardlink_to(whole)  # unlike a rename, it fails if the name was taken meanwhile
+    except FileExistsError:
+        raise UsageError(
+            f"{file} exists already", fix="name another file, or replace it with --force"
+        ) from None
+    except OSError:  # a file system without hard links
+        whole.replace(file)
