@@ -24,7 +24,7 @@ _QEMU = ("qemu-system-x86_64", "/usr/libexec/qemu-kvm")
 
 @dataclass(frozen=True)
 class Acceleration:
-    """How guests run here, and why; the seconds are a kernel's boot, None where it was not tried or failed."""
+    """How guests run here, and why; the seconds are a kernel's boot, None where none was seen."""
 
     virt_type: Literal["kvm", "qemu"]
     reason: str

@@ -1,5 +1,6 @@
 """What one can do inside a guest, by whichever way in: SSH or the guest agent."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,3 +52,9 @@ class GuestCommands(Protocol):
     def put(self, local: Path, remote: str, *, mode: int) -> None: ...
 
     def put_bytes(self, data: bytes, remote: str, *, mode: int) -> None: ...
+
+
+def exporting(env: Mapping[str, str] | None, command: str) -> str:
+    """Put variables before a shell command; sshd takes no environment, and the agent replaces it."""
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (env or {}).items())
+    return exports + command
