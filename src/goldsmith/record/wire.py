@@ -41,9 +41,9 @@ def from_json(document: Mapping[str, Any]) -> Event | None:
     return event
 
 
-def to_line(event: Event, *, at: float) -> str:
+def to_line(event: Event, *, at: float, ascii_only: bool = False) -> str:
     """Return one line of JSON, without its end; ``at`` is in seconds since the epoch."""
-    return json.dumps({"time": stamp(at), **as_json(event)}, ensure_ascii=False, default=str)
+    return json.dumps({"time": stamp(at), **as_json(event)}, ensure_ascii=ascii_only)
 
 
 def events_from(folder: Path) -> Iterator[Told]:
