@@ -58,12 +58,12 @@ def place_for(target: Target) -> Place:
 
 def headings(text: str) -> list[str]:
     """Return what begins or ends a section of a kickstart, in order."""
-    return [match[1] for line in text.splitlines() if (match := _HEADING.match(line))]
+    return [match[1] for line in text.split("\n") if (match := _HEADING.match(line))]
 
 
 class TextPlace:
     def feed(self, text: str) -> None:
-        """Every place of a plain text is the same."""
+        """Do nothing: every place of a plain text is the same."""
 
     def writer(self, *, for_shell: bool) -> Write:
         return shlex.quote if for_shell else _one_line
@@ -71,7 +71,7 @@ class TextPlace:
 
 class XmlPlace:
     def feed(self, text: str) -> None:
-        """Escaped text is good everywhere: in an element and in a quoted attribute."""
+        """Do nothing: escaped text is good in elements and in quoted attributes."""
 
     def writer(self, *, for_shell: bool) -> Write:
         if for_shell:
@@ -81,7 +81,7 @@ class XmlPlace:
 
 class ShellPlace:
     def feed(self, text: str) -> None:
-        """A bare word is good everywhere, anything else only as a quoted word."""
+        """Do nothing: a bare word is good everywhere, all else only as a quoted word."""
 
     def writer(self, *, for_shell: bool) -> Write:
         return shlex.quote if for_shell else _word
@@ -121,7 +121,7 @@ class KickstartPlace:
     def _command(self) -> Write:
         if not self._line.strip():
             raise Refused("would begin a line of the kickstart", "begin the line with the command's name")
-        quote = _open_quote(self._line)
+        quote = open_quote(self._line)
         if quote:
             return lambda text: _inside(quote, _one_line(text))
         return lambda text: _one_line(text) if _SAFE.fullmatch(text) else shlex.quote(_one_line(text))
@@ -151,7 +151,7 @@ def _inside(quote: str, text: str) -> str:
     return text
 
 
-def _open_quote(line: str) -> str:
+def open_quote(line: str) -> str:
     """Return the quote that a kickstart line has left open, as the installer's parser sees it."""
     quote, skip = "", False
     for sign in line:

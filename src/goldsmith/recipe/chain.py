@@ -20,15 +20,16 @@ class Link:
     node: Node
 
 
-def read_chain(path: Path, search: Sequence[Path]) -> tuple[Link, ...]:
+def read_chain(path: Path, search: Sequence[Path], problems: list[RecipeError]) -> tuple[Link, ...]:
     """Read a recipe and all that it extends, the recipe first.
 
     A parent is looked for beside the recipe, then in ``search``; a recipe may extend one of its own name that
-    stands later in that order. Raises RecipeError, also for a circle.
+    stands later in that order. What does not stop the reading goes into ``problems``. Raises RecipeError,
+    also for a circle.
     """
     chain: list[Link] = []
     while True:
-        node = read_nodes(path)
+        node = read_nodes(path, problems)
         if not isinstance(node.value, dict):
             raise RecipeError(
                 "a recipe is a mapping", at=node.mark, fix="write key: value lines, name: first"
@@ -77,11 +78,10 @@ def merge(child: Node, parent: Node) -> Node:
     if isinstance(child.value, dict) and isinstance(parent.value, dict):
         joined: dict[str, Any] = dict(parent.value)
         for name, one in child.value.items():
-            before = joined.get(name)
-            if before is None or (name == "media" and _other_medium(one)):
+            if name not in joined or (name == "media" and _other_medium(one)):
                 joined[name] = settle(one)
             else:
-                joined[name] = merge(one, before)
+                joined[name] = merge(one, joined[name])
         return replace(child, value=joined, mark=child.mark or parent.mark)
     return settle(child)
 

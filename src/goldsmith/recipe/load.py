@@ -32,8 +32,9 @@ def load_recipe(
     ``values`` come from --set and --iso; ``search`` are the folders of other recipes. Raises RecipeError for
     one problem and RecipeErrors for several; nothing but these, whatever the file holds.
     """
-    chain = read_chain(path, search)
-    family, problems = _family(chain, families)
+    problems: list[RecipeError] = []
+    chain = read_chain(path, search, problems)
+    family = _family(chain, families, problems)
     defaults = {name: one for name, one in (family or {}).items() if not name.startswith("_")}
     tree = replace(unmarked(defaults), mark=chain[0].node.mark)
     for link in reversed(chain):
@@ -63,17 +64,19 @@ def _all(problems: Sequence[RecipeError]) -> RecipeError:
 
 
 def _family(
-    chain: Sequence[Link], families: Mapping[str, Mapping[str, Any]]
-) -> tuple[Mapping[str, Any] | None, list[RecipeError]]:
+    chain: Sequence[Link], families: Mapping[str, Mapping[str, Any]], problems: list[RecipeError]
+) -> Mapping[str, Any] | None:
     named = next((one for link in chain if (one := link.node.child("family"))), None)
     if named is None:
         start = chain[0].node.mark
         known = ", ".join(families)
-        return None, [RecipeError("family is missing", at=start, fix=f"add family:, one of {known}")]
+        problems.append(RecipeError("family is missing", at=start, fix=f"add family:, one of {known}"))
+        return None
     if not isinstance(named.value, str) or named.value not in families:
         problem = f"there is no guest family {named.raw or 'of this kind'}"
-        return None, [RecipeError(problem, at=named.mark, fix=suggest(named.raw, list(families)))]
-    return families[named.value], []
+        problems.append(RecipeError(problem, at=named.mark, fix=suggest(named.raw, list(families))))
+        return None
+    return families[named.value]
 
 
 def _own(tree: Node, own: Node) -> Node:

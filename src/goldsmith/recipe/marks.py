@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from goldsmith.errors import Mark, RecipeError, RecipeErrors
+from goldsmith.errors import Mark, RecipeError
 from goldsmith.recipe.secrets import KINDS, Secret
 
 LARGEST = 2**20  # bytes of one file
@@ -84,16 +84,16 @@ def locate(root: Node, path: Sequence[Step], *, key: bool = False) -> Mark | Non
     return mark
 
 
-def read_nodes(path: Path) -> Node:
-    """Read one YAML file. Raises RecipeError, or RecipeErrors with all that is wrong in it."""
-    return _Reader(path).read()
+def read_nodes(path: Path, problems: list[RecipeError]) -> Node:
+    """Read one YAML file; what does not stop the reading goes into ``problems``. Raises RecipeError."""
+    return _Reader(path, problems).read()
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, problems: list[RecipeError]) -> None:
         self._path = str(path)
         self._file = path
-        self._problems: list[RecipeError] = []
+        self._problems = problems
         self._count = 0
 
     def read(self) -> Node:
@@ -102,10 +102,7 @@ class _Reader:
             raise self._error(
                 "the file is empty", Mark(self._path, 1, 1), "see docs/recipes.md for what a recipe says"
             )
-        node = self._node(root, None, ())
-        if self._problems:
-            raise self._problems[0] if len(self._problems) == 1 else RecipeErrors(self._problems)
-        return node
+        return self._node(root, None, ())
 
     def _text(self) -> str:
         start = Mark(self._path, 1, 1)

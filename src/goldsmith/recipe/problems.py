@@ -85,7 +85,7 @@ def _problem(path: tuple[Step, ...], errors: Sequence[Error], root: Node) -> Rec
             "secrets may stand in install.variables, install.subscription, write.content and run.environment"
         )
         return RecipeError(f"{name} cannot be a secret", at=locate(root, path), fix=fix)
-    problem, fix = _wanted(errors, node) or _ruled(first, node)
+    problem, fix = _wanted(errors, node) or _ruled(first, node, _described(path))
     return RecipeError(f"{name} {problem}", at=locate(root, path), fix=fix)
 
 
@@ -95,7 +95,7 @@ def _wanted(errors: Sequence[Error], node: Node) -> tuple[str, str] | None:
     if not phrases:
         return None
     kinds = [one["type"] for one in errors]
-    shown = {dict: "a mapping", list: "a list", type(None): "empty"}.get(type(node.value)) or node.raw or "''"
+    shown = _shown(node)
     problem = f"wants {' or '.join(phrases)}, and here is {shown}"
     if isinstance(node.value, str):
         choices = [choice for one in errors for choice in _choices(one)]
@@ -104,8 +104,16 @@ def _wanted(errors: Sequence[Error], node: Node) -> tuple[str, str] | None:
             return problem, f"did you mean {near[0]}?"
     elif "text" in phrases and not isinstance(node.value, dict | list | None):
         return problem, f'quote it: "{node.raw}"'
-    cures = [_CURES[kind] for kind in kinds if kind in _CURES]
-    return problem, cures[0] if cures else f"write {' or '.join(phrases)}"
+    if len(phrases) == 1 and kinds[0] in _CURES:
+        return problem, _CURES[kinds[0]]
+    return problem, f"write {' or '.join(phrases)}"
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node.value, dict | list):
+        return "a list" if isinstance(node.value, list) else "a mapping"
+    text = node.raw if len(node.raw) <= 60 else node.raw[:57] + "..."
+    return (text if node.plain else f'"{text}"') if text else "nothing"
 
 
 def _phrases(errors: Sequence[Error]) -> Iterator[str]:
@@ -121,13 +129,21 @@ def _choices(error: Error) -> list[str]:
     return [part.strip(" '").lower() for part in expected.replace(" or ", ",").split(",") if part.strip()]
 
 
-def _ruled(error: Error, node: Node) -> tuple[str, str]:
+def _ruled(error: Error, node: Node, description: str) -> tuple[str, str]:
     """Say which rule a value of the right kind breaks."""
     message = error["msg"].removeprefix("Input should ").removeprefix("String should ")
-    shown = node.raw if len(node.raw) <= 60 else node.raw[:57] + "..."
     if error["type"] == "string_pattern_mismatch":
-        return f"cannot be {shown!r}", f"it must match {error['ctx']['pattern']}"
-    return f"cannot be {shown or 'empty'}", f"it should {message}"
+        return f"cannot be {_shown(node)}", f"{description} it must match {error['ctx']['pattern']}".strip()
+    return f"cannot be {_shown(node)}", f"it should {message}"
+
+
+def _described(path: Sequence[Step]) -> str:
+    model: type[Part] = Recipe
+    for step in path[:-1]:
+        if isinstance(step, str) and step in model.model_fields:
+            model = _model(model.model_fields[step].annotation) or model
+    field = model.model_fields.get(str(path[-1])) if path else None
+    return (field.description or "") if field else ""
 
 
 def _node(root: Node, path: Sequence[Step]) -> Node:

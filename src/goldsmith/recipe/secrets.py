@@ -1,19 +1,34 @@
-"""Secrets by reference: where a value is found, not the value."""
+"""Secrets by reference: where a value is found, and how it is kept out of everything that stays."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+import base64
+import hashlib
+import hmac
+import os
+import secrets as randomness
+import shlex
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Protocol
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from goldsmith.errors import Mark
+from goldsmith.errors import Mark, RecipeError, ToolError
+from goldsmith.host.process import Host, LocalHost
 
 KINDS = ("env", "file", "command")
+KEY_FILE = "secret-key"
+MASK = "********"
+_SHORTEST = 4  # shorter values are not masked: they would hide half of every log
+_PATIENCE = 30.0  # seconds that a command may take to print a secret
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A reference such as ``env:RHSM_KEY``, ``file:PATH`` or ``command:pass show rhsm``."""
+    """A reference such as ``env:RHSM_KEY``, ``file:PATH`` or ``command:pass show rhsm``; never the value."""
 
     reference: str
     mark: Mark | None = None
@@ -24,10 +39,161 @@ class Secret:
 
     @property
     def target(self) -> str:
-        return self.reference.partition(":")[2]
+        return self.reference.partition(":")[2].strip()
 
     def __str__(self) -> str:
         return f"!secret {self.reference}"
+
+
+class Secrets(Protocol):
+    """Gives values and digests of secrets to those who write files for a guest."""
+
+    def reveal(self, secret: Secret) -> str: ...
+
+    def digest(self, secret: Secret) -> str: ...
+
+
+class Redactor:
+    """Masks every secret that was revealed, also where it was encoded; a LocalHost takes it as ``mask``."""
+
+    def __init__(self) -> None:
+        self._forms: dict[str, None] = {}
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._forms)} forms)"
+
+    def add(self, value: str) -> None:
+        for form in _forms(value):
+            if len(form) >= _SHORTEST:
+                self._forms[form] = None
+        self._forms = dict.fromkeys(sorted(self._forms, key=len, reverse=True))
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            text = text.replace(form, MASK)
+        return text
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    yield shlex.quote(value)
+    yield urllib.parse.quote(value, safe="")
+    yield urllib.parse.quote_plus(value)
+    for line in value.splitlines():
+        if len(line) >= 2 * _SHORTEST:
+            yield line
+    wide = value.encode("utf-16-le", "surrogatepass")
+    yield wide.decode("latin-1")
+    for data in (value.encode("utf-8", "surrogateescape"), wide):
+        yield data.hex()
+        yield from _in_base64(data)
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """Yield how base64 shows ``data`` at each of the three places it can have in a longer text."""
+    yield base64.b64encode(data).decode()
+    for shift in range(3):
+        inner = base64.b64encode(b"\0" * shift + data).decode().rstrip("=")
+        start = (0, 2, 3)[shift]
+        end = len(inner) - (1 if (shift + len(data)) % 3 else 0)
+        yield inner[start:end]
+        yield inner[start:end].replace("+", "-").replace("/", "_")
+
+
+class Vault:
+    """Resolves secrets when they are needed, once, and remembers them only to mask them.
+
+    ``state`` is the folder that keeps the random key of the digests, so that a digest in a build key does not
+    help someone who guesses values.
+    """
+
+    def __init__(self, *, state: Path, host: Host, redactor: Redactor | None = None) -> None:
+        self._state = state
+        self._host = host
+        self._values: dict[str, str] = {}
+        self.redactor = redactor or Redactor()
+
+    def __repr__(self) -> str:
+        return f"Vault({len(self._values)} secrets)"
+
+    def reveal(self, secret: Secret) -> str:
+        """Return the value. Raises RecipeError, with the place of the reference, where there is none."""
+        known = self._values.get(secret.reference)
+        if known is None:
+            known = self._resolve(secret)
+            if not known:
+                raise _missing(secret, "is empty", "put a value there")
+            self._values[secret.reference] = known
+            self.redactor.add(known)
+        return known
+
+    def digest(self, secret: Secret) -> str:
+        """Return 16 hex digits that change with the value and tell nothing about it."""
+        key = _key(self._state / KEY_FILE)
+        return hmac.new(key, self.reveal(secret).encode("utf-8", "surrogateescape"), "sha256").hexdigest()[
+            :16
+        ]
+
+    def _resolve(self, secret: Secret) -> str:
+        if secret.kind == "env":
+            value = os.environ.get(secret.target)
+            if value is None:
+                raise _missing(secret, "is not set", f"export {secret.target}=...")
+            return value
+        if secret.kind == "file":
+            try:
+                text = Path(secret.target).expanduser().read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError, RuntimeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise _missing(
+                    secret, f"cannot be read: {reason}", "write the secret into that file"
+                ) from None
+            return text.removesuffix("\n")
+        return self._printed(secret)
+
+    def _printed(self, secret: Secret) -> str:
+        host = self._host
+        if isinstance(host, LocalHost):
+            host = replace(host, log=None, on_line=None)  # what it prints is not known to the redactor yet
+        try:
+            words = shlex.split(secret.target)
+        except ValueError:
+            raise _missing(secret, "has an open quote", "close it") from None
+        try:
+            return host.run(*words, timeout=_PATIENCE).stdout.removesuffix("\n")
+        except ToolError as error:
+            reason = error.problem.partition(":")[0]
+            raise _missing(secret, f"failed ({reason})", "run the command by hand") from None
+
+
+class References:
+    """Stands for a Vault where values are not wanted, as in ``validate`` and ``render``."""
+
+    def reveal(self, secret: Secret) -> str:
+        raise RecipeError(f"{secret} is not revealed here", at=secret.mark, fix="build with it")
+
+    def digest(self, secret: Secret) -> str:
+        return hashlib.sha256(secret.reference.encode()).hexdigest()[:16]
+
+
+def _missing(secret: Secret, problem: str, fix: str) -> RecipeError:
+    return RecipeError(f"the secret {secret.reference} {problem}", at=secret.mark, fix=fix)
+
+
+def _key(path: Path) -> bytes:
+    """Return this state folder's key; two processes that come first at once agree on one."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{randomness.token_hex(4)}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(randomness.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(aside, path)
+    aside.unlink()
+    return path.read_bytes()
 
 
 def _text_or_secret(value: Any) -> str | Secret:

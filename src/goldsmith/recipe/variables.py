@@ -64,7 +64,8 @@ class Filler:
             done = self._expand(node.value, values)
         except Undefined as error:
             self.names.add(error.name)
-            self.problems.append(RecipeError(error.problem, at=node.mark, fix=self._cure(error, path)))
+            what = "there is no installation medium: " if path[:1] == ("media",) else ""
+            self.problems.append(RecipeError(what + error.problem, at=node.mark, fix=self._cure(error, path)))
             return node
         except RecipeError as error:
             self.problems.append(RecipeError(error.problem, at=node.mark, fix=error.fix))
@@ -87,4 +88,4 @@ class Filler:
         if path[:1] != ("media",):
             return error.fix
         option = "--iso PATH" if error.name == "iso" else f"--set {error.name}=PATH"
-        return f"pass {option}. {self._media_help}".strip().removesuffix(".")
+        return f"pass {option}; {self._media_help}".removesuffix("; ")
