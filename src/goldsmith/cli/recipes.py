@@ -1,0 +1,183 @@
+"""``goldsmith recipes``, ``validate`` and ``schema``; and how every other command reads a recipe."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.errors import RecipeError, RecipeErrors
+from goldsmith.host.process import LocalHost
+from goldsmith.recipe.load import MEDIA_HELP, load_recipe
+from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.outputs import output_schemas
+from goldsmith.recipe.places import data_folders, find_recipe, list_recipes
+from goldsmith.recipe.schema import recipe_schema
+from goldsmith.recipe.secrets import References
+
+_STAND_INS = {"iso": "medium.iso", "tree": "http://medium.invalid/", "image": "base.qcow2"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One recipe as ``goldsmith recipes`` shows it."""
+
+    name: str
+    family: str
+    summary: str
+    path: str
+    problem: str = ""
+
+
+def family_defaults() -> dict[str, dict[str, object]]:
+    """Return the defaults of every family, with the words that say where its media are obtained."""
+    from goldsmith.guests import FAMILIES
+
+    return {name: {**one.defaults, MEDIA_HELP: one.media_help} for name, one in FAMILIES.items()}
+
+
+def read_recipe(name: str, *, project: Path | None, values: Mapping[str, str]) -> Recipe:
+    """Read a recipe by its name or path, with the values of --set and --iso. Raises RecipeError."""
+    folders = data_folders("recipes", project)
+    return _read(find_recipe(name, folders), folders, values)
+
+
+def _read(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Recipe:
+    from goldsmith.guests.render import expand
+
+    return load_recipe(path, families=family_defaults(), values=values, search=folders, expand=expand)
+
+
+@click.command(cls=Command)
+@pass_settings
+def recipes(settings: Settings) -> None:
+    """List what can be built here: the project's recipes, then those shipped with Goldsmith."""
+    folders = data_folders("recipes", settings.project)
+    found = [_listed(path, folders) for path in list_recipes(folders)]
+    if settings.json:
+        settings.emit(
+            [{key: value for key, value in vars(one).items() if value or key != "problem"} for one in found]
+        )
+        return
+    width = max((len(one.name) for one in found), default=0)
+    kind = max((len(one.family) for one in found), default=0)
+    for one in found:
+        click.echo(f"{one.name:{width}}  {one.family:{kind}}  {one.summary or one.problem}")
+    if not found:
+        click.echo("no recipes here\n  fix: create recipes/NAME.yaml; docs/recipes.md says how", err=True)
+
+
+def _listed(path: Path, folders: Sequence[Path]) -> Listed:
+    try:
+        recipe, _ = _with_stand_ins(path, folders)
+    except RecipeError as error:
+        first = error.problems[0] if isinstance(error, RecipeErrors) else error
+        return Listed(path.stem, "?", "", str(path), problem=f"cannot be read: {first.problem}")
+    return Listed(path.stem, recipe.family, recipe.summary, str(path))
+
+
+def _with_stand_ins(path: Path, folders: Sequence[Path]) -> tuple[Recipe, dict[str, str]]:
+    """Read a recipe with stand-ins for the media that a build would be given."""
+    values: dict[str, str] = {}
+    while True:
+        try:
+            return _read(path, folders, values), values
+        except RecipeError as error:
+            problems = error.problems if isinstance(error, RecipeErrors) else (error,)
+            wanted = {
+                name for name in _STAND_INS for one in problems if f": {name} is not given" in one.problem
+            }
+            if not wanted - values.keys():
+                raise
+            values |= {name: _STAND_INS[name] for name in wanted}
+
+
+@click.command(cls=Command)
+@click.argument("names", metavar="[RECIPE]...", nargs=-1)
+@click.option(
+    "--set", "given", metavar="KEY=VALUE", multiple=True, help="A value for {{ KEY }} in the recipe."
+)
+@pass_settings
+def validate(settings: Settings, names: tuple[str, ...], given: tuple[str, ...]) -> None:
+    """Check recipes and their kickstarts, all of them when none is named; show every problem of each."""
+    folders = data_folders("recipes", settings.project)
+    paths = [find_recipe(name, folders) for name in names] or list_recipes(folders)
+    values = parse_values(given)
+    problems: list[RecipeError] = []
+    warnings: list[RecipeError] = []
+    for path in paths:
+        found, doubts = _validated(path, folders, values, settings.project)
+        problems += found
+        warnings += doubts
+        if not found and not settings.json and not settings.quiet:
+            click.echo(f"{path}: ok")
+    for one in () if settings.json else warnings:
+        click.echo(f"warning: {one.text()}", err=True)
+    if settings.json:
+        settings.emit({"recipes": [str(path) for path in paths], "problems": [_told(one) for one in problems],
+                       "warnings": [_told(one) for one in warnings]})  # fmt: skip
+        raise click.exceptions.Exit(2 if problems else 0)
+    if problems:
+        raise RecipeErrors(problems)
+
+
+def _told(error: RecipeError) -> dict[str, object]:
+    at = error.at
+    return {
+        "file": at.path if at else None,
+        "line": at.line if at else None,
+        "column": at.column if at else None,
+        "problem": error.problem,
+        "fix": error.fix,
+    }
+
+
+def parse_values(given: Sequence[str]) -> dict[str, str]:
+    """Return KEY=VALUE options as a mapping. Raises RecipeError for what is no such pair."""
+    values: dict[str, str] = {}
+    for one in given:
+        key, sign, value = one.partition("=")
+        if not sign or not key.isidentifier():
+            raise RecipeError(f"--set {one} is no KEY=VALUE", fix="write --set name=value")
+        values[key] = value
+    return values
+
+
+def _validated(
+    path: Path, folders: Sequence[Path], values: Mapping[str, str], project: Path | None
+) -> tuple[list[RecipeError], list[RecipeError]]:
+    from goldsmith.guests import FAMILIES
+    from goldsmith.guests.kickstart import kickstart_values, report_kickstart
+    from goldsmith.guests.render import render
+
+    try:
+        recipe = _read(path, folders, values) if values else _with_stand_ins(path, folders)[0]
+        if not recipe.install.kickstart:
+            return [], []
+        places = data_folders("kickstarts", project)
+        rendered = render(
+            recipe.install.kickstart,
+            kickstart_values(recipe),
+            folders=places,
+            target="kickstart",
+            secrets=References(),
+        )
+    except RecipeErrors as error:
+        return list(error.problems), []
+    except RecipeError as error:
+        return [error], []
+    version = FAMILIES[recipe.family].kickstart_version
+    if not version:
+        return [], []
+    report = report_kickstart(rendered, version=version, host=LocalHost())
+    return list(report.errors), list(report.warnings)
+
+
+@click.command(cls=Command)
+@click.option("--outputs", is_flag=True, help="The schemas of what commands print with --json.")
+@pass_settings
+def schema(settings: Settings, *, outputs: bool) -> None:
+    """Print the JSON Schema of recipes, for editors; or those of the outputs, for scripts."""
+    click.echo(json.dumps(output_schemas() if outputs else recipe_schema(), indent=2, ensure_ascii=False))

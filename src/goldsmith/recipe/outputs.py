@@ -1,0 +1,119 @@
+"""The JSON Schemas of what commands print with ``--json``: a promise to scripts."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
+DISK_FORMATS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "ari", "aki", "ploop")
+
+
+def output_schemas() -> dict[str, Schema]:
+    """Return one schema for each command, by the command's name."""
+    schemas = {
+        "plan": _plan(),
+        "doctor": _checks("Is this host fit?"),
+        "audit": _checks("Does this image conform?"),
+        "inspect": _inspect(),
+        "image list": {"description": "The images of a catalog.", "type": "array", "items": _image()},
+        "image show": _image(),
+        "recipes": _recipes(),
+    }
+    return {name: {"$schema": _DRAFT, **schema} for name, schema in schemas.items()}
+
+
+def _object(
+    description: str, required: dict[str, Schema], optional: dict[str, Schema] | None = None
+) -> Schema:
+    return {
+        "description": description,
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+    }
+
+
+def _plan() -> Schema:
+    stage = _object(
+        "One stage.",
+        {
+            "name": _TEXT,
+            "key": {**_TEXT, "description": "Names the result by its whole history."},
+            "cached": {"type": "boolean"},
+            "reason": {**_TEXT, "description": "Why it runs; empty when it is cached."},
+        },
+        {"expected": {"type": ["number", "null"], "description": "Seconds, from earlier builds."}},
+    )
+    return _object("What a build would do.", {"stages": {"type": "array", "items": stage}}, {"recipe": _TEXT})
+
+
+def _checks(description: str) -> Schema:
+    check = _object(
+        "One check.",
+        {
+            "id": _TEXT,
+            "status": {**_TEXT, "description": "ok, warning, fail; audits also have waived and skipped."},
+            "detail": _TEXT,
+            "fix": {**_TEXT, "description": "What to do; empty when there is nothing to do."},
+        },
+    )
+    return _object(description, {"checks": {"type": "array", "items": check}})
+
+
+def _inspect() -> Schema:
+    return _object(
+        "What an image file is.",
+        {
+            "format": {"enum": [*DISK_FORMATS, None]},
+            "virtual_size": {**_COUNT_OR_NULL, "description": "Bytes."},
+            "safe": {"type": "boolean"},
+            "problems": {"type": "array", "items": _TEXT},
+        },
+    )
+
+
+def _image() -> Schema:
+    return _object(
+        "An image, by the names of the Image API v2.",
+        {
+            "id": _TEXT,
+            "name": _TEXT_OR_NULL,
+            "status": {
+                "enum": [
+                    "queued",
+                    "saving",
+                    "active",
+                    "deactivated",
+                    "deleted",
+                    "pending_delete",
+                    "killed",
+                    "importing",
+                ]
+            },
+            "visibility": {"enum": ["private", "public", "shared", "community"]},
+            "protected": {"type": "boolean"},
+            "disk_format": {"enum": [*DISK_FORMATS, None]},
+            "container_format": _TEXT_OR_NULL,
+            "size": {**_COUNT_OR_NULL, "description": "Bytes of the file."},
+            "virtual_size": {**_COUNT_OR_NULL, "description": "Bytes of the disk."},
+            "checksum": {**_TEXT_OR_NULL, "description": "MD5, as the API has it."},
+            "os_hash_algo": _TEXT_OR_NULL,
+            "os_hash_value": _TEXT_OR_NULL,
+            "min_disk": {**_COUNT, "description": "GiB."},
+            "min_ram": {**_COUNT, "description": "MiB."},
+            "tags": {"type": "array", "items": _TEXT},
+            "created_at": _TEXT,
+            "updated_at": _TEXT,
+        },
+        {"properties": {"type": "object", "additionalProperties": _TEXT}},
+    )
+
+
+def _recipes() -> Schema:
+    names = ("name", "family", "summary", "path")
+    problem = {"problem": {**_TEXT, "description": "Why it cannot be read; absent when it can."}}
+    recipe = _object("One recipe.", dict.fromkeys(names, _TEXT), problem)
+    return {"description": "What can be built here.", "type": "array", "items": recipe}
