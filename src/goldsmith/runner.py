@@ -101,7 +101,9 @@ class Runner:
             self._end_unannounced(first, error)
             raise
         finally:
-            for work in works:  # half-made results go at once; whatever a kill leaves is swept at the next start
+            for (
+                work
+            ) in works:  # half-made results go at once; whatever a kill leaves is swept at the next start
                 if not self.store.has(work.key):
                     self.store.remove(work.key)
 

@@ -13,7 +13,7 @@ from goldsmith.host.commands import GuestCommands
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 
-STAGING = "/tmp/.goldsmith-step"  # a file of the moment, readable by the build user alone  # noqa: S108
+STAGING = "/tmp/.goldsmith-step"  # a file of the moment, readable by the build user alone
 FRAGMENT = "/etc/cloud/cloud.cfg.d/90-goldsmith.cfg"
 CLOUD_CFG = "/etc/cloud/cloud.cfg"
 
@@ -157,7 +157,9 @@ def _services(action: Services, hand: Hand) -> None:
         for name in names:
             systemd = f"systemctl {verb} {shlex.quote(name)}"
             service = shlex.quote(name.removesuffix(".service"))
-            command = f"if command -v systemctl >/dev/null; then {systemd}; else chkconfig {service} {legacy}; fi"
+            command = (
+                f"if command -v systemctl >/dev/null; then {systemd}; else chkconfig {service} {legacy}; fi"
+            )
             hand.must(command, what=f"{verb} {name}")
 
 

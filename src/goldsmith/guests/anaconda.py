@@ -116,7 +116,11 @@ RHEL6 = Console(
                 _PRE_POST_FIX,
             ),
             (r"Could not allocate requested partitions", "the disk layout does not fit", "raise disk.size"),
-            (r"Specified nonexistent disk (\S*)", "the kickstart names a disk that is not there: {1}", "use vda"),
+            (
+                r"Specified nonexistent disk (\S*)",
+                "the kickstart names a disk that is not there: {1}",
+                "use vda",
+            ),
             (r"Unable to read package metadata", "the repository could not be read", "is the medium whole?"),
             (
                 r"Missing package:\s*(\S*)",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 # Control sequences of terminals (ECMA-48 CSI, character sets, OSC) and shift characters.
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78DEHMc]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78DEHMc]"
+    r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
 )
 LONGEST = 4096  # characters of one line; what is longer is cut into several
 

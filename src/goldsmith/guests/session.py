@@ -61,7 +61,7 @@ class Session:
     def agent(self) -> GuestCommands:
         """Return the guest agent as a shell; waits until it answers."""
         retry.until(
-            lambda: self._running() and self.hypervisor.agent_ready(self.name) or None,
+            lambda: (self._running() and self.hypervisor.agent_ready(self.name)) or None,
             what=f"answer from the guest agent of {self.name}",
             deadline=self.boot_timeout,
             evidence=self.evidence,
@@ -147,7 +147,7 @@ class Session:
         if self.machine.ssh_port is not None:
             return "127.0.0.1", self.machine.ssh_port
         found = retry.until(
-            lambda: self._running() and self.hypervisor.address(self.name) or None,
+            lambda: (self._running() and self.hypervisor.address(self.name)) or None,
             what=f"network address of {self.name}",
             deadline=self.boot_timeout,
             evidence=self.evidence,

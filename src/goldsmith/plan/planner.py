@@ -45,7 +45,7 @@ def make_plan(
     *,
     has: Callable[[str], bool],
     last: Mapping[str, Inputs],
-    forced: Callable[[str], str] = lambda name: "",
+    forced: Callable[[str], str] = lambda _name: "",
 ) -> Plan:
     """Return one step for each stage, in order.
 
@@ -55,7 +55,8 @@ def make_plan(
     keys = _keys(stages)
     present = [has(key) and not forced(stage.name) for stage, key in zip(stages, keys, strict=True)]
     start = next(
-        (at for at, stage in enumerate(stages) if not present[at] and stage.kind is not Kind.MEDIA), len(stages)
+        (at for at, stage in enumerate(stages) if not present[at] and stage.kind is not Kind.MEDIA),
+        len(stages),
     )
     steps: list[Step] = []
     for at, (stage, key) in enumerate(zip(stages, keys, strict=True)):
@@ -63,7 +64,9 @@ def make_plan(
         if stage.kind is Kind.MEDIA:  # media that no stage is going to read need not be there
             why = why or ("" if present[at] or start > at + 1 else "not in the store")
         elif at >= start:
-            why = why or _changed(last.get(stage.name), stage.inputs()) or _follows(steps) or "not in the store"
+            why = (
+                why or _changed(last.get(stage.name), stage.inputs()) or _follows(steps) or "not in the store"
+            )
         steps.append(Step(stage, key, why))
     return Plan(recipe, tuple(steps))
 

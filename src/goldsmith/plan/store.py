@@ -72,7 +72,9 @@ class Store:
         folder.chmod(0o711)
         return folder
 
-    def commit(self, key: str, *, stage: str, recipe: str, parent: str, inputs: Inputs, seconds: float) -> Entry:
+    def commit(
+        self, key: str, *, stage: str, recipe: str, parent: str, inputs: Inputs, seconds: float
+    ) -> Entry:
         """Make what lies in the folder of ``key`` an entry: everything on disk first, its seal last."""
         folder = self.layers / key
         files.fsync_tree(folder)
@@ -102,6 +104,19 @@ class Store:
             noted = self.facts(folder.name)
             if noted:
                 yield _info(Entry(folder.name, folder), noted)
+
+    def prunable(self, *, older_than: float) -> list[EntryInfo]:
+        """Return the entries made longer ago than that (seconds) that no younger one stands on."""
+        everything = list(self.entries())
+        young = [one for one in everything if time.time() - one.created < older_than]
+        parents = {one.entry.key: one.parent for one in everything}
+        needed: set[str] = set()
+        for one in young:
+            key = one.entry.key
+            while key and key not in needed:
+                needed.add(key)
+                key = parents.get(key, "")
+        return [one for one in everything if one.entry.key not in needed]
 
     def sweep(self) -> list[str]:
         """Remove what killed builds left half made; return the keys."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import Mark
@@ -142,7 +143,7 @@ def _machine(
     guest: Guest, work: Work, host: Host, context: Context
 ) -> Iterator[tuple[Machine, TemporaryAccess, Path | None]]:
     """Give the machine of one boot, its credentials and its seed; both are gone afterwards."""
-    kind = "rsa" if guest.family.legacy_ssh else "ecdsa"
+    kind: Literal["rsa", "ecdsa"] = "rsa" if guest.family.legacy_ssh else "ecdsa"
     access = TemporaryAccess(guest.family.access, new_key_pair(kind), new_key_pair(kind))
     machine = replace(
         guest.machine,

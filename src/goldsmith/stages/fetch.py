@@ -34,14 +34,14 @@ class Fetch:
     def run(self, work: Work, context: Context) -> None:
         library = Library(context.state)
         if self.source in named.NAMED:
-            location = self._make(work, context)
+            location: Path | str = self._make(context)
         elif "://" in self.source:
             location = self._download(library, context)
         else:
             location = self._add(library, Path(self.source), context)
         files.write_atomically(work.folder / MEDIUM, json.dumps({"location": str(location)}))
 
-    def _make(self, work: Work, context: Context) -> Path:
+    def _make(self, context: Context) -> Path:
         host = context.host_for(self.name)
         return named.NAMED[self.source].build(
             host,
@@ -91,8 +91,10 @@ def local_file(source: str, *, at: Mark | None, help_text: str) -> Path:
     """Return the path of a medium on this host; raise UsageError, which tells where one is obtained."""
     path = Path(source).expanduser()
     if not path.exists():
-        raise RecipeError(f"there is no medium {source}", at=at, fix=help_text) if at else UsageError(
-            f"there is no medium {source}", fix=help_text
+        raise (
+            RecipeError(f"there is no medium {source}", at=at, fix=help_text)
+            if at
+            else UsageError(f"there is no medium {source}", fix=help_text)
         )
     if not path.is_file():
         raise HostError(f"{source} is not a file", fix="give the path of an ISO file")

@@ -12,8 +12,8 @@ from goldsmith.guests import machine as machines
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
-from goldsmith.guests.render import Rendered
 from goldsmith.guests.watch import InstallWatch, Limits
+from goldsmith.guests.writing import Rendered
 from goldsmith.host.clock import outside
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import Host
@@ -107,7 +107,9 @@ class Install:
                 watch.powered_off()
                 return
             if state is DomainState.CRASHED:
-                raise GuestError("the build machine crashed", evidence=watch.evidence(), fix="see the qemu log")
+                raise GuestError(
+                    "the build machine crashed", evidence=watch.evidence(), fix="see the qemu log"
+                )
             watch.tick(time.monotonic())
             with outside.waiting():
                 time.sleep(POLL)

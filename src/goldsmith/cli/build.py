@@ -1,0 +1,130 @@
+"""``goldsmith build`` and ``goldsmith plan``."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.errors import GoldsmithError, UsageError
+
+
+def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
+    """Turn ``--set key=value`` and ``--iso PATH`` into the variables of a recipe."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--set {pair} is not KEY=VALUE", fix="for example --set iso=/path/to.iso")
+        values[name] = value
+    if iso is not None:
+        values["iso"] = iso if "://" in iso else str(Path(iso).expanduser().absolute())
+    return values
+
+
+_SET = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
+_ISO = click.option("--iso", metavar="PATH", help="The installation medium: short for --set iso=PATH.")
+
+
+@click.command(cls=Command)
+@click.argument("recipe")
+@_SET
+@_ISO
+@click.option("--from", "start", metavar="STAGE", default="", help="Plan this stage and all after it anew.")
+@click.option("--no-cache", is_flag=True, help="Plan everything anew but the medium.")
+@pass_settings
+def plan(
+    settings: Settings, *, recipe: str, pairs: tuple[str, ...], iso: str | None, start: str, no_cache: bool
+) -> None:
+    """Show the stages of a build: cached or not, and why."""
+    from goldsmith.build import Options, plan_of
+    from goldsmith.cli.plan_table import plan_document, print_plan
+    from goldsmith.compose import Where, compose
+    from goldsmith.host import libvirtd
+    from goldsmith.plan.store import Store
+
+    where = Where(settings.project, settings.state, libvirtd.default_uri())
+    composed = compose(recipe, where, values=parse_values(pairs, iso))
+    _check_stage(start, [stage.name for stage in composed.stages])
+    found = plan_of(composed, Store(where.state), Options(start=start, no_cache=no_cache))
+    document = plan_document(found, where.state)
+    if settings.json:
+        settings.emit(document)
+    else:
+        print_plan(document, verbose=settings.verbose)
+
+
+@click.command(cls=Command)
+@click.argument("recipes", nargs=-1, required=True)
+@_SET
+@_ISO
+@click.option("--from", "start", metavar="STAGE", default="", help="Run this stage and all after it again.")
+@click.option("--no-cache", is_flag=True, help="Run every stage again; only the medium is taken as it is.")
+@click.option("--no-register", is_flag=True, help="Stop before the catalog.")
+@click.option(
+    "--id", "build_id", metavar="ID", help="Name of the build; made from recipe and time if not given."
+)
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the stages as a JUnit report.")
+@pass_settings
+def build(
+    settings: Settings,
+    *,
+    recipes: tuple[str, ...],
+    pairs: tuple[str, ...],
+    iso: str | None,
+    start: str,
+    no_cache: bool,
+    no_register: bool,
+    build_id: str | None,
+    junit: Path | None,
+) -> int:
+    """Build images from recipes, one after the other; goes on after a failure and ends with the worst exit code."""
+    from goldsmith.build import Options, stoppable
+
+    if build_id and len(recipes) > 1:
+        raise UsageError("--id names one build, but several recipes are given", fix="build them one by one")
+    options = Options(start=start, no_cache=no_cache, build_id=build_id)
+    worst = 0
+    with stoppable():
+        for recipe in recipes:
+            try:
+                _build_one(settings, recipe, parse_values(pairs, iso), options, not no_register, junit)
+            except GoldsmithError as error:
+                if len(recipes) == 1 or error.exit_code == 130:
+                    raise
+                click.echo(error.text(), err=True)
+                worst = max(worst, error.exit_code)
+    return worst
+
+
+def _build_one(
+    settings: Settings,
+    recipe: str,
+    values: dict[str, str],
+    options: "Options",  # type: ignore[name-defined]  # noqa: F821  loaded when needed
+    register: bool,  # noqa: FBT001
+    junit: Path | None,
+) -> None:
+    from goldsmith.build import run_build
+    from goldsmith.cli.junit import StageCases
+    from goldsmith.cli.view import console_reporter
+    from goldsmith.compose import Where, compose
+    from goldsmith.events import Tee
+    from goldsmith.host import libvirtd
+
+    where = Where(settings.project, settings.state, libvirtd.default_uri())
+    composed = compose(recipe, where, values=values, register=register)
+    _check_stage(options.start, [stage.name for stage in composed.stages])
+    cases = StageCases()
+    try:
+        with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
+            run_build(composed, where, Tee(view, cases), options)
+    finally:
+        if junit:
+            cases.write(junit, recipe)
+
+
+def _check_stage(start: str, names: Sequence[str]) -> None:
+    if start and start not in names:
+        raise UsageError(f"there is no stage {start}", fix=f"one of {', '.join(names)}")

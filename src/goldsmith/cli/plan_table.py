@@ -1,0 +1,50 @@
+"""A plan for people and for programs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from goldsmith.host.files import human_time
+from goldsmith.plan.planner import Plan
+from goldsmith.record import expected_seconds
+
+
+def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
+    """Return the plan as JSON values; ``expected`` are seconds, from the newest builds on this host."""
+
+    def expected(stage: str) -> float | None:
+        times = (
+            expected_seconds(state, recipe=plan.recipe, stage=stage, virt_type=kind)
+            for kind in ("kvm", "qemu")
+        )
+        return next((one for one in times if one is not None), None)
+
+    return {
+        "recipe": plan.recipe,
+        "cached": plan.cached,
+        "stages": [
+            {
+                "name": step.stage.name,
+                "key": step.key,
+                "kind": step.stage.kind.value,
+                "cached": step.cached,
+                "reason": step.reason,
+                "expected": expected(step.stage.name),
+            }
+            for step in plan.steps
+        ],
+    }
+
+
+def print_plan(document: dict[str, Any], *, verbose: bool) -> None:
+    """Print one line a stage: state, key, reason and expected time."""
+    stages = document["stages"]
+    width = max(len(one["name"]) for one in stages)
+    for one in stages:
+        key = one["key"] if verbose else one["key"][:12]
+        state = "cached" if one["cached"] else "run   "
+        expected = "" if one["cached"] or not one["expected"] else f"  (about {human_time(one['expected'])})"
+        click.echo(f"{one['name']:<{width}}  {state}  {key}  {one['reason']}{expected}".rstrip())
+    if document["cached"]:
+        click.echo("nothing to do: every stage is cached")

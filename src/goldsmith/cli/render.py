@@ -1,0 +1,73 @@
+"""``goldsmith render``: every rendered file and the virt-install command, secrets masked."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.build import parse_values
+
+
+@click.command(cls=Command)
+@click.argument("recipe")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
+@click.option("--iso", metavar="PATH", help="The installation medium; need not exist.")
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Write the files into this folder.")
+@pass_settings
+def render(
+    settings: Settings, *, recipe: str, pairs: tuple[str, ...], iso: str | None, folder: Path | None
+) -> None:
+    """Show every rendered file and the virt-install command of a recipe, with secrets masked."""
+    files = rendered_files(settings, recipe, parse_values(pairs, iso))
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    if settings.json:
+        settings.emit({"recipe": recipe, "files": files})
+    elif folder:
+        for name in files:
+            click.echo(str(folder / name))
+    else:
+        for name, text in files.items():
+            click.echo(f"# ---- {name}\n{text.rstrip()}\n")
+
+
+def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str]) -> dict[str, str]:
+    """Return the files by name; nothing is looked up on the medium, so none need be there."""
+    import json
+
+    from goldsmith.compose import Where, build_machine, check, load, rendered
+    from goldsmith.guests import FAMILIES
+    from goldsmith.guests import machine as machines
+    from goldsmith.host import libvirtd
+    from goldsmith.host.process import LocalHost
+    from goldsmith.recipe.secrets import Vault
+
+    where = Where(settings.project, settings.state, libvirtd.default_uri())
+    recipe = load(recipe_name, where, values)
+    kickstart = rendered(recipe, where, Vault(state=where.state, host=LocalHost()))
+    check(recipe, kickstart, LocalHost())
+    machine = replace(
+        build_machine(recipe, where),
+        name=f"goldsmith-{recipe.name}",
+        description="goldsmith build=BUILD state=STATE",
+        virt_type="kvm",
+        osinfo=f"name={recipe.os}",
+        disk=Path("disk.qcow2"),
+        console=Path("console.log"),
+    )
+    family = FAMILIES[recipe.family]
+    command = machines.install(
+        machine,
+        media=recipe.media.location,
+        kickstart=Path("ks.cfg"),
+        boot_arguments=(*family.boot_arguments, *recipe.install.boot_arguments),
+    )
+    return {
+        "ks.cfg": kickstart.text,
+        "virt-install.sh": shlex.join(command).replace(" --", " \\\n  --") + "\n",
+        "recipe.json": json.dumps(recipe.said(), indent=2, ensure_ascii=False) + "\n",
+    }

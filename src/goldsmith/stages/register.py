@@ -1,0 +1,112 @@
+"""Hand the finished image to the catalog."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from goldsmith.catalog.entry import BUILD_KEY, Image, NewImage, Query, min_disk_for
+from goldsmith.catalog.local import LocalCatalog
+from goldsmith.events import Progress
+from goldsmith.host import files
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.recipe.model import Recipe
+from goldsmith.stages.exported import Exported, exported
+
+FACTS = "register.json"
+RECIPE = "goldsmith_recipe"
+VERSION = "goldsmith_version"
+LEAST_RAM = 512  # MiB; below it neither a current kernel nor cloud-init's Python is at ease
+
+
+@dataclass(frozen=True)
+class Register:
+    """One catalog entry for each exported format. The version is the day and a number: ``20260131.1``."""
+
+    recipe: Recipe
+    properties: Mapping[str, str]
+
+    name = "register"
+    kind = Kind.CATALOG
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        said = self.recipe.catalog.model_dump(mode="json")
+        return {"catalog": json.dumps(said, sort_keys=True), "properties": dict(self.properties)}
+
+    def run(self, work: Work, context: Context) -> None:
+        catalog = LocalCatalog(context.state / "catalog")
+        images: list[Image] = []
+        for one in exported(context.results["export"]):
+            version = self._version(catalog)
+            done = 0
+
+            def heard(block: int, of: Exported = one) -> None:
+                nonlocal done
+                done += block
+                context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
+
+            new = self._new(one, version, f"{work.key}-{one.format}", context.build)
+            images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
+        noted = [image.as_json() for image in images]
+        files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
+
+    def _version(self, catalog: LocalCatalog) -> str:
+        today = time.strftime("%Y%m%d", time.gmtime())
+        query = Query(properties={RECIPE: self.recipe.name}, hidden=True, deleted=True)
+        numbers = [0]
+        for image in catalog.list(query):
+            day, _, number = image.properties.get(VERSION, "").partition(".")
+            if day == today and number.isdigit():
+                numbers.append(int(number))
+        return f"{today}.{max(numbers) + 1}"
+
+    def _new(self, one: Exported, version: str, key: str, build: str) -> NewImage:
+        wanted = self.recipe.catalog
+        properties = {
+            **self.properties,
+            **{name: self.recipe.versioned(text, version) for name, text in wanted.properties.items()},
+            RECIPE: self.recipe.name,
+            VERSION: version,
+            "goldsmith_build": build,
+            BUILD_KEY: key,
+        }
+        if wanted.description:
+            properties["description"] = self.recipe.versioned(wanted.description, version)
+        return NewImage(
+            name=self.recipe.entry_name(version),
+            disk_format=one.format,
+            visibility=wanted.visibility.value,
+            protected=wanted.protected,
+            min_disk=min_disk_for(one.virtual_size) if wanted.min_disk == "auto" else wanted.min_disk,
+            min_ram=LEAST_RAM if wanted.min_ram == "auto" else wanted.min_ram,
+            virtual_size=one.virtual_size,
+            properties=properties,
+            tags=tuple(wanted.tags),
+        )
+
+
+def computed_properties(
+    recipe: Recipe, family: Mapping[str, str], *, os_distro: str, admin: str
+) -> Mapping[str, str]:
+    """Return the properties that follow from how the image was built (Nova reads these names)."""
+    _, _, os_version = recipe.os.partition(os_distro)
+    found = {
+        "os_distro": os_distro,
+        "architecture": recipe.arch,
+        "hw_disk_bus": recipe.disk.bus.value,
+        "hw_vif_model": "virtio",
+        "hw_firmware_type": recipe.machine.firmware.value,
+        "os_admin_user": admin,
+        **family,
+    }
+    if os_version:
+        found["os_version"] = os_version
+    return found
+
+
+def registered(facts: str) -> Sequence[Mapping[str, object]]:
+    """Return the catalog entries that a register stage noted."""
+    images: list[Mapping[str, object]] = json.loads(facts)["images"]
+    return images

@@ -1,0 +1,53 @@
+"""What a customize step says, as inputs of its key: files by digest, secrets by keyed digest, age by date."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from goldsmith.guests.actions import digest_of
+from goldsmith.plan.stage import Inputs, Json
+from goldsmith.recipe.secrets import Secret
+from goldsmith.recipe.steps import Refresh, Step
+
+_DO_NOT_CHANGE_THE_DISK = {"name", "timeout", "layer", "refresh"}
+
+
+def step_name(at: int, step: Step) -> str:
+    """Return the stage name of the step with this index: ``step-2-motd``."""
+    return f"step-{at + 1}-{re.sub(r'[^A-Za-z0-9]+', '-', step.title).strip('-').lower()[:40] or step.kind}"
+
+
+def step_inputs(step: Step, *, digest: Callable[[Secret], str], now: float) -> Inputs:
+    """Return all that can change what the step makes. ``now`` is in seconds since the epoch."""
+    said = {
+        name: _plain(getattr(step, name), digest)
+        for name in type(step).model_fields
+        if name not in _DO_NOT_CHANGE_THE_DISK and getattr(step, name) is not None
+    }
+    if freshness := _freshness(step.refresh, now):
+        said["refresh"] = freshness
+    return said
+
+
+def _freshness(refresh: Refresh, now: float) -> str:
+    day = time.strftime("%Y-%m-%d", time.gmtime(now))
+    week = time.strftime("%G week %V", time.gmtime(now))
+    return {Refresh.ALWAYS: f"{now:.3f}", Refresh.DAILY: day, Refresh.WEEKLY: week}.get(refresh, "")
+
+
+def _plain(value: object, digest: Callable[[Secret], str]) -> Json:
+    if isinstance(value, Secret):
+        return f"secret {digest(value)}"
+    if isinstance(value, Path):
+        return f"file {digest_of(value)}"
+    if isinstance(value, dict):
+        return {str(name): _plain(one, digest) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, digest) for one in value]
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value
+    fields = getattr(type(value), "model_fields", None)
+    if fields is None:
+        return str(value)
+    return {name: _plain(getattr(value, name), digest) for name in fields if getattr(value, name) is not None}

@@ -1,0 +1,121 @@
+"""Write down what was built from what: the manifest beside the images."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith import __version__
+from goldsmith.artifact.manifest import (
+    AuditSummary,
+    ImageFile,
+    Manifest,
+    Medium,
+    RecipeOrigin,
+    StageRecord,
+    host_facts,
+    seal,
+)
+from goldsmith.artifact.tools import tool_versions
+from goldsmith.errors import GoldsmithError
+from goldsmith.host import files
+from goldsmith.host.process import Host
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.recipe.model import Recipe
+from goldsmith.stages.exported import exported
+from goldsmith.stages.parts import MEDIUM
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The manifest of one build. ``reused`` tells which of the stages before came from the store."""
+
+    recipe: Recipe
+    reused: Callable[[str], bool]
+
+    name = "seal"
+    kind = Kind.ARTIFACT
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {"recipe": recipe_digest(self.recipe)}
+
+    def run(self, work: Work, context: Context) -> None:
+        host = context.host_for(self.name)
+        images = [
+            ImageFile(
+                name=one.path.name,
+                format=one.format,
+                size=one.digests.size,
+                virtual_size=one.virtual_size,
+                md5=one.digests.md5,
+                sha256=one.digests.sha256,
+                sha512=one.digests.sha512,
+                compression=one.compression,
+            )
+            for one in exported(context.results["export"])
+        ]
+        manifest = Manifest(
+            goldsmith=__version__,
+            build=context.build,
+            recipe=RecipeOrigin(self.recipe.name, recipe_digest(self.recipe), _commit(host, self.recipe)),
+            host=host_facts(),
+            accel="kvm" if context.acceleration.virt_type == "kvm" else "tcg",
+            stages=tuple(self._stages(context)),
+            files=tuple(images),
+            media=tuple(_media(context)),
+            tools=tool_versions(host),
+            audit=_audit(context),
+        )
+        text = seal(manifest)
+        files.write_atomically(work.folder / MANIFEST, text)
+        files.write_atomically(context.folder / MANIFEST, text)
+
+    def _stages(self, context: Context) -> list[StageRecord]:
+        records = []
+        for name, entry in context.results.items():
+            noted = json.loads((entry.folder / "entry.json").read_text(encoding="utf-8"))
+            records.append(StageRecord(name, entry.key, float(noted["seconds"]), self.reused(name)))
+        return records
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """Return the digest of all that a recipe says, with what it extends and every default; secrets by reference."""
+    return hashlib.sha256(json.dumps(recipe.said(), sort_keys=True).encode()).hexdigest()
+
+
+def _commit(host: Host, recipe: Recipe) -> str | None:
+    folder = recipe.sources[0].parent if recipe.sources else Path()
+    try:
+        commit = host.run("git", "-C", folder, "rev-parse", "HEAD", ok=(0, 128)).stdout.strip()
+        changed = host.run(
+            "git", "-C", folder, "status", "--porcelain", "--", ".", ok=(0, 128)
+        ).stdout.strip()
+    except GoldsmithError:  # no git here
+        return None
+    return f"{commit}-dirty" if commit and changed else commit or None
+
+
+def _media(context: Context) -> list[Medium]:
+    if "fetch" not in context.results:
+        return []
+    noted = json.loads((context.results["fetch"].folder / MEDIUM).read_text(encoding="utf-8"))
+    if not noted.get("sha256"):
+        return []
+    return [Medium(name=Path(noted["location"]).name, sha256=noted["sha256"], size=noted.get("size"))]
+
+
+def _audit(context: Context) -> AuditSummary:
+    report = json.loads((context.results["audit"].folder / "audit.json").read_text(encoding="utf-8"))
+    statuses = [check["status"] for check in report["checks"]]
+    return AuditSummary(
+        profile=str(report["profile"]),
+        passed=statuses.count("ok"),
+        failed=statuses.count("failed") + statuses.count("warning"),
+        waived=statuses.count("waived"),
+        skipped=statuses.count("skipped"),
+    )

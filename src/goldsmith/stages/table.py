@@ -1,0 +1,127 @@
+"""Which stages a recipe becomes, in order."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from goldsmith.guests.family import GuestFamily
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.watch import Limits
+from goldsmith.guests.writing import Rendered
+from goldsmith.plan.stage import Json, Stage
+from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.secrets import Secret, Vault
+from goldsmith.recipe.steps import Step, Via
+from goldsmith.stages.audit import Audit
+from goldsmith.stages.customize import Customize, Guest
+from goldsmith.stages.export import Export
+from goldsmith.stages.fetch import Fetch
+from goldsmith.stages.install import Install
+from goldsmith.stages.offline import Offline
+from goldsmith.stages.register import Register, computed_properties
+from goldsmith.stages.said import step_inputs, step_name
+from goldsmith.stages.seal import Seal
+from goldsmith.stages.sparsify import Sparsify
+from goldsmith.stages.sysprep import Sysprep
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """All that a recipe is turned into stages with; nothing here is read from the outside any more."""
+
+    recipe: Recipe
+    family: GuestFamily
+    kickstart: Rendered
+    machine: Machine
+    medium: Mapping[str, Json]  # what names the medium in its key
+    vault: Vault
+    secrets: Sequence[Secret]
+    sysprep_version: str
+    audit_checks: str
+    reused: Callable[[str], bool]
+    today: float  # seconds since the epoch, for steps that are to be done anew after a time
+
+
+def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...]:
+    """Return the stages of a recipe; pure but for digests of the files it names."""
+    recipe, family = given.recipe, given.family
+    stages: list[Stage] = [_fetch(given), _install(given), *_customize(given)]
+    stages += [
+        Sysprep(
+            enable=recipe.sysprep.enable,
+            disable=(*family.sysprep_disable, *recipe.sysprep.disable),
+            leftovers=family.leftovers,
+            tool=given.sysprep_version,
+        ),
+        Sparsify(),
+        Export(recipe=recipe.name, wanted=recipe.export),
+        Audit(
+            profile=recipe.audit.profile or family.audit_profile,
+            waivers={one.check: one.reason for one in recipe.audit.waivers},
+            checks=given.audit_checks,
+            secrets=lambda: [given.vault.reveal(one) for one in given.secrets],
+            secret_digests=[given.vault.digest(one) for one in given.secrets],
+        ),
+        Seal(recipe=recipe, reused=given.reused),
+    ]
+    if register:
+        properties = computed_properties(
+            recipe, family.properties, os_distro=family.os_distro, admin=family.admin_user
+        )
+        stages.append(Register(recipe=recipe, properties=properties))
+    return tuple(stages)
+
+
+def _fetch(given: Ingredients) -> Fetch:
+    media = given.recipe.media
+    return Fetch(
+        source=media.location,
+        sha256=media.sha256 or "",
+        known=given.medium,
+        at=given.recipe.at("media", media.kind),
+    )
+
+
+def _install(given: Ingredients) -> Install:
+    recipe, waits = given.recipe, given.recipe.machine.timeouts
+    return Install(
+        family=given.family,
+        machine=given.machine,
+        disk_size=recipe.disk.size,
+        kickstart=given.kickstart,
+        kickstart_digest=hashlib.sha256(given.kickstart.text.encode()).hexdigest(),
+        boot_arguments=(*given.family.boot_arguments, *recipe.install.boot_arguments),
+        limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase),
+    )
+
+
+def _customize(given: Ingredients) -> list[Stage]:
+    """One stage for each step; neighbours that need the running guest share a boot, and the last one leaves."""
+    recipe = given.recipe
+    guest = Guest(
+        family=given.family,
+        machine=given.machine,
+        boot_timeout=recipe.machine.timeouts.boot,
+        step_timeout=recipe.machine.timeouts.step,
+        reveal=lambda value: given.vault.reveal(value) if isinstance(value, Secret) else value,
+    )
+    stages: list[Stage] = []
+    boot = 1
+    for at, step in enumerate(recipe.customize):
+        name = step_name(at, step)
+        said = step_inputs(step, digest=given.vault.digest, now=given.today)
+        place = recipe.at("customize", at)
+        if step.via is Via.OFFLINE:
+            stages.append(Offline(name=name, guest=guest, step=step, said=said, at=place))
+            boot += 1
+        else:
+            stages.append(
+                Customize(name=name, group=f"boot {boot}", guest=guest, step=step, said=said, at=place)
+            )
+    if _needs_withdrawal(recipe.customize):
+        stages.append(Customize(name="withdraw", group=f"boot {boot}", guest=guest, step=None, said={}))
+    return stages
+
+
+def _needs_withdrawal(steps: Sequence[Step]) -> bool:
+    return any(step.via is not Via.OFFLINE for step in steps)

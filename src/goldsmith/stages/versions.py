@@ -1,0 +1,47 @@
+"""Versions that belong to keys: another virt-sysprep, or another set of checks, gives another result."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from goldsmith.errors import GoldsmithError
+from goldsmith.host import files
+from goldsmith.host.process import Host
+
+
+def sysprep_version(host: Host, state: Path) -> str:
+    """Return major.minor of virt-sysprep, or "" where there is none; asked once for each program file."""
+    program = shutil.which("virt-sysprep")
+    if program is None:
+        return ""
+    status = os.stat(os.path.realpath(program))  # noqa: PTH116
+    key = [program, status.st_mtime_ns, status.st_size]
+    memo = state / "tools.json"
+    try:
+        known = json.loads(memo.read_text(encoding="utf-8"))
+        if known["key"] == key:
+            return str(known["virt-sysprep"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    try:
+        said = host.run(program, "--version").stdout
+    except GoldsmithError:
+        return ""
+    match = re.search(r"(\d+\.\d+)", said)
+    version = match.group(1) if match else said.strip()
+    state.mkdir(parents=True, exist_ok=True)
+    files.write_atomically(memo, json.dumps({"key": key, "virt-sysprep": version}))
+    return version
+
+
+def audit_checks() -> str:
+    """Return the digest of the code of all checks: a changed or new check looks at every image again."""
+    folder = Path(__file__).resolve().parents[1] / "audit"
+    running = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        running.update(path.relative_to(folder).as_posix().encode())
+        running.update(path.read_bytes())
+    return running.hexdigest()[:16]
