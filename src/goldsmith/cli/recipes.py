@@ -1,4 +1,4 @@
-"""``goldsmith recipes``, ``validate`` and ``schema``; and how every other command reads a recipe."""
+"""``goldsmith recipes``, ``validate`` and ``schema``."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from goldsmith.recipe.outputs import output_schemas
 from goldsmith.recipe.places import data_folders, find_recipe, list_recipes
 from goldsmith.recipe.schema import recipe_schema
 from goldsmith.recipe.secrets import References
+from goldsmith.recipe.variables import Undefined
 
 _STAND_INS = {"iso": "medium.iso", "tree": "http://medium.invalid/", "image": "base.qcow2"}
 
@@ -36,12 +37,6 @@ def family_defaults() -> dict[str, dict[str, object]]:
     from goldsmith.guests import FAMILIES
 
     return {name: {**one.defaults, MEDIA_HELP: one.media_help} for name, one in FAMILIES.items()}
-
-
-def read_recipe(name: str, *, project: Path | None, values: Mapping[str, str]) -> Recipe:
-    """Read a recipe by its name or path, with the values of --set and --iso. Raises RecipeError."""
-    folders = data_folders("recipes", project)
-    return _read(find_recipe(name, folders), folders, values)
 
 
 def _read(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Recipe:
@@ -71,27 +66,24 @@ def recipes(settings: Settings) -> None:
 
 def _listed(path: Path, folders: Sequence[Path]) -> Listed:
     try:
-        recipe, _ = _with_stand_ins(path, folders)
+        recipe = _with_stand_ins(path, folders, {})
     except RecipeError as error:
         first = error.problems[0] if isinstance(error, RecipeErrors) else error
         return Listed(path.stem, "?", "", str(path), problem=f"cannot be read: {first.problem}")
     return Listed(path.stem, recipe.family, recipe.summary, str(path))
 
 
-def _with_stand_ins(path: Path, folders: Sequence[Path]) -> tuple[Recipe, dict[str, str]]:
+def _with_stand_ins(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Recipe:
     """Read a recipe with stand-ins for the media that a build would be given."""
-    values: dict[str, str] = {}
     while True:
         try:
-            return _read(path, folders, values), values
+            return _read(path, folders, values)
         except RecipeError as error:
             problems = error.problems if isinstance(error, RecipeErrors) else (error,)
-            wanted = {
-                name for name in _STAND_INS for one in problems if f": {name} is not given" in one.problem
-            }
+            wanted = {one.name for one in problems if isinstance(one, Undefined)} & _STAND_INS.keys()
             if not wanted - values.keys():
                 raise
-            values |= {name: _STAND_INS[name] for name in wanted}
+            values = {**values, **{name: _STAND_INS[name] for name in wanted}}
 
 
 @click.command(cls=Command)
@@ -153,7 +145,7 @@ def _validated(
     from goldsmith.guests.render import render
 
     try:
-        recipe = _read(path, folders, values) if values else _with_stand_ins(path, folders)[0]
+        recipe = _with_stand_ins(path, folders, values)
         if not recipe.install.kickstart:
             return [], []
         places = data_folders("kickstarts", project)
@@ -177,7 +169,6 @@ def _validated(
 
 @click.command(cls=Command)
 @click.option("--outputs", is_flag=True, help="The schemas of what commands print with --json.")
-@pass_settings
-def schema(settings: Settings, *, outputs: bool) -> None:
+def schema(*, outputs: bool) -> None:
     """Print the JSON Schema of recipes, for editors; or those of the outputs, for scripts."""
     click.echo(json.dumps(output_schemas() if outputs else recipe_schema(), indent=2, ensure_ascii=False))

@@ -2,7 +2,7 @@
 
 While a template runs, its text carries marks (which line of which template this is) and, in place of each
 value, a number. Afterwards the marks become the source map, and each value is written as its place in the
-file demands (quoting.py). So the engine never sees a value as text of the file, and none can add anything to it.
+file demands (quoting.py). So the engine never sees a value as text of the file, and none can add to it.
 """
 
 import re

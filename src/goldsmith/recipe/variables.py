@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from goldsmith.errors import RecipeError
+from goldsmith.errors import Mark, RecipeError
 from goldsmith.recipe.marks import Node, Step
 from goldsmith.recipe.model import VERSION
 
@@ -26,9 +26,9 @@ class Expanded:
 class Undefined(RecipeError):
     """A text uses a variable that nobody gave."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, where: str = "", fix: str = "", at: Mark | None = None) -> None:
         self.name = name
-        super().__init__(f"{name} is not given", fix=f"pass --set {name}=VALUE")
+        super().__init__(f"{where}{name} is not given", fix=fix or f"pass --set {name}=VALUE", at=at)
 
 
 class Expand(Protocol):
@@ -65,7 +65,8 @@ class Filler:
         except Undefined as error:
             self.names.add(error.name)
             what = "there is no installation medium: " if path[:1] == ("media",) else ""
-            self.problems.append(RecipeError(what + error.problem, at=node.mark, fix=self._cure(error, path)))
+            fix = self._cure(error, path)
+            self.problems.append(Undefined(error.name, where=what, fix=fix, at=node.mark))
             return node
         except RecipeError as error:
             self.problems.append(RecipeError(error.problem, at=node.mark, fix=error.fix))
