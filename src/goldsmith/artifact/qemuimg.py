@@ -180,6 +180,23 @@ def create_overlay(
     _run(host, "create", "-q", "-f", "qcow2", *_backing(overlay, backing, backing_format, relative), overlay)
 
 
+def create_live_overlay(host: Host, below: Path, overlay: Path) -> None:
+    """Make a layer on a disk that a running guest still writes to, for the snapshot that freezes that disk.
+
+    The disk is not opened, since the guest holds its lock; its virtual size is read without one.
+    """
+    _must_be_new(overlay)
+    size = info(host, below, "qcow2").virtual_size
+    stored = os.path.relpath(below, overlay.parent)
+    _run(host, "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", stored, overlay, str(size))
+
+
+def measure(host: Host, disk: Path) -> int:
+    """Return the bytes that a flat, uncompressed qcow2 of this disk with all its layers needs at most."""
+    done = _run(host, "measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", disk)
+    return int(json.loads(done.stdout)["required"])
+
+
 def rebase_unsafe(
     host: Host, overlay: Path, backing: Path, *, relative: bool, backing_format: str = "qcow2"
 ) -> None:

@@ -93,7 +93,7 @@ def _one(session: Session, work: Work, following: Work | None, context: Context)
             _step(session, stage, stage.step, context)
         if following:
             host = context.host_for(stage.name)
-            qemuimg.create_overlay(host, work.disk, following.disk, relative=True)
+            qemuimg.create_live_overlay(host, work.disk, following.disk)
             session.layer(following.disk)
         else:
             session.power_off(session.access.privilege)

@@ -1,0 +1,42 @@
+from goldsmith.guests.console import ConsoleFile, clean
+
+
+def test_control_sequences_and_redrawn_text_are_taken_out():
+    assert clean("\x1b[1;32mok\x1b[0m \x0fdone\r\n") == "ok done"
+    assert clean("10%\r20%\r30%\r\n") == "30%"
+    assert clean("\x1b]0;title\x07text") == "text"
+
+
+def test_new_lines_are_given_once_and_an_unfinished_one_waits(tmp_path):
+    path = tmp_path / "console"
+    console = ConsoleFile(path)
+    assert list(console.lines()) == []
+    path.write_bytes(b"one\ntwo\nlog")
+    assert list(console.lines()) == ["one", "two"]
+    assert console.unfinished == "log"
+    with path.open("ab") as file:
+        file.write(b"in: \nthree\n")
+    assert list(console.lines()) == ["login:", "three"]
+
+
+def test_a_console_that_starts_anew_is_read_from_its_start(tmp_path):
+    path = tmp_path / "console"
+    path.write_bytes(b"a long first boot\n")
+    console = ConsoleFile(path)
+    assert list(console.lines()) == ["a long first boot"]
+    path.write_bytes(b"again\n")
+    assert list(console.lines()) == ["again"]
+
+
+def test_a_line_without_end_does_not_grow_for_ever(tmp_path):
+    path = tmp_path / "console"
+    path.write_bytes(b"x" * 10_000)
+    console = ConsoleFile(path)
+    assert [len(line) for line in console.lines()] == [10_000]
+    assert console.unfinished == ""
+
+
+def test_bytes_that_are_no_text_do_no_harm(tmp_path):
+    path = tmp_path / "console"
+    path.write_bytes(b"\xff\xfe bad\n")
+    assert "bad" in next(ConsoleFile(path).lines())

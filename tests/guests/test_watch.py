@@ -1,0 +1,106 @@
+import pytest
+
+from goldsmith.errors import GuestError
+from goldsmith.events import PhaseStarted, Progress
+from goldsmith.guests import anaconda
+from goldsmith.guests.watch import InstallWatch, Limits
+
+LIMITS = Limits(total=100, silence=20, phase=50)
+
+
+def watch(console=anaconda.RHEL7, limits=LIMITS):
+    return InstallWatch(console, limits, stage="install", now=0)
+
+
+def hear(one, *lines, now=1.0):
+    return [event for line in lines for event in one.line(line, now)]
+
+
+def test_the_phases_are_told_once_and_in_order():
+    one = watch()
+    told = hear(
+        one,
+        "Linux version 6.1",
+        "Running pre-installation scripts .",
+        "Creating ext4 on /dev/vda1",
+        "Linux version 6.1 again",
+        "Running post-installation scripts",
+    )
+    names = [event.phase for event in told if isinstance(event, PhaseStarted)]
+    assert names == ["booting the installer", "running %pre", "creating file systems", "running %post"]
+
+
+def test_progress_is_read_from_the_console():
+    assert hear(watch(), "Installing bash (17/289)") == [Progress("install", 17, 289)]
+
+
+def test_the_marker_and_a_power_off_are_a_success():
+    one = watch()
+    hear(one, "GOLDSMITH-INSTALL-OK", "Power down.")
+    one.powered_off()
+
+
+def test_a_power_off_alone_is_no_success():
+    one = watch()
+    hear(one, "Running post-installation scripts", "Power down.")
+    with pytest.raises(GuestError, match="powered off in phase 'powering off' without reaching the end"):
+        one.powered_off()
+
+
+def test_a_power_off_after_a_failure_names_the_failure_even_with_the_marker():
+    one = watch()
+    hear(one, "GOLDSMITH-INSTALL-OK", "Missing package: nosuch")
+    with pytest.raises(GuestError, match="package nosuch is not on the medium"):
+        one.powered_off()
+
+
+def test_a_failure_ends_the_install_a_moment_later_with_what_the_console_said_after_it():
+    one = watch()
+    hear(one, "The following problem occurred on line 12 of the kickstart file:", "Unknown command: bogus", now=1)
+    one.tick(2)
+    with pytest.raises(GuestError, match="does not accept line 12") as caught:
+        one.tick(5)
+    assert "Unknown command: bogus" in caught.value.evidence
+
+
+@pytest.mark.parametrize(
+    ("quiet_from", "now", "told"),
+    [
+        (0, 21, "the console has said nothing for 20 s"),
+        (40, 51, "the phase 'starting the machine' has not ended for 50 s"),
+    ],
+)
+def test_a_clock_that_runs_out_is_named_with_the_phase(quiet_from, now, told):
+    one = watch()
+    hear(one, "hello", now=quiet_from)
+    with pytest.raises(GuestError, match=told):
+        one.tick(now)
+
+
+def test_the_total_time_counts_though_phases_go_on():
+    one = watch(limits=Limits(total=30, silence=20, phase=20))
+    hear(one, "Linux version 6", now=15)
+    hear(one, "Running pre-installation scripts", now=25)
+    with pytest.raises(GuestError, match="the install has not ended for 30 s"):
+        one.tick(31)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Command line mode requires all choices to be specified in a kickstart configuration file.",
+        "Can't have a question in command line mode!",
+        "install exited abnormally [1/1]",
+        "Kernel panic - not syncing: VFS: Unable to mount root fs",
+    ],
+)
+def test_rhel_6_failures_are_known(line):
+    one = watch(anaconda.RHEL6)
+    hear(one, line)
+    assert one.failed
+
+
+def test_lines_of_a_good_install_are_no_failures():
+    one = watch()
+    hear(one, "error: no such device, trying the next", "Checking storage configuration...", "GOLDSMITH-INSTALL-OK")
+    assert not one.failed

@@ -1,0 +1,167 @@
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from goldsmith.errors import GuestError
+from goldsmith.events import StageCached, StageFailed, StageFinished, StageStarted, StageWaiting
+from goldsmith.host.accel import Acceleration
+from goldsmith.plan.planner import make_plan
+from goldsmith.plan.stage import Context, Kind
+from goldsmith.plan.store import Store
+from goldsmith.runner import Runner
+
+
+class Notes:
+    def __init__(self):
+        self.events = []
+
+    def tell(self, event):
+        self.events.append(event)
+
+    def names(self, kind):
+        return [event.stage for event in self.events if isinstance(event, kind)]
+
+
+@dataclass(frozen=True)
+class Write:
+    name: str
+    text: str = "x"
+    kind: Kind = Kind.DISK
+    version: int = 1
+    group: str = ""
+    ran: list = field(default_factory=list, compare=False)
+    fails: bool = False
+
+    def inputs(self):
+        return {"text": self.text}
+
+    def run(self, work, context):
+        self.ran.append(self.name)
+        below = work.before.read_text() if work.before else ""
+        work.disk.write_text(below + self.text)
+        if self.fails:
+            raise GuestError("it failed", evidence=["last words"])
+
+    def run_together(self, works, context):
+        for work in works:
+            with context.announce(work):
+                work.stage.run(work, context)
+                work.commit()
+
+
+def start(tmp_path, stages, notes=None, forced=lambda name: ""):
+    store = Store(tmp_path)
+    store.prepare()
+    notes = notes or Notes()
+    plan = make_plan("demo", stages, has=store.has, last={}, forced=forced)
+    runner = Runner(plan=plan, store=store, reporter=notes, results={}, expected=lambda name: None)
+    context = Context(
+        build="b",
+        state=tmp_path,
+        folder=tmp_path,
+        uri="test:///default",
+        reporter=notes,
+        acceleration=Acceleration("qemu", "test"),
+        guestfs_env={},
+        results=runner.results,
+        host_for=lambda stage: None,
+        log_for=lambda stage: print,
+        announce=runner.announce,
+    )
+    runner.run(context)
+    return runner, notes
+
+
+def test_each_stage_stands_on_the_disk_before_it_and_a_check_writes_none(tmp_path):
+    runner, notes = start(tmp_path, [Write("a", "1"), Write("look", "?", kind=Kind.CHECK), Write("b", "2")])
+    assert runner.results["b"].disk.read_text() == "12"
+    assert notes.names(StageFinished) == ["a", "look", "b"]
+
+
+def test_a_second_run_takes_everything_from_the_store(tmp_path):
+    stages = [Write("a"), Write("b")]
+    start(tmp_path, stages)
+    _, notes = start(tmp_path, stages)
+    assert notes.names(StageCached) == ["a", "b"]
+    assert stages[0].ran == ["a"]
+
+
+def test_a_failure_keeps_what_was_finished_and_leaves_nothing_half_made(tmp_path):
+    notes = Notes()
+    with pytest.raises(GuestError, match="it failed"):
+        start(tmp_path, [Write("a"), Write("b", fails=True)], notes)
+    assert notes.names(StageFailed) == ["b"]
+    assert [one.stage for one in Store(tmp_path).entries()] == ["a"]
+    assert len(list(Store(tmp_path).layers.iterdir())) == 1
+
+
+def test_neighbours_of_a_group_share_a_run_and_are_kept_one_by_one(tmp_path):
+    notes = Notes()
+    steps = [Write("base"), *(Write(f"s{n}", str(n), group="boot", fails=n == 3) for n in (1, 2, 3, 4))]
+    with pytest.raises(GuestError):
+        start(tmp_path, steps, notes)
+    assert sorted(one.stage for one in Store(tmp_path).entries()) == ["base", "s1", "s2"]
+    assert notes.names(StageFailed) == ["s3"]
+    mended = [*steps[:3], Write("s3", "3", group="boot", fails=False), steps[4]]
+    _, notes = start(tmp_path, mended)
+    assert notes.names(StageCached) == ["base", "s1", "s2"]
+    assert notes.names(StageStarted) == ["s3", "s4"]
+
+
+def test_a_stage_that_is_asked_for_runs_again(tmp_path):
+    stages = [Write("a"), Write("b")]
+    start(tmp_path, stages)
+    start(tmp_path, stages, forced=lambda name: "asked for" if name == "b" else "")
+    assert stages[1].ran == ["b", "b"]
+
+
+def test_two_builds_of_the_same_thing_make_it_once(tmp_path):
+    inside, go_on = threading.Event(), threading.Event()
+
+    @dataclass(frozen=True)
+    class Slow(Write):
+        def run(self, work, context):
+            inside.set()
+            assert go_on.wait(20)
+            super().run(work, context)
+
+    stages = [Slow("a")]
+    notes = Notes()
+    first = threading.Thread(target=start, args=(tmp_path, stages))
+    first.start()
+    assert inside.wait(20)
+    second = threading.Thread(target=start, args=(tmp_path, stages, notes))
+    second.start()
+    while not notes.names(StageWaiting):
+        second.join(0.05)
+    go_on.set()
+    first.join(20)
+    second.join(20)
+    assert stages[0].ran == ["a"]
+    assert notes.names(StageCached) == ["a"]
+
+
+def test_ctrl_c_in_a_stage_leaves_nothing_half_made(tmp_path):
+    @dataclass(frozen=True)
+    class Stopped(Write):
+        def run(self, work, context):
+            work.disk.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path, [Stopped("a")])
+    assert list(Store(tmp_path).layers.iterdir()) == []
+
+
+def test_a_shared_run_that_ends_before_its_first_work_is_reported_once(tmp_path):
+    @dataclass(frozen=True)
+    class NoBoot(Write):
+        def run_together(self, works, context):
+            raise GuestError("no network address")
+
+    notes = Notes()
+    with pytest.raises(GuestError):
+        start(tmp_path, [NoBoot("a", group="boot"), NoBoot("b", group="boot")], notes)
+    assert notes.names(StageFailed) == ["a"]
+
