@@ -69,6 +69,7 @@ class AgentShell:
             self._question(cast("int", cast("Answer", started)["pid"]), command),
             what=f"end of: {command}",
             deadline=timeout,
+            every=0.2,
             fix="give the step a longer timeout; what it printed is lost with it",
         )
         lines = Lines(on_line)

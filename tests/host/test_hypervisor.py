@@ -1,0 +1,125 @@
+"""Against libvirt's test driver; what only QEMU can do is in test_hypervisor_real.py."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from goldsmith.errors import GuestError, HostError
+from goldsmith.host.domains import disks_of, first_usable, network_xml, snapshot_xml
+from goldsmith.host.hypervisor import DomainInfo, DomainState, Hypervisor, connect
+
+NODE = """
+<node>
+  <domain type="test">
+    <name>goldsmith-7-install</name><memory>1024</memory><os><type>hvm</type></os>
+  </domain>
+  <domain type="test"><name>other</name><memory>1024</memory><os><type>hvm</type></os></domain>
+  <network><name>default</name><ip address="192.168.122.1"/></network>
+</node>
+"""
+GUEST = "<domain type='test'><name>{}</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+NAME = "goldsmith-7-install"
+
+
+@pytest.fixture
+def hypervisor(tmp_path: Path) -> Iterator[Hypervisor]:
+    (tmp_path / "node.xml").write_text(NODE)
+    with connect(f"test://{tmp_path}/node.xml") as hypervisor:
+        yield hypervisor
+
+
+def test_a_libvirt_that_does_not_answer_is_a_fault_of_the_host(tmp_path, capfd):
+    uri = f"qemu+unix:///system?socket={tmp_path}/none"
+    with pytest.raises(HostError, match=r"cannot be reached: .*\n  fix: goldsmith doctor"), connect(uri):
+        pass
+    assert capfd.readouterr().err == "", "libvirt may not print by itself"
+
+
+def test_the_versions_behind_a_connection_are_told(hypervisor):
+    assert hypervisor.ping().startswith("libvirt ")
+    assert "<capabilities>" in hypervisor.capabilities_text()
+
+
+def test_guests_are_found_by_prefix_with_their_note(hypervisor):
+    hypervisor.annotate(NAME, "goldsmith build 7")
+    assert hypervisor.domains("goldsmith-") == [DomainInfo(NAME, DomainState.RUNNING, "goldsmith build 7")]
+    assert [one.name for one in hypervisor.domains()] == [NAME, "other"]
+
+
+def test_a_guest_lives_from_define_to_undefine(hypervisor):
+    assert hypervisor.define(GUEST.format("new")) == "new"
+    assert hypervisor.state("new") == DomainState.SHUTOFF
+    hypervisor.start("new", autodestroy=False)
+    assert hypervisor.state("new") == DomainState.RUNNING
+    assert "<name>new</name>" in hypervisor.xml("new")
+    hypervisor.shutdown("new")
+    assert hypervisor.state("new") == DomainState.SHUTOFF
+    hypervisor.undefine("new")
+    assert hypervisor.state("new") == DomainState.GONE
+
+
+def test_a_transient_guest_is_gone_once_it_is_destroyed(hypervisor):
+    name = hypervisor.create(GUEST.format("brief"), autodestroy=False)
+    hypervisor.destroy(name)
+    assert hypervisor.state("brief") == DomainState.GONE
+
+
+def test_cleaning_up_what_is_gone_is_no_fault(hypervisor):
+    hypervisor.destroy("never there")
+    hypervisor.undefine("never there")
+    hypervisor.destroy(NAME)
+    hypervisor.destroy(NAME)
+
+
+def test_a_missing_guest_is_named(hypervisor):
+    with pytest.raises(GuestError, match=r"the guest ghost does not exist any more\n  fix: "):
+        hypervisor.xml("ghost")
+
+
+def test_broken_xml_is_refused_in_libvirts_words(hypervisor):
+    with pytest.raises(HostError, match=r"libvirt refused: .*\n  fix: "):
+        hypervisor.define("<domain/>")
+
+
+def test_a_screen_is_a_picture(hypervisor):
+    picture = hypervisor.screenshot(NAME)
+    assert picture.mime == "image/png"
+    assert picture.suffix == ".png"
+    assert picture.data.startswith(b"\x89PNG")
+
+
+def test_a_missing_network_is_made_and_started(hypervisor):
+    assert not hypervisor.network_active("lab")
+    hypervisor.start_network("lab", "192.168.150")
+    assert hypervisor.network_active("lab")
+    hypervisor.start_network("lab", "192.168.150")
+
+
+def test_only_the_chosen_disk_gets_a_layer():
+    xml = snapshot_xml("vda", Path("/layers/a&b.qcow2"), ["sda", "vda", "vdb"])
+    assert '<source file="/layers/a&amp;b.qcow2" />' in xml
+    assert xml.count('snapshot="external"') == 1
+    assert xml.count('snapshot="no"') == 2
+
+
+def test_disks_are_read_from_the_guests_xml():
+    disk = "<disk type='file'><target dev='{}' bus='virtio'/></disk>"
+    xml = f"<domain><devices>{disk.format('vda')}{disk.format('sda')}</devices></domain>"
+    assert disks_of(xml) == ("vda", "sda")
+
+
+def test_the_network_hands_out_addresses_of_its_subnet():
+    assert 'start="192.168.150.2"' in network_xml("lab", "192.168.150")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "usable"),
+    [
+        (["127.0.0.1", "fe80::1", "192.168.122.7"], "192.168.122.7"),
+        (["169.254.3.4", "::1"], None),
+        ([], None),
+    ],
+)
+def test_only_an_address_that_others_reach_counts(addresses, usable):
+    assert first_usable(addresses) == usable
