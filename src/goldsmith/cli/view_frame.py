@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from goldsmith.cli.view_text import INTERRUPTED, clean, clock_time, measure, stage_result
-from goldsmith.events import Progress
-from goldsmith.record import StageLine, StageState, Story
+from goldsmith.cli.view_text import clean, clock_time, measure, stage_result
+from goldsmith.events import Progress, ToolSaid
+from goldsmith.record import BuildState, StageLine, StageState, Story
 
 TAIL = 6  # lines of a customize step
 BAR = 24  # characters
@@ -54,12 +54,12 @@ def glyphs_for(encoding: str) -> Glyphs:
 
 
 def draw(
-    story: Story, tail: Sequence[str], *, now: float, width: int, height: int | None, glyphs: Glyphs
+    story: Story, tail: Sequence[ToolSaid], *, now: float, width: int, height: int | None, glyphs: Glyphs
 ) -> list[Text]:
     """Return the rows of a frame, none wider than ``width``; ``height`` None means room for all stages."""
-    details = _details(story.current, tail, glyphs) if height is not None and story.current else []
-    if height is not None:
-        details = details[: max(0, height - 4)]
+    details: list[Text] = []
+    if height is not None and story.current:
+        details = _details(story.current, tail, room=height - 4, glyphs=glyphs)
     room = None if height is None else max(1, height - len(details) - 1)
     rows = [_header(story, now, width, glyphs)]
     rows += _stages(story, now=now, width=width, room=room, glyphs=glyphs) + details
@@ -100,8 +100,7 @@ def time_left(story: Story, now: float) -> float | None:
 def _stages(story: Story, *, now: float, width: int, room: int | None, glyphs: Glyphs) -> list[Text]:
     lines = list(story.stages.values())
     names = min(max((len(one.name) for one in lines), default=0), LONGEST_NAME, max(8, width // 2 - 4))
-    stopped = bool(story.finished and story.finished.exit_code == INTERRUPTED)
-    rows = [_stage(one, names, now=now, stopped=stopped, glyphs=glyphs) for one in lines]
+    rows = [_stage(one, names, now=now, build=story.state, glyphs=glyphs) for one in lines]
     if room is None or len(rows) <= room:
         return rows
     over = {StageState.CACHED, StageState.DONE}
@@ -123,7 +122,7 @@ def _folded(rows: list[Text], first: int, *, room: int, glyphs: Glyphs) -> list[
     return rows
 
 
-def _stage(line: StageLine, names: int, *, now: float, stopped: bool, glyphs: Glyphs) -> Text:
+def _stage(line: StageLine, names: int, *, now: float, build: BuildState, glyphs: Glyphs) -> Text:
     style = STYLES[line.state]
     name = clean(line.name, encoding=glyphs.encoding)
     name = name if len(name) <= names else name[: names - 1] + glyphs.more
@@ -136,10 +135,12 @@ def _stage(line: StageLine, names: int, *, now: float, stopped: bool, glyphs: Gl
                 row.append(f"  {clean(line.phase, encoding=glyphs.encoding)}", style="not bold default")
         case StageState.WAITING:
             row.append(f"another build makes it: {clean(line.holder, encoding=glyphs.encoding)}")
+        case StageState.PENDING if build is not BuildState.RUNNING:
+            row.append("not reached")
         case StageState.PENDING:
             row.append(f"about {clock_time(line.expected)}" if line.expected else "")
         case _:
-            row.append(stage_result(line, interrupted=stopped), style="not bold")
+            row.append(stage_result(line, interrupted=build is BuildState.INTERRUPTED), style="not bold")
     return row
 
 
@@ -151,17 +152,18 @@ def _running(line: StageLine, now: float) -> str:
     return f"{clock_time(elapsed)}{word}{clock_time(line.expected)}"
 
 
-def _details(line: StageLine | None, tail: Sequence[str], glyphs: Glyphs) -> list[Text]:
-    if line is None or line.state is not StageState.RUNNING:
+def _details(line: StageLine, tail: Sequence[ToolSaid], *, room: int, glyphs: Glyphs) -> list[Text]:
+    if line.state is not StageState.RUNNING:
         return []
-    rows = []
+    rows = [Text()]
     if line.progress and line.progress.total > 0:
         rows.append(bar(line.progress, glyphs))
-    said = list(tail) or ([line.said.line] if line.said and line.said.line.strip() else [])
-    source = line.said.source if line.said and said else ""
-    rows += [Text(f"    {source}", style="dim")] if source else []
-    rows += [Text(f"    {glyphs.said} {one}", style="dim") for one in said]
-    return [Text(), *rows] if rows else []
+    said = list(tail) or ([line.said] if line.said and line.said.line.strip() else [])
+    if said and len(rows) + 1 < room:
+        rows.append(Text(f"    {said[-1].source}", style="dim"))
+    left = room - len(rows)
+    rows += [Text(f"    {glyphs.said} {one.line}", style="dim") for one in said[-left:] if left > 0]
+    return rows if 1 < len(rows) <= room else []
 
 
 def bar(progress: Progress, glyphs: Glyphs) -> Text:

@@ -49,7 +49,7 @@ class LiveView:
         # Never held while something is printed: rich holds its own lock when it asks for a frame.
         self._guard = threading.RLock()
         self._story = Story()
-        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._tail: deque[ToolSaid] = deque(maxlen=TAIL)
         self._live: Live | None = None
         self._left = False
 
@@ -75,9 +75,8 @@ class LiveView:
             self._start()
         match event:
             case Warned():
-                self._print(Text(f"warning: {event.text}", style="yellow"))
-                if event.fix:
-                    self._print(Text(f"  fix: {event.fix}", style="yellow"))
+                fix = f"\n  fix: {event.fix}" if event.fix else ""
+                self._console.print(Text(f"warning: {event.text}{fix}", style="yellow"))
             case ToolSaid() if self._verbose:
                 self._print(Text(f"  {event.source} | {event.line}", style="dim"))
             case BuildFinished():
@@ -93,16 +92,17 @@ class LiveView:
                 tuple(self._tail),
                 now=self._clock(),
                 width=size.width,
-                height=size.height - 1 if self._live else None,
+                height=size.height - 2 if self._live else None,
                 glyphs=self._glyphs,
             )
-        return Group(*rows)
+        # The terminal writes ^C where the cursor is: in a full last row that would move the whole frame.
+        return Group(*rows, Text()) if self._live else Group(*rows)
 
     def _remember(self, event: Event) -> None:
         if isinstance(event, StageStarted | StageFinished | BuildStarted):
             self._tail.clear()
         if isinstance(event, ToolSaid) and is_step_output(event) and event.line.strip():
-            self._tail.append(event.line)
+            self._tail.append(event)
 
     def _harmless(self, event: ToolSaid | Warned) -> ToolSaid | Warned:
         encoding = self._console.encoding
@@ -118,13 +118,16 @@ class LiveView:
                 get_renderable=self.frame,
                 refresh_per_second=FRAMES_PER_SECOND,
                 vertical_overflow="crop",
+                transient=True,
             )
             self._live.start()
 
     def _stop(self) -> None:
         if live := self._live:
-            self._live = None  # the last frame shows all stages, however high that is
             live.stop()
+            self._live = None
+            # Once more with all stages: a frame higher than the screen can be printed, but not redrawn.
+            self._console.print(self.frame())
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)

@@ -1,0 +1,262 @@
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from goldsmith.cli.main import run
+from goldsmith.events import (
+    BuildFinished,
+    BuildStarted,
+    StageCached,
+    StageFailed,
+    StageFinished,
+    StageOutlook,
+    StageStarted,
+    ToolSaid,
+    Warned,
+)
+from goldsmith.record import BuildRecord
+
+SRC = Path(__file__).parents[2] / "src"
+STAGES = (
+    StageOutlook("fetch", "aaaa1111", True, ""),
+    StageOutlook("install", "bbbb2222", False, "not in the store", 55.0),
+    StageOutlook("export", "cccc3333", False, "follows install"),
+)
+IMAGE = {"id": "6f1c", "name": "demo-1.0", "status": "active", "size": 412 * 2**20}
+
+
+@pytest.fixture
+def builds(tmp_path):
+    return tmp_path / "state" / "builds"
+
+
+def begin(builds, build_id, recipe="demo"):
+    record = BuildRecord.create(builds, recipe=recipe, build_id=build_id, virt_type="qemu")
+    record.tell(BuildStarted(build_id, recipe, STAGES))
+    record.tell(StageCached("fetch", "aaaa1111"))
+    record.tell(Warned("KVM does not run a guest here", "load kvm_intel"))
+    record.tell(StageStarted("install", "bbbb2222", "not in the store", 55.0))
+    record.tell(ToolSaid("install", "console", "mkfs \x1b[31mext4"))
+    record.log("install").write_text("$ virt-install\n\x1b[2Jinstalling\n")
+    record.console.write_bytes(b"Linux version 6.1\r\nlogin: ")
+    return record
+
+
+def done(builds, build_id, recipe="demo"):
+    record = begin(builds, build_id, recipe)
+    record.tell(StageFinished("install", "bbbb2222", 57.0, 800 * 2**20))
+    record.tell(StageStarted("export", "cccc3333", "follows install"))
+    record.log("export").write_text("$ qemu-img convert\n")
+    record.tell(StageFinished("export", "cccc3333", 9.0))
+    record.tell(
+        BuildFinished(build_id, recipe, True, 66.0, 0.5, image=IMAGE, next_steps=("goldsmith image list",))
+    )
+    return record
+
+
+def failed(builds, build_id):
+    record = begin(builds, build_id)
+    record.tell(StageFailed("install", 12.0, "no end marker"))
+    error = "no end marker on the console\n  | \x1b[31mpanic\n  fix: look at the console"
+    record.tell(BuildFinished(build_id, "demo", False, 12.5, 0.5, error=error, exit_code=4))
+    record.log("sysprep").touch()
+    return record
+
+
+def test_builds_are_listed_newest_first_with_state_and_image(builds, capsys):
+    done(builds, "demo-1")
+    failed(builds, "demo-2")
+    begin(builds, "demo-3").close()
+    running = begin(builds, "rhel7-4", recipe="rhel7")
+    assert run(["builds"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["BUILD", "RECIPE", "STATE", "STARTED", "DURATION", "IMAGE"]
+    words = [line.split() for line in lines[1:]]
+    assert [(one[0], one[1], one[2], one[-1]) for one in words] == [
+        ("rhel7-4", "rhel7", "running", "-"),
+        ("demo-3", "demo", "died", "-"),
+        ("demo-2", "demo", "failed", "-"),
+        ("demo-1", "demo", "done", "demo-1.0"),
+    ]
+    assert "1 min 6 s" in lines[4]
+    running.close()
+
+
+def test_builds_can_be_chosen_and_given_as_json(builds, capsys):
+    done(builds, "demo-1")
+    done(builds, "rhel7-1", recipe="rhel7")
+    assert run(["builds", "--recipe", "demo", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["id"], one["state"], one["image"]["name"], one["seconds"]) == (
+        "demo-1",
+        "done",
+        "demo-1.0",
+        66.0,
+    )
+    assert [stage["state"] for stage in one["stages"]] == ["cached", "done", "done"]
+    assert one["folder"] == str(builds / "demo-1")
+    assert run(["builds", "-q", "-n", "1"]) == 0
+    assert capsys.readouterr().out == "rhel7-1\n"
+
+
+def test_no_builds_are_said_to_be_none(builds, capsys):
+    assert run(["builds"]) == 0
+    assert capsys.readouterr().out == f"no build was made in {builds} yet\n"
+    assert run(["builds", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_show_tells_a_failure_with_its_evidence(builds, capsys):
+    record = failed(builds, "demo-2")
+    assert run(["show", "demo"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("demo-2: failed after 12 s\n")
+    for part in (
+        "  fetch    cached             aaaa1111\n",
+        "  install  failed after 12 s  bbbb2222  not in the store\n",
+        "  export   not reached        cccc3333  follows install\n",
+        "warnings\n  KVM does not run a guest here\n    fix: load kvm_intel\n",
+        "failure\n  in install:\n  no end marker on the console\n    | panic\n    fix: look at the console\n",
+        f"files\n  {record.folder}\n",
+        "    console.log",
+        "exit code  4\n",
+        "without KVM",
+    ):
+        assert part in text
+
+
+def test_show_tells_what_came_of_a_good_build(builds, capsys):
+    done(builds, "demo-1")
+    assert run(["show"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("demo-1: done in 1 min 6 s\n")
+    assert "install  57 s, 800 MiB  bbbb2222  not in the store" in text
+    assert "image\n  id      6f1c\n  name    demo-1.0\n" in text
+    assert text.endswith("next\n  goldsmith image list\n")
+    assert "failure" not in text
+
+
+def test_show_gives_the_last_words_of_a_build_that_died(builds, capsys):
+    begin(builds, "demo-3").close()
+    assert run(["show", "demo-3"]) == 0
+    text = capsys.readouterr().out
+    assert "its process was killed, or the host went down" in text
+    assert "install  died here" in text
+    assert "the build ended in install without a last word\n    | mkfs ext4\n    fix: build again" in text
+    assert run(["show", "demo-3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "died"
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "lines"),
+    [
+        (failed, [], ["$ virt-install", "installing"]),
+        (done, [], ["$ qemu-img convert"]),
+        (done, ["--stage", "install"], ["$ virt-install", "installing"]),
+        (done, ["--stage", "console"], ["Linux version 6.1", "login: "]),
+    ],
+)
+def test_logs_shows_the_stage_that_tells_most_or_the_one_asked_for(builds, capsys, make, options, lines):
+    make(builds, "demo-1")
+    assert run(["logs", "demo-1", *options]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == lines
+    assert captured.err.startswith(f"==> {builds / 'demo-1'}")
+
+
+def test_logs_names_the_logs_there_are(builds, capsys):
+    done(builds, "demo-1")
+    assert run(["logs", "demo", "--stage", "nope"]) == 2
+    assert capsys.readouterr().err == (
+        "the build demo-1 has no log of 'nope'\n  fix: it has: export, install, console\n"
+    )
+    assert run(["logs", "other"]) == 2
+    assert capsys.readouterr().err == "there is no build 'other'\n  fix: goldsmith builds lists them\n"
+
+
+def test_logs_can_be_given_as_json(builds, capsys):
+    done(builds, "demo-1")
+    assert run(["logs", "--json", "-s", "export"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["lines"] == ["$ qemu-img convert"]
+    assert document["log"] == "export"
+    assert run(["logs", "--json", "-f"]) == 2
+
+
+def test_following_a_build_that_is_over_shows_its_log_and_ends(builds, capsys):
+    done(builds, "demo-1")
+    assert run(["logs", "-f"]) == 0
+    assert capsys.readouterr().out == "==> export <==\n$ qemu-img convert\n"
+
+
+def follow(*options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "goldsmith", "logs", "-f", *options],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def reader(process):
+    """Collect what a process says, and return a function that waits for a line of it."""
+    lines = []
+    thread = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
+    thread.start()
+
+    def until(text):
+        deadline = time.monotonic() + 20
+        while text not in "".join(lines):
+            assert time.monotonic() < deadline, f"{text!r} did not come: {lines}"
+            time.sleep(0.02)
+
+    return lines, until, thread
+
+
+def test_logs_of_another_process_are_followed_until_its_end(builds):
+    record = begin(builds, "demo-1")
+    with follow("demo-1") as process:
+        lines, until, thread = reader(process)
+        until("installing\n")
+        with record.log("install").open("a") as log:
+            log.write("half a li")
+            log.flush()
+            time.sleep(0.5)
+            assert not any("half" in line for line in lines)
+            log.write("ne\n")
+        until("half a line\n")
+        record.log("export").write_text("$ qemu-img convert\nno newline at the end")
+        until("$ qemu-img convert\n")
+        record.tell(BuildFinished("demo-1", "demo", True, 1.0, 0.1))
+        assert process.wait(20) == 0
+        thread.join(10)
+    assert lines == [
+        "==> install <==\n",
+        "$ virt-install\n",
+        "installing\n",
+        "half a line\n",
+        "==> export <==\n",
+        "$ qemu-img convert\n",
+        "no newline at the end\n",
+    ]
+
+
+def test_one_log_is_followed_without_headings_and_a_killed_build_ends_it(builds):
+    record = begin(builds, "demo-1")
+    with follow("demo-1", "--stage", "console") as process:
+        lines, until, thread = reader(process)
+        until("Linux version 6.1\n")
+        with record.console.open("a") as log:
+            log.write("root\n")
+        until("login: root\n")
+        record.close()
+        assert process.wait(20) == 0
+        thread.join(10)
+    assert lines == ["Linux version 6.1\n", "login: root\n"]
