@@ -6,6 +6,7 @@ dies, so whatever lies in ``incoming/`` without a held lock was left behind by a
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -121,6 +122,10 @@ class Blobs:
             return allocated(path) if path.stat().st_nlink == 1 else 0
         except FileNotFoundError:
             return 0
+
+    def digests(self) -> frozenset[str]:
+        """Return the sha256 of every file that is there."""
+        return frozenset(path.name for path in self.all() if re.fullmatch("[0-9a-f]{64}", path.name))
 
     def all(self) -> Iterator[Path]:
         yield from sorted((self.folder / "images").glob("??/*"))

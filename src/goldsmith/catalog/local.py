@@ -163,18 +163,15 @@ class LocalCatalog:
     def purge(self, *, older_than: timedelta, apply: bool) -> Purged:
         self.sweep()
         moment = index.now() - older_than
-        if not apply:
-            with self.database.reading() as session:
-                images = index.deleted_before(session, moment)
-                kept = index.files(session, without=images)
-            files = {image.sha256 for image in images if image.sha256} - kept
-            return Purged(images, sum(self.blobs.size_on_disk(sha256) for sha256 in files))
-        with self.database.writing() as session:
+        with self.database.writing() if apply else self.database.reading() as session:
             images = index.deleted_before(session, moment)
+            unused = self.blobs.digests() - index.files(session, without=images)
+            if not apply:
+                return Purged(images, sum(map(self.blobs.size_on_disk, unused)))
             for image in images:
                 index.forget(session, image.id)
-        files = {image.sha256 for image in images if image.sha256}
-        return Purged(images, sum(self._drop_unused(sha256) for sha256 in files))
+        # Only now that the entries are gone for good; what a crash leaves here goes with the next purge.
+        return Purged(images, sum(map(self._drop_unused, unused)))
 
     def check(self, *, repair: bool = False) -> tuple[Finding, ...]:
         """Compare the index with the files, without reading these; ``repair`` mends what it can."""
@@ -220,10 +217,12 @@ class LocalCatalog:
         with self.database.writing() as session:
             index.expect_file(session, image_id, found.sha256)
         with self.database.writing() as session:
-            if twin := self._twin(session, image.build_key):
+            if not (twin := self._twin(session, image.build_key)):
+                self.blobs.place(part, found.sha256)
+                twin = self._twin(session, image.build_key)  # whose lost file may just have come back
+            if twin:
                 index.forget(session, image_id)
                 return twin
-            self.blobs.place(part, found.sha256)
             return index.activate(session, self._one(session, image_id), found)
 
     @contextmanager

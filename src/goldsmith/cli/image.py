@@ -8,12 +8,18 @@ import click
 
 from goldsmith.catalog.entry import Changes, Image, Query, Status, Visibility
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.cli.base import Group, Settings, pass_settings
+from goldsmith.cli.base import F, Group, Settings, pass_settings
 from goldsmith.cli.image_output import age, export_image, image_table, lines, name_value, progress
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import human_size
 
 _WANTED = "ID, the start of one, NAME, or NAME@latest."
+
+
+def _properties(text: str) -> Callable[[F], F]:
+    return click.option(
+        "--property", "properties", type=name_value, multiple=True, metavar="NAME=VALUE", help=text
+    )
 
 
 @click.group(
@@ -32,9 +38,7 @@ def _catalog(settings: Settings) -> LocalCatalog:
     "--status", type=click.Choice([one.value for one in Status]), help="Only images of this status."
 )
 @click.option("--tag", "tags", multiple=True, help="Only images with this tag; may be repeated.")
-@click.option(
-    "--property", "properties", type=name_value, multiple=True, metavar="K=V", help="Only images that say so."
-)
+@_properties("Only images that say so; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="Hidden and deleted images too.")
 @pass_settings
 def list_images(
@@ -77,9 +81,7 @@ def show(settings: Settings, *, wanted: str) -> None:
 @image.command("set")
 @click.argument("wanted", metavar="IMAGE")
 @click.option("--name", help="Give it this name.")
-@click.option(
-    "--property", "properties", type=name_value, multiple=True, metavar="K=V", help="Set a property."
-)
+@_properties("Set a property; may be repeated.")
 @click.option("--unset-property", "unset", multiple=True, metavar="NAME", help="Remove a property.")
 @click.option("--tag", "tags", multiple=True, help="Add a tag.")
 @click.option("--untag", "untags", multiple=True, metavar="TAG", help="Remove a tag.")
@@ -187,9 +189,7 @@ def reactivate(settings: Settings, *, wanted: tuple[str, ...]) -> None:
 
 
 @image.command()
-@click.option(
-    "--older-than", type=age, default="30d", metavar="AGE", show_default=True, help="Such as 12h, 30d, 8w."
-)
+@click.option("--older-than", type=age, default="30d", metavar="AGE", help="45min, 12h, 8w; else 30d.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would go.")
 @pass_settings
 def purge(settings: Settings, *, older_than: timedelta, dry_run: bool) -> None:
@@ -203,7 +203,9 @@ def purge(settings: Settings, *, older_than: timedelta, dry_run: bool) -> None:
     for one in purged.images:
         click.echo(f"{verb} {one.id} {one.name}")
     if not settings.quiet:
-        click.echo(f"{verb} {len(purged.images)} images, {human_size(purged.freed)} on disk")
+        count = len(purged.images)
+        told = "1 image" if count == 1 else f"{count} images"
+        click.echo(f"{verb} {told}, {human_size(purged.freed)} on disk")
 
 
 @image.command()

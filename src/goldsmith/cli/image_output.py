@@ -74,9 +74,16 @@ def progress(settings: Settings, label: str, total: int | None) -> Iterator[Call
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (
+    columns: tuple[ProgressColumn, ...] = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
@@ -115,7 +122,7 @@ def export_image(
             whole = _converted(image, whole, wanted)
         if to_stdout:
             with whole.open("rb") as source:
-                shutil.copyfileobj(source, click.get_binary_stream("stdout"), 1 << 20)
+                shutil.copyfileobj(source, sys.stdout.buffer, 1 << 20)
         else:
             _place(whole, file, force=force)
 
