@@ -166,7 +166,7 @@ class _Reader:
         if self._count > MOST_NODES:
             raise self._error("the aliases of this file unfold to too many values", mark, "write them out")
         if id(node) in above:
-            raise self._error("this alias contains itself", mark, "write the value out")
+            raise self._error("this alias contains itself", key or mark, "write the value out")
         if len(above) > DEEPEST:
             raise self._error("nested too deeply", mark, "a recipe needs few levels")
         above = (*above, id(node))

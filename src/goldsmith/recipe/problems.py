@@ -112,7 +112,8 @@ def _wanted(errors: Sequence[Error], node: Node) -> tuple[str, str] | None:
 def _shown(node: Node) -> str:
     if isinstance(node.value, dict | list):
         return "a list" if isinstance(node.value, list) else "a mapping"
-    text = node.raw if len(node.raw) <= 60 else node.raw[:57] + "..."
+    text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in node.raw[:61])
+    text = text if len(text) <= 60 else text[:57] + "..."
     return (text if node.plain else f'"{text}"') if text else "nothing"
 
 
@@ -132,6 +133,8 @@ def _choices(error: Error) -> list[str]:
 def _ruled(error: Error, node: Node, description: str) -> tuple[str, str]:
     """Say which rule a value of the right kind breaks."""
     message = error["msg"].removeprefix("Input should ").removeprefix("String should ")
+    if error["type"] == "too_short" and not node.value:
+        return "is empty", "give at least one, or leave the key out"
     if error["type"] == "string_pattern_mismatch":
         return f"cannot be {_shown(node)}", f"{description} it must match {error['ctx']['pattern']}".strip()
     return f"cannot be {_shown(node)}", f"it should {message}"

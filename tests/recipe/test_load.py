@@ -1,0 +1,188 @@
+import pytest
+
+from goldsmith.errors import RecipeError, RecipeErrors
+from goldsmith.recipe.secrets import Secret
+
+GOOD = "name: r\nfamily: small\n"
+
+
+def told(caught):
+    error = caught.value
+    return [one.text() for one in (error.problems if isinstance(error, RecipeErrors) else [error])]
+
+
+def test_a_short_recipe_takes_the_rest_from_its_family(load):
+    recipe = load(GOOD)
+    assert recipe.media.iso == "installer"
+    assert recipe.machine.memory == 2**30
+    assert recipe.machine.timeouts.install == 900
+    assert recipe.machine.timeouts.silence == 900
+    assert recipe.install.packages == ("@core",)
+    assert recipe.entry_name("7") == "r-7"
+
+
+def test_sizes_and_times_are_bytes_and_seconds(load):
+    recipe = load(
+        GOOD + "machine: {memory: 1.5 GiB, timeouts: {boot: 90 s, step: 2 h}}\ndisk: {size: 512MiB}\n"
+    )
+    assert recipe.machine.memory == 3 * 2**29
+    assert (recipe.machine.timeouts.boot, recipe.machine.timeouts.step) == (90, 7200)
+    assert recipe.disk.size == 2**29
+
+
+def test_another_medium_takes_the_place_of_the_familys(load):
+    media = load(GOOD + "media: {image: base.qcow2}\n").media
+    assert (media.kind, media.location) == ("image", "base.qcow2")
+
+
+def test_all_problems_are_told_at_once_with_their_places(load):
+    with pytest.raises(RecipeErrors) as caught:
+        load(
+            GOOD
+            + "medai: x\ndisk: {size: 8 GB}\nmachine: {memory: 8}\ncatalog: {properties: {os_version: 7.10, a: 0644}}\n"
+        )
+    lines = [line.rpartition("/")[2] for text in told(caught) for line in text.splitlines()]
+    assert lines == [
+        "r.yaml:3:1: medai is not a key that is known here",
+        "  fix: did you mean media?",
+        "r.yaml:4:14: disk.size: GB is no unit of size here",
+        "  fix: write 8 GiB",
+        "r.yaml:5:19: machine.memory: 8 has no unit",
+        "  fix: write 8 with one of KiB, MiB, GiB, TiB, such as 8 GiB",
+        "r.yaml:6:36: catalog.properties.os_version wants text, and here is 7.10",
+        '  fix: quote it: "7.10"',
+        "r.yaml:6:45: 0644 begins with 0: some read it as octal, some as decimal",
+        '  fix: quote it: "0644"',
+    ]  # fmt: skip
+
+
+def test_a_recipe_changes_what_it_extends_and_no_more(load):
+    recipe = load(
+        "name: r\nextends: parent\ndisk: {bus: scsi}\ninstall: {packages: {append: [b]}}\n"
+        "export: [{format: raw, compression: none}]\n",
+        parent="name: parent\nfamily: small\ndisk: {size: 5 GiB}\nexport: [{format: qcow2}]\n"
+        "install: {packages: {append: [a]}, timezone: CET}\n",
+    )
+    assert (recipe.name, recipe.disk.size, recipe.disk.bus) == ("r", 5 * 2**30, "scsi")
+    assert recipe.install.packages == ("@core", "a", "b")
+    assert recipe.install.timezone == "CET"
+    assert [one.format for one in recipe.export] == ["raw"]
+    assert [path.stem for path in recipe.sources] == ["r", "parent"]
+
+
+def test_an_error_in_a_parent_points_into_the_parents_file(load):
+    with pytest.raises(RecipeError, match=r"parent\.yaml:3:14: disk\.size: 5 has no unit"):
+        load("name: r\nextends: parent\n", parent="name: parent\nfamily: small\ndisk: {size: 5}\n")
+
+
+def test_a_circle_of_parents_is_shown(load):
+    with pytest.raises(RecipeError, match="in a circle: r -> a -> r"):
+        load("name: r\nextends: a\n", a="name: a\nextends: r\n")
+    with pytest.raises(RecipeError, match="cannot extend itself"):
+        load("name: r\nextends: r\n")
+
+
+def test_an_unknown_parent_is_named_with_the_nearest(load):
+    with pytest.raises(
+        RecipeError, match=r"there is no recipe 'rhel77' to extend\n  fix: did you mean rhel7\?"
+    ):
+        load("name: r\nextends: rhel77\n", rhel7=GOOD)
+
+
+def test_an_unknown_family_is_named_with_the_nearest_and_nothing_it_would_have_given_is_missed(load):
+    with pytest.raises(RecipeError) as caught:
+        load("name: r\nfamily: smal\n")
+    assert [text.rpartition("/")[2] for text in told(caught)] == [
+        "r.yaml:2:9: there is no guest family smal\n  fix: did you mean small?"
+    ]
+
+
+def test_variables_are_filled_in_and_keep_the_type_of_an_expression(load):
+    recipe = load(
+        GOOD + 'summary: "for {{ who }}"\nmachine: {vcpus: "{{ n | int }}"}\n'
+        'media: {iso: "{{ iso }}", sha256: "{{ iso_sha256 | default(none) }}"}\n',
+        {"who": "you", "n": "4", "iso": "/x.iso"},
+    )
+    assert (recipe.summary, recipe.machine.vcpus) == ("for you", 4)
+    assert (recipe.media.iso, recipe.media.sha256) == ("/x.iso", None)
+
+
+def test_a_missing_medium_says_where_it_is_obtained(load):
+    with pytest.raises(RecipeError) as caught:
+        load('name: r\nfamily: bought\nmedia: {iso: "{{ iso }}"}\n')
+    assert caught.value.exit_code == 2
+    assert told(caught)[0].rpartition("/")[2] == (
+        "r.yaml:3:14: there is no installation medium: iso is not given\n"
+        "  fix: pass --iso PATH; download it from access.redhat.com"
+    )
+
+
+def test_a_missing_variable_says_how_it_is_given(load):
+    with pytest.raises(
+        RecipeError, match=r"r\.yaml:3:10: colour is not given\n  fix: pass --set colour=VALUE"
+    ):
+        load(GOOD + 'summary: "{{ colour }}"\n')
+
+
+def test_a_value_that_nothing_uses_is_told(load):
+    with pytest.raises(RecipeError, match=r"uses the value 'izo'.*\n  fix: did you mean iso\?"):
+        load(GOOD + 'media: {iso: "{{ iso }}"}\n', {"iso": "x", "izo": "y"})
+
+
+def test_the_version_waits_for_the_build_in_the_catalog_and_is_unknown_elsewhere(load):
+    recipe = load(GOOD + 'catalog: {name: "a-{{ version }}", properties: {v: "{{ version }}"}}\n')
+    assert recipe.entry_name("20240101") == "a-20240101"
+    assert recipe.versioned(recipe.catalog.properties["v"], "3") == "3"
+    with pytest.raises(RecipeError, match=r"version is not given.*\n.*known in catalog: only"):
+        load(GOOD + 'summary: "{{ version }}"\n')
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ ''.__class__.__mro__ }}", "{{ cycler.__init__.__globals__ }}", "{{ 1 +", "{% for %}"]
+)
+def test_a_recipe_cannot_run_python(load, text):
+    with pytest.raises(RecipeError, match=r"r\.yaml:3:10"):
+        load(GOOD + f'summary: "{text}"\n')
+
+
+def test_files_are_looked_for_beside_the_recipe_that_names_them(load, tmp_path):
+    (tmp_path / "recipes/files").mkdir(parents=True)
+    (tmp_path / "recipes/files/a.sh").write_text("true\n")
+    (tmp_path / "top.txt").write_text("x\n")
+    steps = load(
+        GOOD + "customize:\n- run: files/a.sh\n- upload: {source: top.txt, dest: /etc/x}\n"
+        "- run: systemctl start a.sh; true\n"
+    ).customize
+    assert steps[0].run.file == tmp_path / "recipes/files/a.sh"
+    assert steps[1].upload.source == tmp_path / "top.txt"
+    assert steps[2].run.script == "systemctl start a.sh; true"
+    with pytest.raises(
+        RecipeError, match=r"r\.yaml:4:8: there is no file 'files/b.sh'\n  fix: create recipes/files/b.sh"
+    ):
+        load(GOOD + "customize:\n- run: files/b.sh\n")
+
+
+def test_steps_know_their_kind_and_their_line(load):
+    recipe = load(
+        GOOD
+        + "customize:\n- reboot: true\n- cloud_init: {add_module: resolv-conf, default_user: me}\n  name: cloud\n"
+    )
+    assert [step.kind for step in recipe.customize] == ["reboot", "cloud_init"]
+    assert [step.title for step in recipe.customize] == ["reboot", "cloud"]
+    assert recipe.customize[1].action.add_module == ("resolv-conf",)
+    assert recipe.customize[1].action.default_user.name == "me"
+    assert str(recipe.at("customize", 1)).endswith("r.yaml:5:3")
+
+
+def test_secrets_stand_only_where_they_are_kept_safe(load):
+    recipe = load(GOOD + "install: {variables: {key: !secret env:KEY}}\n")
+    assert recipe.install.variables["key"] == Secret("env:KEY", recipe.at("install", "variables", "key"))
+    assert recipe.said()["install"]["variables"] == {"key": "!secret env:KEY"}
+    with pytest.raises(RecipeError, match="summary cannot be a secret"):
+        load(GOOD + "summary: !secret env:KEY\n")
+
+
+def test_what_a_recipe_says_does_not_depend_on_where_it_stands(load, tmp_path):
+    before = load(GOOD + "customize:\n- run: echo\n").said()
+    assert before == load("# moved\n\n" + GOOD + "customize:\n\n- run: echo\n").said()
+    assert str(tmp_path) not in str(before)
