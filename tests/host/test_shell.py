@@ -41,9 +41,9 @@ def test_much_input_and_much_output_at_once_do_not_block_each_other(sshd):
 def test_a_command_that_never_ends_is_left_with_its_last_lines(sshd):
     with (
         sshd().connect() as guest,
-        pytest.raises(GuestError, match=r"no end after 0\.5 s: echo hello; sleep 60\n  \| hello"),
+        pytest.raises(GuestError, match=r"no end after 3 s: echo hello; sleep 60\n  \| hello"),
     ):
-        guest.run("echo hello; sleep 60", timeout=0.5)
+        guest.run("echo hello; sleep 60", timeout=3)
 
 
 def test_a_daemon_left_behind_does_not_keep_us(sshd):

@@ -1,8 +1,13 @@
-"""Locks between processes: one file each, freed by the kernel when their holder dies in whatever way."""
+"""Locks between processes: one file each, freed by the kernel when their holder dies in whatever way.
+
+They belong to the open file (F_OFD_SETLK), as those of flock do; but these can also be looked at without being
+taken, so that a glance never makes a lock seem held.
+"""
 
 import fcntl
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +18,8 @@ from goldsmith.errors import HostError
 from goldsmith.host.clock import outside
 
 _POLL = 0.1  # seconds
-_GLANCES = 3  # is_locked() holds a lock for a moment; nobody may take that for a real holder
+_FLOCK = struct.Struct("hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid
+_WHOLE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 @contextmanager
@@ -54,7 +60,8 @@ def is_locked(path: Path) -> bool:
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}", fix="see to the permissions of this file") from None
     try:
-        return not _take(file, fcntl.LOCK_SH)
+        kind, *_ = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE))
+        return bool(kind != fcntl.F_UNLCK)
     finally:
         os.close(file)
 
@@ -77,16 +84,12 @@ def _open(path: Path) -> int:
         ) from None
 
 
-def _take(file: int, kind: int = fcntl.LOCK_EX) -> bool:
-    for glance in range(_GLANCES):
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if glance + 1 < _GLANCES:
-                time.sleep(0.002)
-        else:
-            return True
-    return False
+def _take(file: int) -> bool:
+    try:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _wait(file: int, path: Path, on_wait: Callable[[str], None] | None) -> None:
