@@ -98,7 +98,7 @@ def test_a_manifest_from_the_future_is_refused(manifest, sealed):
 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(HostError, match="nope.json: No such file"):
+    with pytest.raises(HostError, match=r"nope\.json: No such file"):
         read(tmp_path / "nope.json")
 
 

@@ -46,7 +46,7 @@ def test_a_new_disk_is_empty_and_has_the_size_asked_for(tmp_path):
     found = info(HOST, tmp_path / "new.qcow2", "qcow2")
     assert (found.format, found.virtual_size, found.cluster_size) == ("qcow2", SIZE, 65536)
     assert found.alone
-    assert not (found.dirty or found.corrupt or found.encrypted or found.snapshots)
+    assert not any((found.dirty, found.corrupt, found.encrypted, found.snapshots))
     assert check(HOST, tmp_path / "new.qcow2", "qcow2").allocated_clusters == 0
 
 

@@ -288,12 +288,12 @@ def test_a_deleted_image_is_gone_for_everybody(catalog, make_file):
 
 def test_an_upload_that_fails_leaves_no_image(catalog, make_file, tmp_path):
     good = digest(make_file("good"))
-    with pytest.raises(UsageError, match="empty.raw is empty, so it is no image"):
+    with pytest.raises(UsageError, match=r"empty\.raw is empty, so it is no image"):
         catalog.register(make_file("empty.raw", b""), NEW)
-    with pytest.raises(CatalogError, match="other.raw changed while it was registered"):
+    with pytest.raises(CatalogError, match=r"other\.raw changed while it was registered"):
         catalog.register(make_file("other.raw", b"not as good"), NEW, good)
     image = catalog.create(NEW)
-    with pytest.raises(Exception, match="missing.raw"):
+    with pytest.raises(Exception, match=r"missing\.raw"):
         catalog.upload(image.id, tmp_path / "missing.raw")
     assert catalog.list(Query(hidden=True, deleted=True)) == ()
 
