@@ -31,7 +31,7 @@ def test_the_phases_are_told_once_and_in_order():
 
 
 def test_progress_is_read_from_the_console():
-    assert hear(watch(), "Installing bash (17/289)") == [Progress("install", 17, 289)]
+    assert hear(watch(), "Installing bash (17/289)") == [Progress("install", 17, 289, "packages")]
 
 
 def test_the_marker_and_a_power_off_are_a_success():
@@ -56,7 +56,12 @@ def test_a_power_off_after_a_failure_names_the_failure_even_with_the_marker():
 
 def test_a_failure_ends_the_install_a_moment_later_with_what_the_console_said_after_it():
     one = watch()
-    hear(one, "The following problem occurred on line 12 of the kickstart file:", "Unknown command: bogus", now=1)
+    hear(
+        one,
+        "The following problem occurred on line 12 of the kickstart file:",
+        "Unknown command: bogus",
+        now=1,
+    )
     one.tick(2)
     with pytest.raises(GuestError, match="does not accept line 12") as caught:
         one.tick(5)
@@ -102,5 +107,10 @@ def test_rhel_6_failures_are_known(line):
 
 def test_lines_of_a_good_install_are_no_failures():
     one = watch()
-    hear(one, "error: no such device, trying the next", "Checking storage configuration...", "GOLDSMITH-INSTALL-OK")
+    hear(
+        one,
+        "error: no such device, trying the next",
+        "Checking storage configuration...",
+        "GOLDSMITH-INSTALL-OK",
+    )
     assert not one.failed

@@ -76,7 +76,9 @@ RHEL7 = Console(
         ),
         *KERNEL_FAILURES,
     ),
-    progress=re.compile(r"(?:Installing \S+ \(|Deploying payload \()(\d+)/(\d+)\)"),
+    progress=re.compile(
+        r"Installing \S+ \((?P<done>\d+)/(?P<total>\d+)\)|Installing software (?P<percent>\d+)%"
+    ),
 )
 
 RHEL6 = Console(
@@ -136,5 +138,7 @@ RHEL6 = Console(
         ),
         *KERNEL_FAILURES,
     ),
-    progress=re.compile(r"(?:Packages completed: |Deploying payload \()(\d+)(?: of |/)(\d+)"),
+    progress=re.compile(
+        r"Packages completed: (?P<done>\d+) of (?P<total>\d+)|Installing software (?P<percent>\d+)%"
+    ),
 )

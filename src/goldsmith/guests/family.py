@@ -51,7 +51,7 @@ class Console:
 
     phases: Sequence[Phase]
     failures: Sequence[Failure]
-    progress: re.Pattern[str]  # groups: done, total
+    progress: re.Pattern[str]  # named groups: done and total, or percent
     marker: str = "GOLDSMITH-INSTALL-OK"
 
 

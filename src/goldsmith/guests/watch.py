@@ -49,8 +49,11 @@ class InstallWatch:
             self._look_for_failure(text, now)
         yield from self._phases(text, now)
         if found := self._console.progress.search(text):
-            done, total = float(found.group(1)), float(found.group(2))
-            yield Progress(self._stage, done, total)
+            parts = found.groupdict()
+            if parts.get("percent"):
+                yield Progress(self._stage, float(parts["percent"]), 100, "%")
+            else:
+                yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
 
     def tick(self, now: float) -> None:
         """Raise when a failure was seen a moment ago, or when a clock has run out."""

@@ -9,7 +9,6 @@ from goldsmith.errors import HostError, Mark, RecipeError, UsageError
 from goldsmith.events import PhaseStarted, Progress, ToolSaid
 from goldsmith.host import files
 from goldsmith.media import named
-from goldsmith.media.library import Library
 from goldsmith.plan.stage import Context, Inputs, Json, Kind, Work
 from goldsmith.stages.parts import MEDIUM
 
@@ -32,13 +31,12 @@ class Fetch:
         return dict(self.known)
 
     def run(self, work: Work, context: Context) -> None:
-        library = Library(context.state)
         if self.source in named.NAMED:
             location: Path | str = self._make(context)
         elif "://" in self.source:
-            location = self._download(library, context)
+            location = self._download(context)
         else:
-            location = self._add(library, Path(self.source), context)
+            location = self._add(Path(self.source), context)
         files.write_atomically(work.folder / MEDIUM, json.dumps({"location": str(location)}))
 
     def _make(self, context: Context) -> Path:
@@ -50,7 +48,7 @@ class Fetch:
             on_phase=lambda phase: context.reporter.tell(PhaseStarted(self.name, phase)),
         )
 
-    def _download(self, library: Library, context: Context) -> Path | str:
+    def _download(self, context: Context) -> Path | str:
         host = context.host_for(self.name)
         if not self.source.endswith((".iso", ".img", ".qcow2")):
             return self.source  # an installation tree: virt-install reads it from there
@@ -63,11 +61,14 @@ class Fetch:
             "--retry", "5", "--retry-connrefused", "--output", file, self.source,
             fix="what has been downloaded is kept, and the same command goes on from there",
         )  # fmt: skip
-        kept = self._add(library, file, context)
+        kept = self._add(file, context)
         file.unlink()
         return kept
 
-    def _add(self, library: Library, file: Path, context: Context) -> Path:
+    def _add(self, file: Path, context: Context) -> Path:
+        from goldsmith.media.library import Library
+
+        library = Library(context.state / "store" / "media")
         size = file.stat().st_size
 
         def progress(done: int) -> None:

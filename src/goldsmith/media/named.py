@@ -1,0 +1,41 @@
+"""Media that have a name: Goldsmith makes them itself, once for each set of inputs."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.host.process import Host
+from goldsmith.media.demo_iso import build_installer, installer_key
+
+Said = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An installer ISO that is built on this host; ``release`` is what its .treeinfo says."""
+
+    release: str
+
+    def inputs(self) -> Mapping[str, object]:
+        return installer_key(release=self.release)
+
+    def path(self, state: Path) -> Path:
+        """Return where the ISO of these inputs is kept, built or not."""
+        key = hashlib.sha256(json.dumps(self.inputs(), sort_keys=True).encode()).hexdigest()
+        return state / "store" / "media" / "made" / f"{key[:32]}.iso"
+
+    def build(self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None) -> Path:
+        """Return the ISO; it is built when it is not there yet, which takes minutes."""
+        path = self.path(state)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cache = state / "cache" / "installer"
+            build_installer(
+                host, path, cache=cache, release=self.release, on_line=on_line, on_progress=on_phase
+            )
+        return path
+
+
+NAMED: Mapping[str, Made] = {"goldsmith-demo-installer": Made(release="7.9")}
