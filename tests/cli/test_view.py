@@ -32,7 +32,7 @@ from goldsmith.record import from_json
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "view"
 BUILD = "demo-20260131-120000-ab12"
-NAMES = ("fetch", "install", "customize 1 packages", "export", "register")
+NAMES = ("fetch", "install", "step-1-packages", "export", "register")
 IMAGE = {
     "id": "6f1c2d3e-1111-4a5b-8c9d-0123456789ab",
     "name": "demo-1.0-x86_64",
@@ -69,14 +69,14 @@ UNTIL_STEP = (
     (12, PhaseStarted("install", "copying the system")),
     (20, Progress("install", 200 * 2**20, 812 * 2**20, "bytes")),
     (57, StageFinished("install", "k", 57.0, 800 * 2**20)),
-    (57, StageStarted("customize 1 packages", "k", "follows install", 20.0)),
-    (58, ToolSaid("customize 1 packages", "step 1 packages", "Reading package lists...")),
-    (60, ToolSaid("customize 1 packages", "console", "login:")),
-    (61, ToolSaid("customize 1 packages", "step 1 packages", "Setting up chrony ✓")),
-    (61, ToolSaid("customize 1 packages", "console", "[  OK  ] Started chrony")),
+    (57, StageStarted("step-1-packages", "k", "follows install", 20.0)),
+    (58, ToolSaid("step-1-packages", "packages", "Reading package lists...")),
+    (60, ToolSaid("step-1-packages", "console", "login:")),
+    (61, ToolSaid("step-1-packages", "packages", "Setting up chrony ✓")),
+    (61, ToolSaid("step-1-packages", "console", "[  OK  ] Started chrony")),
 )
 REST = (
-    (80, StageFinished("customize 1 packages", "k", 23.0, 90 * 2**20)),
+    (80, StageFinished("step-1-packages", "k", 23.0, 90 * 2**20)),
     (80, StageWaiting("export", "k", "pid 4711 on build1")),
     (92, StageCached("export", "k")),
     (92, StageStarted("register", "k", "follows export", 1.0)),
@@ -211,7 +211,7 @@ def test_the_live_view_leaves_the_stages_and_the_summary_on_the_screen():
     shown = text_of(out)
     assert shown.endswith("next:\n  goldsmith image show demo-1.0-x86_64\n")
     end = shown[shown.rindex("\x1b[?25h") :]  # after the cursor is shown again
-    assert "✓ install               57 s, 800 MiB" in end
+    assert "✓ install          57 s, 800 MiB" in end
     assert "demo: built in 1 min 33 s (Goldsmith's own share: 0.8 s)" in end
 
 
@@ -239,7 +239,7 @@ def test_a_guest_cannot_send_commands_to_the_terminal(verbose):
     evil = (
         "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\x1bPq\x1b\\\x1b(0up\x08\x08\x7f\u202egnp.exe\u2066 [red]x[/red]"
     )
-    story = (*UNTIL_STEP[:4], (5, ToolSaid("install", "step 1", evil)), (5, Warned(evil, evil)))
+    story = (*UNTIL_STEP[:4], (5, ToolSaid("step-1-x", "run", evil)), (5, Warned(evil, evil)))
     out, clock = stream(), Clock()
     console = Console(file=out, force_terminal=True, width=80, height=20, color_system=None)
     with LiveView(out, clock=clock, console=console, verbose=verbose) as view:
@@ -267,6 +267,20 @@ def test_a_guest_cannot_send_commands_to_the_terminal(verbose):
 )
 def test_text_is_made_harmless(said, shown):
     assert clean(said) == shown
+
+
+def test_an_interrupted_stage_is_stopped_and_not_failed():
+    text = plain((*UNTIL_STEP[:8], (30, StageFailed("install", 30.0, "KeyboardInterrupt"))))
+    assert text.endswith("[   0:30] install: stopped after 30 s\n")
+
+
+def test_what_is_said_before_the_build_begins_does_not_disturb_the_live_view():
+    early = ((0, ToolSaid("", "kvm", "trying KVM")), (0, Warned("no KVM")))
+    _, out = snapshot((*early, (1, finished(ok=False, exit_code=3))))
+    assert text_of(out) == (
+        "warning: no KVM\n\ndemo: failed after 1 min 33 s\n\n"
+        f"  logs  /state/builds/{BUILD}\n  more  goldsmith show {BUILD}\n"
+    )
 
 
 def test_json_is_one_object_a_line_and_the_last_is_the_end():

@@ -70,7 +70,7 @@ class LiveView:
                 self._story = Story()
             self._story.tell(event, at=self._clock())
             self._remember(event)
-            busy = not self._story.nothing_to_do and not self._story.finished
+            busy = bool(self._story.build) and not self._story.nothing_to_do and not self._story.finished
         if busy and not isinstance(event, StageCached | Warned):
             self._start()
         match event:

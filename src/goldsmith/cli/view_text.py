@@ -9,7 +9,8 @@ from goldsmith.events import BuildFinished, Progress, ToolSaid
 from goldsmith.host.files import human_size, human_time
 from goldsmith.record import StageLine, StageState, Story
 
-STEP = "step "  # how the source of a customize step's own output begins
+STEP = "step-"  # how the stages of a recipe's customize steps begin
+CONSOLE = "console"
 INTERRUPTED = 130
 
 # Terminal commands: CSI, OSC and its relatives with their text, then any two-character escape.
@@ -35,8 +36,8 @@ def encoding_of(out: TextIO) -> str:
 
 
 def is_step_output(said: ToolSaid) -> bool:
-    """Tell whether a line is what the user's own customize step printed."""
-    return said.source.startswith(STEP)
+    """Tell whether a line is what the user's own customize step printed, and not the guest around it."""
+    return said.stage.startswith(STEP) and said.source != CONSOLE
 
 
 def measure(progress: Progress) -> str:

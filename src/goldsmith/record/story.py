@@ -101,7 +101,9 @@ class Story:
             case BuildStarted():
                 self._begin(event, at)
             case StageFailed():
-                self._close(event.stage, StageState.FAILED, event.seconds).error = event.error
+                stopped = event.error == KeyboardInterrupt.__name__  # nothing is wrong with the stage
+                state = StageState.STOPPED if stopped else StageState.FAILED
+                self._close(event.stage, state, event.seconds).error = "" if stopped else event.error
             case StageFinished():
                 line = self._close(event.stage, StageState.DONE, event.seconds)
                 line.key, line.size = event.key, event.size
