@@ -1,0 +1,111 @@
+"""A conversation with one read-only libguestfs appliance, so that a whole audit costs a single launch."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from goldsmith.errors import ToolError
+from goldsmith.host.process import Host
+
+T = TypeVar("T")
+_FIX = "apt install libguestfs-tools libguestfs-xfs, then goldsmith doctor"
+
+
+class Appliance:
+    """Asks guestfish commands over a FIFO; each answer comes as a file, so binary data passes unharmed."""
+
+    def __init__(self, folder: Path, asking: int, ready: int) -> None:
+        self._folder = folder
+        self._asking = asking
+        self._ready = ready
+        self._numbers = itertools.count(1)
+
+    def ask(self, command: str, *words: str, must: bool = False) -> bytes:
+        """Run one guestfish command and return what it printed.
+
+        A command that fails gives b"", or with ``must`` ends the session with guestfish's own words.
+        """
+        number = next(self._numbers)
+        answer = self._folder / str(number)
+        line = " ".join([command if must else f"-{command}", *map(quoted, words)])
+        os.write(self._asking, f"{line} | cat > '{answer}'; echo > '{self._folder}/ready'\n".encode())
+        os.read(self._ready, 1)
+        if not answer.exists():
+            raise _SessionOver
+        data = answer.read_bytes()
+        answer.unlink()
+        return data
+
+    def text(self, command: str, *words: str, must: bool = False) -> str:
+        return self.ask(command, *words, must=must).decode("utf-8", "replace")
+
+    def shell(self, script: str) -> str:
+        """Run a script in the appliance, not in the guest; it must not contain single quotes."""
+        return self.text("debug", "sh", f"'{script}'")
+
+
+class _SessionOver(Exception):
+    """Guestfish ended in the middle; what it said is in the error of the program."""
+
+
+def converse(
+    image: Path,
+    talk: Callable[[Appliance], T],
+    *,
+    driver: str,
+    host: Host,
+    env: Mapping[str, str],
+    timeout: float = 900.0,
+) -> T:
+    """Start an appliance with the image attached read-only, let ``talk`` ask, and return its answer.
+
+    ``driver`` is QEMU's name of the format and is never guessed, ``timeout`` is in seconds for the whole conversation.
+    Raises ToolError with guestfish's last words when it fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="goldsmith-audit-") as name:
+        folder = Path(name)
+        asking, ready = _fifo(folder / "questions"), _fifo(folder / "ready")
+
+        def session() -> T:
+            try:
+                return talk(Appliance(folder, asking, ready))
+            finally:
+                os.close(asking)  # guestfish reads the end of its script and goes
+
+        with ThreadPoolExecutor(1, thread_name_prefix="audit") as pool:
+            # The program runs in the calling thread: only so Ctrl-C and its death with ours reach it.
+            answer = pool.submit(session)
+            try:
+                host.run(
+                    *("guestfish", "--ro", f"--format={driver}", "-a", image, "-f", folder / "questions"),
+                    env=env,
+                    fix=_FIX,
+                    timeout=timeout,
+                )
+            finally:
+                os.write(ready, b"\n")  # wakes a question that nobody will answer any more
+        os.close(ready)
+        try:
+            return answer.result()
+        except _SessionOver:
+            raise ToolError("guestfish ended before all was asked", fix=_FIX) from None
+
+
+def _fifo(path: Path) -> int:
+    os.mkfifo(path, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)  # both directions, so that neither end waits for the other
+
+
+def quoted(word: str) -> str:
+    """Return a word as guestfish reads it back unchanged; nothing in it can become a command."""
+    safe = "".join(
+        char
+        if " " <= char < "\x7f" and char not in '"\\'
+        else "".join(f"\\x{byte:02x}" for byte in char.encode())
+        for char in word
+    )
+    return f'"{safe}"'

@@ -1,0 +1,14 @@
+"""The table of checks; a new one is a function with its data in one of these files, and a name in its CHECKS."""
+
+from goldsmith.audit.check import Check
+from goldsmith.audit.checks import accounts, boot, cloud, container, identity, leftovers
+
+CHECKS: tuple[Check, ...] = (
+    *container.CHECKS,
+    *boot.CHECKS,
+    *accounts.CHECKS,
+    *identity.CHECKS,
+    *cloud.CHECKS,
+    *leftovers.CHECKS,
+)
+BY_ID = {check.id: check for check in CHECKS}

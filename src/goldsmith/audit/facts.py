@@ -1,0 +1,138 @@
+"""Everything that checks may ask about, gathered once and then plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from goldsmith.audit.tree import Tree
+
+
+class NotLooked(Exception):
+    """A check asks for a part of the image that nobody looked into, with the reason."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """The image file as QEMU sees it. Sizes in bytes; ``format`` is the Image API name.
+
+    ``dangers`` are reasons not to let any program open it; then nothing but the format is known.
+    """
+
+    path: Path
+    format: str
+    dangers: tuple[str, ...] = ()
+    virtual_size: int = 0
+    actual_size: int = 0
+    extras: tuple[str, ...] = ()  # backing file, snapshots, data file, encryption
+    compat: str = ""
+    compression: str = ""
+    faults: tuple[str, ...] | None = None  # of qemu-img check; None where the format has no check
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition; ``start`` and ``end`` (its last byte) are counted from the begin of the disk."""
+
+    device: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """A file system, swap area or volume; ``faults`` is None where it was not checked."""
+
+    device: str
+    kind: str
+    uuid: str = ""
+    label: str = ""
+    part_uuid: str = ""
+    part_label: str = ""
+    faults: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class System:
+    """An operating system as libguestfs recognises it; ``mounts`` are device by mount point."""
+
+    root: str
+    kind: str  # linux, windows
+    distro: str
+    major: int
+    minor: int
+    product: str = ""
+    arch: str = ""
+    package_format: str = ""
+    mounts: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.product or f"{self.distro} {self.major}.{self.minor}"
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What one look through the appliance gave. ``tree`` is None when no system could be mounted, see ``reason``."""
+
+    partitions: tuple[Partition, ...] = ()
+    filesystems: tuple[FileSystem, ...] = ()
+    systems: tuple[System, ...] = ()
+    tree: Tree | None = None
+    packages: Mapping[str, str] | None = None  # version by name; None when no list could be read
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A secret in the bytes of the image: which of those given (from 1), how it was written, where (bytes)."""
+
+    secret: int
+    encoding: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for secrets: how many were looked for, how many were too short for that, and what was found."""
+
+    sought: int
+    short: int = 0
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the recipe promises; None means that it promises nothing about it. Sizes in bytes."""
+
+    format: str | None = None
+    virtual_size: int | None = None
+    distro: str | None = None
+    major: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All of an image that a check can see."""
+
+    container: Container
+    profile: str
+    expected: Expected = field(default_factory=Expected)
+    guest: Guest | None = None
+    search: Search | None = None
+
+    @property
+    def look(self) -> Guest:
+        if self.guest is None:
+            raise NotLooked("nothing inside was looked at, because the image is not safe to open")
+        return self.guest
+
+    @property
+    def system(self) -> System:
+        if len(self.look.systems) != 1:
+            raise NotLooked(f"the image holds {len(self.look.systems)} operating systems, not one")
+        return self.look.systems[0]
+
+    @property
+    def files(self) -> Tree:
+        if self.look.tree is None:
+            raise NotLooked(self.look.reason or "the files of the guest could not be read")
+        return self.look.tree

@@ -1,0 +1,54 @@
+"""An audit as JUnit XML, which every CI server draws."""
+
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+from goldsmith.audit.report import Report, Result, Status
+from goldsmith.host.files import write_atomically
+
+
+def junit(report: Report) -> str:
+    """Return the report as one test suite: waived and skipped checks are skipped tests, warnings passed ones."""
+    counts = report.counts
+    totals = {
+        "tests": str(len(report.checks)),
+        "failures": str(counts[Status.FAILED]),
+        "errors": "0",
+        "skipped": str(counts[Status.SKIPPED] + counts[Status.WAIVED]),
+        "time": f"{report.seconds:.3f}",
+    }
+    suites = ElementTree.Element("testsuites", totals)
+    suite = ElementTree.SubElement(
+        suites, "testsuite", {"name": f"goldsmith audit {report.image.name}", **totals}
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    for name in ("profile", "format", "system"):
+        ElementTree.SubElement(properties, "property", {"name": name, "value": getattr(report, name)})
+    for result in report.checks:
+        _case(suite, report, result)
+    ElementTree.indent(suites)
+    out = io.BytesIO()
+    ElementTree.ElementTree(suites).write(out, encoding="utf-8", xml_declaration=True)
+    return out.getvalue().decode() + "\n"
+
+
+def _case(suite: ElementTree.Element, report: Report, result: Result) -> None:
+    where = {"classname": f"audit.{report.profile}", "name": f"{result.id} {result.title}", "time": "0"}
+    case = ElementTree.SubElement(suite, "testcase", where)
+    told = f"found: {result.found}\nexpected: {result.expected}\nwhy: {result.why}\nfix: {result.fix}"
+    if result.status == Status.FAILED:
+        ElementTree.SubElement(
+            case, "failure", {"message": result.detail, "type": result.severity}
+        ).text = told
+    elif result.status == Status.WAIVED:
+        ElementTree.SubElement(case, "skipped", {"message": f"waived: {result.waiver} ({result.detail})"})
+    elif result.status == Status.SKIPPED:
+        ElementTree.SubElement(case, "skipped", {"message": result.detail})
+    elif result.status == Status.WARNING:
+        ElementTree.SubElement(case, "system-out").text = f"warning: {result.detail}\nfix: {result.fix}"
+
+
+def write_junit(report: Report, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, junit(report))

@@ -1,0 +1,181 @@
+"""One audit: refuse what is dangerous, look once, ask every check of the profile."""
+
+import difflib
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from goldsmith.audit import secrets as bytes_search
+from goldsmith.audit.appliance import Appliance, converse
+from goldsmith.audit.check import Check, Finding, Profile, bad, moot
+from goldsmith.audit.checks import BY_ID, CHECKS
+from goldsmith.audit.container import FORMATS, ask_qemu, named, recognise
+from goldsmith.audit.facts import Container, Expected, Facts, Guest, NotLooked, System
+from goldsmith.audit.gather import look
+from goldsmith.audit.report import Report, Result, judged
+from goldsmith.audit.tree import Unseen
+from goldsmith.errors import UsageError
+from goldsmith.host.process import Host
+
+_RED_HAT = frozenset(
+    {
+        "rhel",
+        "centos",
+        "almalinux",
+        "rocky",
+        "oraclelinux",
+        "scientificlinux",
+        "redhat-based",
+        "circle",
+        "eurolinux",
+    }
+)
+_DEBIAN = frozenset({"debian", "ubuntu"})
+
+
+def audit(
+    image: Path,
+    *,
+    host: Host,
+    env: Mapping[str, str],
+    profile: str | None = None,
+    format: str | None = None,  # noqa: A002  the word of the Image API
+    expected: Expected | None = None,
+    secrets: Sequence[str] = (),
+    waivers: Mapping[str, str] | None = None,
+    scratch: Path | None = None,
+) -> Report:
+    """Look into an image, read-only, and answer every check of its profile.
+
+    ``env`` are the settings of libguestfs. Without ``profile`` the guest's system decides; without ``format`` the
+    content does. ``waivers`` are reasons by check id. ``scratch`` is a folder with 64 MiB for the search for secrets.
+    Raises UsageError for what cannot be audited at all, ToolError when the appliance fails; a failed check raises
+    nothing.
+    """
+    started = time.monotonic()
+    container = check_request(image, profile=profile, format=format, waivers=waivers or {})
+    chosen = Profile(profile) if profile else None
+    wanted = expected or Expected()
+    wanted = replace(wanted, format=named(format)) if format else wanted
+    facts = _gathered(container, chosen, wanted, secrets, host, env, scratch)
+    return Report(
+        image=image,
+        profile=facts.profile,
+        format=container.format,
+        system=str(facts.guest.systems[0]) if facts.guest and len(facts.guest.systems) == 1 else "",
+        checks=tuple(answers(facts, waivers or {})),
+        seconds=time.monotonic() - started,
+    )
+
+
+def check_request(
+    image: Path,
+    *,
+    profile: str | None,
+    format: str | None,  # noqa: A002
+    waivers: Mapping[str, str],
+) -> Container:
+    """Raise UsageError for everything that is wrong with a request, before anything is started."""
+    if profile:
+        known_profile(profile)
+    if format:
+        named(format)
+    known_waivers(waivers)
+    return recognise(Path(os.path.abspath(image)))  # noqa: PTH100  a link stays what the user named
+
+
+def answers(facts: Facts, waivers: Mapping[str, str], checks: Sequence[Check] = CHECKS) -> Iterable[Result]:
+    """Ask all checks of the profile, in the order of their table."""
+    for check in checks:
+        if facts.profile in check.profiles:
+            yield judged(check, _answer(check, facts), waivers.get(check.id, ""))
+
+
+def _answer(check: Check, facts: Facts) -> Finding:
+    try:
+        return check.find(facts)
+    except NotLooked as reason:
+        return moot(str(reason))
+    except Unseen as reason:  # somebody may have hidden it on purpose
+        return bad(str(reason))
+
+
+def _gathered(
+    container: Container,
+    profile: Profile | None,
+    expected: Expected,
+    secrets: Sequence[str],
+    host: Host,
+    env: Mapping[str, str],
+    scratch: Path | None,
+) -> Facts:
+    if container.dangers:
+        return Facts(container, profile or Profile.GENERIC_LINUX, expected)
+    container = ask_qemu(container, host)
+    driver = FORMATS[container.format]
+    guest = _look(container.path, driver, profile, host, env)
+    found = bytes_search.search(
+        container.path,
+        secrets,
+        driver=driver,
+        virtual_size=container.virtual_size,
+        host=host,
+        scratch=scratch,
+    )
+    return Facts(
+        container,
+        profile or profile_of(guest.systems),
+        expected,
+        guest,
+        found if secrets else None,
+    )
+
+
+def _look(image: Path, driver: str, profile: Profile | None, host: Host, env: Mapping[str, str]) -> Guest:
+    asked = [check for check in CHECKS if profile is None or profile in check.profiles]
+
+    def talk(appliance: Appliance) -> Guest:
+        return look(
+            appliance,
+            sees=[pattern for check in asked for pattern in check.sees],
+            reads=[pattern for check in asked for pattern in check.reads],
+            files=profile != Profile.WINDOWS,
+        )
+
+    return converse(image, talk, driver=driver, host=host, env=env)
+
+
+def profile_of(systems: Sequence[System]) -> Profile:
+    """Return the profile that fits the systems found; none or several are judged as some Linux."""
+    if len(systems) != 1:
+        return Profile.GENERIC_LINUX
+    system = systems[0]
+    if system.kind == "windows":
+        return Profile.WINDOWS
+    if system.distro in _DEBIAN:
+        return Profile.DEBIAN
+    if system.distro in _RED_HAT and system.major >= 6:
+        return {6: Profile.RHEL6, 7: Profile.RHEL7}.get(system.major, Profile.RHEL8)
+    return Profile.GENERIC_LINUX
+
+
+def known_profile(name: str) -> None:
+    """Raise UsageError with the nearest names when there is no profile of this name."""
+    if name not in tuple(Profile):
+        raise UsageError(f"unknown audit profile {name!r}", fix=_nearest(name, [str(one) for one in Profile]))
+
+
+def known_waivers(waivers: Mapping[str, str]) -> None:
+    """Raise UsageError for a check that does not exist, or a reason that is empty."""
+    for ident, reason in waivers.items():
+        if ident not in BY_ID:
+            raise UsageError(f"unknown audit check {ident!r}", fix=_nearest(ident, list(BY_ID)))
+        if not reason.strip():
+            raise UsageError(f"the waiver for {ident} gives no reason", fix=f"write {ident}=REASON")
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(names)}"
