@@ -9,8 +9,10 @@ from goldsmith.artifact.qemuimg import (
     compare,
     convert,
     create,
+    create_live_overlay,
     create_overlay,
     info,
+    measure,
     rebase_unsafe,
 )
 from goldsmith.errors import HostError, ToolError, UsageError
@@ -55,6 +57,7 @@ def test_a_new_disk_is_empty_and_has_the_size_asked_for(tmp_path):
     [
         ("raw", None),
         ("qcow2", None),
+        ("qcow2", "none"),
         ("qcow2", "zlib"),
         ("qcow2", "zstd"),
         ("vmdk", None),
@@ -80,8 +83,8 @@ def test_every_format_holds_the_same_disk(qcow2, tmp_path, format_, compression)
         assert found.compressed == (compression is not None)
         assert found.subformat == ("streamOptimized" if compression else "monolithicSparse")
     if format_ == "qcow2":
-        assert (check(HOST, out, "qcow2").compressed_clusters > 0) == (compression is not None)
-        assert found.compression == (compression or "zlib")
+        assert (check(HOST, out, "qcow2").compressed_clusters > 0) == (compression in ("zlib", "zstd"))
+        assert found.compression == ("zstd" if compression == "zstd" else "zlib")
 
 
 def test_a_compressed_disk_is_smaller(qcow2, tmp_path):
@@ -196,3 +199,20 @@ def test_what_an_info_says_of_a_disk_it_says_of_its_copy(qcow2, tmp_path):
     convert(HOST, qcow2, tmp_path / "copy.qcow2")
     one, other = (info(HOST, path, "qcow2") for path in (qcow2, tmp_path / "copy.qcow2"))
     assert replace(one, actual_size=0) == replace(other, actual_size=0)
+
+
+def test_a_layer_for_a_running_guest_leaves_the_disk_below_alone(qcow2, tmp_path):
+    over = tmp_path / "over.qcow2"
+    before = qcow2.read_bytes()
+    create_live_overlay(HOST, qcow2, over)
+    assert qcow2.read_bytes() == before
+    found = info(HOST, over, "qcow2")
+    assert (found.virtual_size, found.backing, found.backing_format) == (SIZE, str(qcow2), "qcow2")
+    assert compare(HOST, qcow2, "qcow2", over, "qcow2")
+    with pytest.raises(UsageError, match=r"over\.qcow2 exists already"):
+        create_live_overlay(HOST, qcow2, over)
+
+
+def test_a_copy_fits_into_the_room_that_was_measured(qcow2, tmp_path):
+    convert(HOST, qcow2, tmp_path / "copy.qcow2")
+    assert 0 < (tmp_path / "copy.qcow2").stat().st_size <= measure(HOST, qcow2)

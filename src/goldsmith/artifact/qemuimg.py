@@ -139,8 +139,8 @@ def convert(
 ) -> None:
     """Write the whole disk ``src``, with all its layers, to the new file ``dst``.
 
-    ``compression`` is zlib or zstd for qcow2, zlib for vmdk (streamOptimized); None is none. ``on_progress``
-    gets per cent. ``dst`` appears when it is whole and on the disk; UsageError if it exists already.
+    ``compression`` is zlib or zstd for qcow2, zlib for vmdk (streamOptimized); none or None is none.
+    ``on_progress`` gets per cent. ``dst`` appears when it is whole and on the disk; UsageError if it exists already.
     """
     flags = _flags(format, compression)
     _must_be_new(dst)
@@ -213,7 +213,7 @@ def _backing(overlay: Path, backing: Path, backing_format: str, relative: bool) 
 
 def _flags(format: str, compression: str | None) -> Sequence[str]:  # noqa: A002
     options = {"qcow2": ["compat=1.1"]}.get(format, [])
-    if compression is None:
+    if compression in (None, "none"):
         return ["-W", *_options(options)] if format in ("qcow2", "raw") else _options(options)
     if format == "qcow2" and compression in ("zlib", "zstd"):
         if compression != "zlib":  # the default has to stay unsaid for a qemu-img that knows no other
