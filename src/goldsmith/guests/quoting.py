@@ -84,7 +84,7 @@ class ShellPlace:
         """Do nothing: a bare word is good everywhere, all else only as a quoted word."""
 
     def writer(self, *, for_shell: bool) -> Write:
-        return shlex.quote if for_shell else _word
+        return shlex.quote if for_shell else bare_word
 
 
 class KickstartPlace:
@@ -106,12 +106,12 @@ class KickstartPlace:
 
     def writer(self, *, for_shell: bool) -> Write:
         if self._section in _SCRIPTS:
-            return shlex.quote if for_shell else _word
+            return shlex.quote if for_shell else bare_word
         if for_shell:
             raise Refused("is quoted for a shell, but this is no script", "remove | sh")
         if self._section == "%packages":
             return self._package()
-        return _word if self._section else self._command()
+        return bare_word if self._section else self._command()
 
     def _package(self) -> Write:
         if not self._line.strip():
@@ -133,7 +133,8 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _word(text: str) -> str:
+def bare_word(text: str) -> str:
+    """Write a value in a script without quotes, which only a plain word can bear."""
     if not _SAFE.fullmatch(text):
         raise Refused("is more than one plain word, and this is a script", _USE_SH)
     return text

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from goldsmith.errors import Mark, RecipeError
-from goldsmith.guests.quoting import Place, Refused, Target, Write, place_for
+from goldsmith.guests.quoting import Place, Refused, Target, Write, bare_word, place_for
 from goldsmith.guests.shape import check_same_shape
 from goldsmith.recipe.secrets import Secret, Secrets
 
@@ -81,7 +81,7 @@ class Writer:
         except Refused as error:
             raise _refusal(error, self.mark) from None
         if isinstance(inner, Opaque):
-            self._secret(inner.secret, write, for_shell=for_shell)
+            self._secret(inner.secret, write)
         elif for_shell and isinstance(inner, list | tuple):
             self._add(" ".join(_written(write, _text(one, self.mark), self.mark) for one in inner), "x")
         elif self._target == Target.XML and isinstance(inner, Markup):
@@ -89,8 +89,8 @@ class Writer:
         else:
             self._add(_written(write, _text(inner, self.mark), self.mark), "x")
 
-    def _secret(self, secret: Secret, write: Write, *, for_shell: bool) -> None:
-        if self._target == Target.SHELL and not for_shell:
+    def _secret(self, secret: Secret, write: Write) -> None:
+        if write is bare_word:
             raise RecipeError("a secret stands in a script", at=self.mark, fix="write {{ ... | sh }}")
         placeholder = f"@@GOLDSMITH-SECRET-{self._secrets.digest(secret)}@@"
         self._holes.append(Hole(self._size, self._size + len(placeholder), secret, write))

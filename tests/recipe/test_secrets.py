@@ -1,0 +1,109 @@
+import base64
+import stat
+import urllib.parse
+
+import pytest
+
+from goldsmith.errors import RecipeError
+from goldsmith.host.process import LocalHost
+from goldsmith.recipe.secrets import MASK, References, Secret, Vault
+
+VALUE = "s3cr3t/pass+wörd?"
+
+
+@pytest.fixture
+def vault(tmp_path):
+    return Vault(state=tmp_path / "state", host=LocalHost(log=tmp_path / "log"))
+
+
+def test_a_secret_comes_from_the_environment_a_file_or_a_command(vault, tmp_path, monkeypatch, fake_tool):
+    monkeypatch.setenv("KEY", VALUE)
+    (tmp_path / "key").write_text(VALUE + "\n")
+    tool = fake_tool("pass", f"echo '{VALUE}'")
+    for reference in ("env:KEY", f"file:{tmp_path / 'key'}", "command:pass show 'my key'"):
+        assert vault.reveal(Secret(reference)) == VALUE
+    assert tool.calls == [["show", "my key"]]
+
+
+def test_what_a_command_prints_stays_out_of_the_log(vault, tmp_path, fake_tool):
+    fake_tool("pass", f"echo '{VALUE}'")
+    vault.reveal(Secret("command:pass show"))
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_command_is_no_shell(vault, tmp_path, fake_tool):
+    tool = fake_tool("pass", "echo abcd")
+    vault.reveal(Secret(f"command:pass ; touch {tmp_path / 'oops'}"))
+    assert tool.calls == [[";", "touch", str(tmp_path / "oops")]]
+    assert not (tmp_path / "oops").exists()
+
+
+@pytest.mark.parametrize(
+    ("reference", "problem"),
+    [
+        ("env:NOWHERE", "the secret env:NOWHERE is not set\n  fix: export NOWHERE="),
+        ("file:/nowhere", "the secret file:/nowhere cannot be read: No such file"),
+        ("command:false-tool", r"failed \(exit status 3 from\)"),
+        ("command:'open", "has an open quote"),
+    ],
+)
+def test_a_secret_that_is_not_there_is_told_by_its_reference(vault, fake_tool, reference, problem):
+    fake_tool("false-tool", "echo hidden; exit 3")
+    with pytest.raises(RecipeError, match=problem) as caught:
+        vault.reveal(Secret(reference))
+    assert "hidden" not in str(caught.value)
+
+
+def test_an_empty_secret_is_none(vault, monkeypatch):
+    monkeypatch.setenv("KEY", "")
+    with pytest.raises(RecipeError, match="is empty"):
+        vault.reveal(Secret("env:KEY"))
+
+
+def test_a_digest_changes_with_the_value_and_with_the_state_folder_only(tmp_path, monkeypatch):
+    def digest(folder, value):
+        monkeypatch.setenv("KEY", value)
+        return Vault(state=tmp_path / folder, host=LocalHost()).digest(Secret("env:KEY"))
+
+    assert digest("a", VALUE) == digest("a", VALUE)
+    assert digest("a", VALUE) != digest("a", "other value")
+    assert digest("a", VALUE) != digest("b", VALUE), (
+        "so nobody can try values against a digest they have seen"
+    )
+    key = tmp_path / "a" / "secret-key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(key.read_bytes()) == 32
+    assert [path.name for path in key.parent.iterdir()] == ["secret-key"]
+
+
+def test_the_value_is_masked_however_it_is_written(vault, monkeypatch):
+    monkeypatch.setenv("KEY", VALUE)
+    vault.reveal(Secret("env:KEY"))
+    wide = VALUE.encode("utf-16-le")
+    forms = [
+        VALUE,
+        urllib.parse.quote(VALUE, safe=""),
+        base64.b64encode(VALUE.encode()).decode(),
+        base64.b64encode(wide).decode(),
+        wide.decode("latin-1"),
+        VALUE.encode().hex(),
+    ]
+    for form in forms:
+        assert vault.redactor(f"a {form} b") == f"a {MASK} b"
+    for before in ("x", "xy", "xyz", "user:"):
+        text = base64.b64encode((before + VALUE + "tail").encode()).decode()
+        assert MASK in vault.redactor(text), "also in the middle of a longer text"
+
+
+def test_no_representation_shows_a_value(vault, monkeypatch):
+    monkeypatch.setenv("KEY", VALUE)
+    secret = Secret("env:KEY")
+    vault.reveal(secret)
+    assert VALUE not in f"{vault!r} {vault.redactor!r} {secret!r} {secret}"
+
+
+def test_references_stand_for_values_where_none_are_wanted(monkeypatch):
+    monkeypatch.delenv("KEY", raising=False)
+    assert len(References().digest(Secret("env:KEY"))) == 16
+    with pytest.raises(RecipeError, match="not revealed here"):
+        References().reveal(Secret("env:KEY"))
