@@ -168,6 +168,9 @@ def test_escaping_cannot_be_turned_off(make, text):
         "a {{ range(10**9) | list }}",
         "{% set x = v.append('b') %}",
         "a {{ lipsum() }}",
+        "a {{ 'a' * 9999999999 }}",
+        "a {{ 9 ** 9 ** 9 }}",
+        "a {{ '%999999999d' % 1 }}",
     ],
 )
 def test_a_template_cannot_run_python(make, text):

@@ -138,7 +138,15 @@ def test_the_version_waits_for_the_build_in_the_catalog_and_is_unknown_elsewhere
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ ''.__class__.__mro__ }}", "{{ cycler.__init__.__globals__ }}", "{{ 1 +", "{% for %}"]
+    "text",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ 1 +",
+        "{% for %}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ 'a' * 9999999999 }}",
+    ],
 )
 def test_a_recipe_cannot_run_python(load, text):
     with pytest.raises(RecipeError, match=r"r\.yaml:3:10"):

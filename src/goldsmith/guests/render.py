@@ -14,8 +14,10 @@ from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -116,8 +118,19 @@ def _undefined(error: jinja2.UndefinedError) -> RecipeError:
     return Undefined(match[1]) if match else RecipeError(error.message or "a value is undefined")
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Without the operators that make endless numbers and texts out of short ones."""
+
+    intercepted_binops = frozenset({"**", "*", "%"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not all(isinstance(one, int | float) for one in (left, right)):
+            raise SecurityError(f"{operator} is for numbers only, and ** is not used here")
+        return super().call_binop(context, operator, left, right)
+
+
 def _environment(folders: Sequence[Path], **options: Any) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
