@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+SRC = Path(__file__).parents[1] / "src"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 XDG = {
     "XDG_DATA_HOME": ".local/share",
@@ -52,6 +53,7 @@ def no_state(
     """Keep each test away from the user's files, and fast tests from every program they did not fake."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(SRC))  # processes that a test starts run this tree as well
     if request.node.get_closest_marker("real"):
         monkeypatch.setenv("PATH", f"{bin_folder}:{os.environ.get('PATH', SYSTEM_PATH)}")
         # Not in tmp_path: qemu runs as another user and cannot pass pytest's 0700 folders.

@@ -21,7 +21,7 @@ LAYERS = (
     {"audit", "artifact", "catalog"},
     {"plan"},
     {"stages"},
-    {"record"},
+    {"record", "compose"},
     {"runner"},
     {"build", "doctor"},
     {"fleet", "report"},
@@ -46,7 +46,8 @@ OWNERS = {
 # A program of its own that runs inside the demo's installer medium, where there is no Goldsmith.
 IN_THE_GUEST = "media/installer/"
 
-# Packages of alternatives, listed in the table of __init__.py; the modules named here are what they share.
+# Packages of alternatives, listed in one table; the modules named here are contracts that the table imports too.
+TABLES = ("__init__.py", "table.py")
 SHARED = {"stages": set[str](), "guests": {"family", "render"}, "catalog": {"entry"}}
 
 
@@ -65,14 +66,19 @@ def imports(path: Path) -> Iterator[tuple[str, ...]]:
 
 
 def alternatives(package: str) -> set[str]:
-    """Return the modules that the table of a package lists, by import or by their name in a string."""
-    table = SRC / package / "__init__.py"
-    if not table.exists():
-        return set()
-    listed = {parts[2] for parts in imports(table) if parts[:2] == ("goldsmith", package)}
-    named = re.findall(rf"goldsmith\.{package}\.(\w+)", table.read_text(encoding="utf-8"))
-    modules = {path.stem for path in (SRC / package).iterdir()}
-    return ((listed | set(named)) & modules) - SHARED[package]
+    """Return the modules that the table of a package lists: as modules, by their class of the same name, or in text.
+
+    What else a table imports is shared by the alternatives.
+    """
+    listed = set()
+    for table in (SRC / package / name for name in TABLES):
+        if not table.exists():
+            continue
+        for parts in imports(table):
+            if parts[:2] == ("goldsmith", package) and (len(parts) == 3 or parts[3].lower() == parts[2]):
+                listed.add(parts[2])
+        listed |= set(re.findall(rf"\"goldsmith\.{package}\.(\w+)\"", table.read_text(encoding="utf-8")))
+    return listed - SHARED[package]
 
 
 def label(path: Path) -> str:
@@ -123,9 +129,10 @@ def test_what_runs_in_the_guest_shares_nothing_with_the_rest(path):
 @pytest.mark.parametrize("package", SHARED)
 def test_alternatives_do_not_know_each_other(package):
     others = alternatives(package)
+    assert others, f"no table found in {package}"
     for path in sorted((SRC / package).rglob("*.py")):
         own = path.relative_to(SRC / package).with_suffix("").parts[0]
-        if own == "__init__":
+        if path.name in TABLES:
             continue
         for parts in imports(path):
             if parts[:2] == ("goldsmith", package) and parts[2] != own:
