@@ -14,7 +14,7 @@ from goldsmith.host.libvirtd import SYSTEM
 from goldsmith.host.process import Host
 
 NETWORK = "default"
-APPLIANCE = "appliance"  # in the state folder: what libguestfs makes once and boots each time
+CACHE = "cache"  # in the state folder: there libguestfs keeps the appliance for all who use it
 _APPLIANCE_LIMIT = (
     180.0  # seconds; 10-14 without KVM, and as much again where the appliance must be made first
 )
@@ -76,7 +76,7 @@ def _kvm_fix(device: Path = THIS_MACHINE.kvm) -> str:
 
 def _appliance(host: Host, state: Path) -> Check:
     acceleration = detect(host, state=state)
-    env = environment(acceleration, cache=state / APPLIANCE)
+    env = environment(acceleration, cache=state / CACHE)
     memo = state / "appliance.json"
     version = host.run("guestfish", "--version").stdout.strip()
     key = [THIS_MACHINE.boot_id.read_text().strip(), version, acceleration.virt_type]
