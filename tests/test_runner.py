@@ -164,4 +164,3 @@ def test_a_shared_run_that_ends_before_its_first_work_is_reported_once(tmp_path)
     with pytest.raises(GuestError):
         start(tmp_path, [NoBoot("a", group="boot"), NoBoot("b", group="boot")], notes)
     assert notes.names(StageFailed) == ["a"]
-

@@ -40,6 +40,7 @@ def test_the_withdrawal_fails_when_the_build_user_stays():
     assert "the build user is still there" in script
     assert "rm -rf /var/lib/cloud/* '/etc/a b'" in script
     assert "fstrim -av" in script
+    assert script.rstrip().endswith("(sleep 2; poweroff) >/dev/null 2>&1 </dev/null &")
 
 
 def test_a_planted_root_key_is_taken_away():

@@ -85,7 +85,7 @@ def test_a_secret_in_the_environment_is_not_on_a_command_line(hand):
 def test_a_failing_script_shows_its_last_lines_and_its_place_in_the_recipe(hand):
     step = Step(name="harden", run={"script": "seq 1 30; echo broken >&2; exit 7"})
     with pytest.raises(
-        GuestError, match="recipes/x.yaml:12:5: step 'harden': the script ended with exit status 7"
+        GuestError, match=r"recipes/x\.yaml:12:5: step 'harden': the script ended with exit status 7"
     ) as err:
         perform(step, hand, at=AT)
     assert err.value.evidence[-1] == "broken"

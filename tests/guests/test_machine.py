@@ -31,7 +31,10 @@ def value(argv, option):
 
 def test_an_install_boots_the_medium_with_the_kickstart_inside_and_stays_off_afterwards():
     argv = machines.install(
-        machine(), media="/m.iso", kickstart=Path("/private/ks.cfg"), boot_arguments=("inst.ks=file:/ks.cfg", "a=b")
+        machine(),
+        media="/m.iso",
+        kickstart=Path("/private/ks.cfg"),
+        boot_arguments=("inst.ks=file:/ks.cfg", "a=b"),
     )
     assert value(argv, "--location") == "/m.iso"
     assert value(argv, "--initrd-inject") == "/private/ks.cfg"

@@ -61,7 +61,9 @@ def test_media_are_fetched_again_for_the_stage_that_reads_them():
 
 
 def test_a_stage_can_be_asked_to_run_again_though_it_is_in_the_store():
-    told = reasons([Paint(), DRY], keys(Paint(), DRY), forced=lambda name: "asked for" if name == "dry" else "")
+    told = reasons(
+        [Paint(), DRY], keys(Paint(), DRY), forced=lambda name: "asked for" if name == "dry" else ""
+    )
     assert told == ["", "asked for"]
 
 

@@ -15,7 +15,11 @@ from goldsmith.errors import GoldsmithError
 
 # command: (module, attribute, one line of help). Modules are imported only when their command runs.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "doctor": ("goldsmith.cli.doctor", "doctor", "Is this host fit? Names the command that mends what is not."),
+    "doctor": (
+        "goldsmith.cli.doctor",
+        "doctor",
+        "Is this host fit? Names the command that mends what is not.",
+    ),
     "recipes": ("goldsmith.cli.recipes", "recipes", "List what can be built here."),
     "validate": ("goldsmith.cli.recipes", "validate", "Check recipes, kickstarts and unattend files."),
     "render": ("goldsmith.cli.render", "render", "Show every rendered file and the virt-install command."),
@@ -33,17 +37,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 
 class Root(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 

@@ -79,6 +79,7 @@ rm -f /etc/ssh/ssh_host_*
 sync
 fstrim -av 2>/dev/null || fstrim -v / 2>/dev/null || echo 'no fstrim in this guest'
 sync
+(sleep 2; poweroff) >/dev/null 2>&1 </dev/null &
 """
 
 

@@ -106,6 +106,10 @@ class Session:
         """Let the guest shut itself down, and wait until it has."""
         with suppress(ConnectionLost, GuestError):
             self.ssh.run(f"{privilege}sh -c 'sync; (sleep 1; poweroff) >/dev/null 2>&1 &'", timeout=60)
+        self.await_power_off()
+
+    def await_power_off(self) -> None:
+        """Wait until the guest, which was told so, has shut itself down."""
         self._disconnect()
         retry.until(
             lambda: self.hypervisor.state(self.name) in _OFF or None,

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.host.process import Host
 from goldsmith.media.demo_iso import build_installer, installer_key
 
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Said = Callable[[str], None]
 
 
@@ -18,15 +19,18 @@ class Made:
 
     release: str
 
-    def inputs(self) -> Mapping[str, object]:
-        return installer_key(release=self.release)
+    def inputs(self) -> Mapping[str, Json]:
+        made: Mapping[str, Json] = json.loads(json.dumps(installer_key(release=self.release)))
+        return made
 
     def path(self, state: Path) -> Path:
         """Return where the ISO of these inputs is kept, built or not."""
         key = hashlib.sha256(json.dumps(self.inputs(), sort_keys=True).encode()).hexdigest()
         return state / "store" / "media" / "made" / f"{key[:32]}.iso"
 
-    def build(self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None) -> Path:
+    def build(
+        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
+    ) -> Path:
         """Return the ISO; it is built when it is not there yet, which takes minutes."""
         path = self.path(state)
         if not path.exists():

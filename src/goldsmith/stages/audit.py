@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldsmith.audit import run as auditing
+from goldsmith.audit.run import audit
 from goldsmith.events import Warned
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
@@ -38,7 +38,7 @@ class Audit:
 
     def run(self, work: Work, context: Context) -> None:
         image = exported(context.results["export"])[0]
-        report = auditing.audit(
+        report = audit(
             image.path,
             format=image.format,
             profile=self.profile,

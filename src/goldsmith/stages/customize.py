@@ -95,6 +95,8 @@ def _one(session: Session, work: Work, following: Work | None, context: Context)
             host = context.host_for(stage.name)
             qemuimg.create_live_overlay(host, work.disk, following.disk)
             session.layer(following.disk)
+        elif stage.step is None:
+            session.await_power_off()  # the withdrawal ends with it: there is nobody left to log in as
         else:
             session.power_off(session.access.privilege)
         work.commit()

@@ -1,0 +1,172 @@
+"""The real road: qemu, libvirt, libguestfs, sshd and cloud-init of this machine, on one state folder for all tests.
+
+The medium and the libguestfs appliance are kept between runs (they are named by their inputs); layers, builds and
+catalog are not, so each run of the suite really builds.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from goldsmith.host.files import locked
+
+REPOSITORY = Path(__file__).parents[2]
+LIMIT = 1500  # seconds that one command may take on a busy host without KVM
+
+
+@dataclass
+class Finished:
+    """How a command ended; ``events`` are those of a build with --json."""
+
+    code: int
+    out: str
+    err: str
+    events: Sequence[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def end(self) -> dict[str, object]:
+        return self.events[-1]
+
+    def stages(self, event: str) -> list[str]:
+        return [str(one["stage"]) for one in self.events if one["event"] == event]
+
+
+class Command:
+    """A goldsmith command that runs, with its events as they come."""
+
+    def __init__(self, words: Sequence[str], env: dict[str, str], cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "goldsmith", *words],
+            env=env,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.events: list[dict[str, object]] = []
+
+    def until(self, event: str, stage: str = "", *, containing: str = "") -> dict[str, object]:
+        """Read events until one of this kind (and stage, and text) comes; fail when the command ends before."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            told = json.loads(line)
+            self.events.append(told)
+            if told["event"] == event and stage in ("", told.get("stage")) and containing in line:
+                return told
+        pytest.fail(f"no {event} {stage} {containing}; stderr: {self.process.stderr.read()}")  # type: ignore[union-attr]
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(120)
+
+    def finish(self) -> Finished:
+        out, err = self.process.communicate(timeout=LIMIT)
+        self.events += [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        return Finished(self.process.returncode, out, err, self.events)
+
+
+@dataclass(frozen=True)
+class Goldsmith:
+    """The command line on one state folder and one project."""
+
+    state: Path
+    project: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        source = str(REPOSITORY / "src")
+        return {**os.environ, "GOLDSMITH_STATE": str(self.state), "PYTHONPATH": source, **self.extra}
+
+    def start(self, *words: str) -> Command:
+        return Command(words, self.env, self.project)
+
+    def run(self, *words: str) -> Finished:
+        return self.start(*words).finish()
+
+    def build(self, recipe: str, *words: str) -> Finished:
+        return self.run("build", recipe, "--json", *words)
+
+    def domains(self) -> list[str]:
+        """Return the domains that belong to this state folder."""
+        uri = self.extra.get("GOLDSMITH_LIBVIRT_URI", "qemu:///system")
+        virsh = ["virsh", "-c", uri]
+        names = subprocess.run(
+            [*virsh, "list", "--all", "--name"], capture_output=True, text=True, env=self.env
+        )
+        ours = []
+        for name in names.stdout.split():
+            said = subprocess.run([*virsh, "desc", name], capture_output=True, text=True, env=self.env).stdout
+            if name.startswith("goldsmith-") and f"state={self.state} " in f"{said.strip()} ":
+                ours.append(name)
+        return ours
+
+    def half_layers(self) -> list[Path]:
+        """Return what looks like a result that was not finished."""
+        layers = (self.state / "store" / "layers").glob("*")
+        return [one for one in layers if not (one / "entry.json").exists()]
+
+
+def a_project(folder: Path, **recipes: str) -> Path:
+    """Make a project whose recipes extend the shipped ones."""
+    (folder / "recipes").mkdir(parents=True, exist_ok=True)
+    for name, text in recipes.items():
+        (folder / "recipes" / f"{name}.yaml").write_text(f"name: {name}\nextends: demo\n{text}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_state(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Give one state folder to all workers of this run, cleared of earlier builds by the first of them."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if worker_id != "master" else base
+    state = Path(os.environ.get("GOLDSMITH_TEST_STATE", "/var/tmp/goldsmith-real-tests"))
+    state.mkdir(parents=True, exist_ok=True)
+    with locked(state / "session.lock"):
+        mark = state / "session"
+        if not mark.exists() or mark.read_text() != str(run):
+            for name in ("store/layers", "builds", "catalog", "run"):
+                shutil.rmtree(state / name, ignore_errors=True)
+            mark.write_text(str(run))
+    return state
+
+
+@pytest.fixture
+def goldsmith(shared_state: Path) -> Goldsmith:
+    return Goldsmith(shared_state, REPOSITORY)
+
+
+@pytest.fixture
+def in_project(shared_state: Path, tmp_path: Path) -> Callable[..., Goldsmith]:
+    """Return the command line in a new project with the given recipes, on the shared state."""
+
+    def make(**recipes: str) -> Goldsmith:
+        return Goldsmith(shared_state, a_project(tmp_path / "project", **recipes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def demo(shared_state: Path) -> Finished:
+    """Build the demo, or take it from the worker that did."""
+    return Goldsmith(shared_state, REPOSITORY).build("demo")
+
+
+def wait_for(path: Path, text: bytes, seconds: float) -> None:
+    """Wait until a file holds a text."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and text in path.read_bytes():
+            return
+        time.sleep(0.5)
+    tail = path.read_bytes()[-2000:] if path.exists() else b"nothing"
+    pytest.fail(f"no {text!r} in {seconds:.0f} s; the end is {tail!r}")

@@ -1,0 +1,121 @@
+"""The main job: recipe, kickstart, install, customize, sysprep, sparsify, export, audit, seal, register."""
+
+import json
+import subprocess
+
+import pytest
+
+from goldsmith.artifact import manifest
+from goldsmith.host import files
+
+from .conftest import wait_for
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("demo")]
+
+STEPS = ["step-1-cloud-init", "step-2-services", "step-3-journal", "step-4-what-is-installed", "step-5-motd"]
+STAGES = [
+    "fetch",
+    "install",
+    *STEPS,
+    "withdraw",
+    "sysprep",
+    "sparsify",
+    "export",
+    "audit",
+    "seal",
+    "register",
+]
+
+
+def test_the_demo_becomes_an_active_image_in_the_catalog(demo, goldsmith):
+    assert demo.code == 0, demo.err
+    assert demo.end["event"] == "BuildFinished"
+    image = demo.end["image"]
+    listed = json.loads(goldsmith.run("image", "list", "--json").out)
+    (entry,) = [one for one in listed if one["id"] == image["id"]]
+    assert entry["status"] == "active"
+    assert entry["disk_format"] == "qcow2"
+    assert entry["min_disk"] == 3
+    assert entry["os_distro"] == "debian"
+    assert entry["os_admin_user"] == "debian"
+    assert goldsmith.domains() == []
+    assert goldsmith.half_layers() == []
+
+
+def test_the_audit_of_the_demo_found_no_fault(demo, goldsmith):
+    report = json.loads((goldsmith.state / "builds" / demo.end["build"] / "audit.json").read_text())
+    statuses = {check["id"]: check["status"] for check in report["checks"]}
+    assert len(statuses) >= 15
+    assert [name for name, status in statuses.items() if status in ("failed", "warning")] == []
+
+
+def test_the_manifest_is_sealed_and_names_the_very_bytes(demo, goldsmith):
+    written = manifest.read(goldsmith.state / "builds" / demo.end["build"] / "manifest.json")
+    (file,) = written.files
+    assert file.sha256 == demo.end["image"]["goldsmith_sha256"]
+    assert [stage.name for stage in written.stages][:2] == ["fetch", "install"]
+
+
+def test_a_second_build_has_every_stage_cached_and_says_so(demo, goldsmith):
+    again = goldsmith.run("build", "demo")
+    assert again.code == 0
+    assert "every stage is cached" in again.out
+    document = json.loads(goldsmith.run("plan", "demo", "--json").out)
+    assert [stage["name"] for stage in document["stages"]] == STAGES
+    assert all(stage["cached"] and len(stage["key"]) == 64 for stage in document["stages"])
+
+
+def test_the_exported_image_boots_to_a_login_prompt_on_its_serial_console(demo, goldsmith, tmp_path):
+    image = demo.end["image"]
+    target = tmp_path / "demo.qcow2"
+    assert goldsmith.run("image", "export", image["id"], str(target)).code == 0
+    assert files.digest(target).sha256 == image["goldsmith_sha256"]
+    console = tmp_path / "console"
+    guest = subprocess.Popen(
+        [
+            *("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1024", "-display", "none"),
+            *("-drive", f"file={target},format=qcow2,if=virtio,snapshot=on"),
+            *("-serial", f"file:{console}", "-net", "none", "-no-reboot"),
+        ]
+    )
+    try:
+        wait_for(console, b"login:", 400)
+    finally:
+        guest.kill()
+        guest.wait()
+
+
+def test_a_changed_last_step_runs_alone_with_what_follows_and_two_builds_make_it_once(demo, in_project):
+    lines = "customize:\n  append:\n    - name: last\n      run: echo last > /etc/last\n"
+    goldsmith = in_project(changed=lines)
+    first, second = (
+        goldsmith.start("build", "changed", "--json"),
+        goldsmith.start("build", "changed", "--json"),
+    )
+    one, two = first.finish(), second.finish()
+    assert (one.code, two.code) == (0, 0), one.err + two.err
+    made = sorted(one.stages("StageFinished") + two.stages("StageFinished"))
+    after = ["step-6-last", "withdraw", "sysprep", "sparsify", "export", "audit", "seal", "register"]
+    assert made == sorted(after)
+    assert "StageWaiting" in {event["event"] for event in (*one.events, *two.events)}
+    assert one.end["image"]["id"] == two.end["image"]["id"]
+    (plan,) = [json.loads(goldsmith.run("plan", "changed", "--json").out)]
+    assert plan["cached"]
+
+
+def test_the_guest_has_what_the_steps_made_and_nothing_of_the_build(demo, goldsmith, tmp_path):
+    target = tmp_path / "demo.qcow2"
+    goldsmith.run("image", "export", demo.end["image"]["id"], str(target))
+    script = (
+        "cat /etc/motd\nis-dir /home/goldsmith\nis-file /etc/goldsmith-install-ok\nfilesize /etc/machine-id\n"
+    )
+    seen = subprocess.run(
+        ["guestfish", "--ro", "--format=qcow2", "-a", target, "-i"],
+        input=script,
+        env={**goldsmith.env, "LIBGUESTFS_BACKEND": "direct", "LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "Built by Goldsmith: recipe demo." in seen
+    assert seen.split()[-3:] == ["false", "false", "0"]

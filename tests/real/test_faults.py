@@ -1,0 +1,158 @@
+"""What goes wrong in real builds: each fault has its exit code, its message, and leaves nothing behind."""
+
+import shutil
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from .conftest import REPOSITORY, Goldsmith, a_project
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("faults")]
+
+
+def nothing_left(goldsmith: Goldsmith) -> None:
+    assert goldsmith.domains() == []
+    assert goldsmith.half_layers() == []
+    assert not list((goldsmith.state / "run").glob("*"))
+
+
+def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_steps_are_kept(demo, in_project):
+    text = (
+        "customize:\n  - name: good\n    run: echo fine\n"
+        "  - name: bad\n    run: |\n      echo one\n      echo the real cause >&2\n      exit 9\n"
+    )
+    goldsmith = in_project(stumbles=text)
+    done = goldsmith.build("stumbles")
+    assert done.code == 4
+    assert "recipes/stumbles.yaml:6:5: step 'bad': the script ended with exit status 9" in done.err
+    assert "| the real cause" in done.err
+    assert "fix:" in done.err
+    assert done.stages("StageFinished") == ["step-1-good"]
+    nothing_left(goldsmith)
+    assert goldsmith.run("plan", "stumbles").out.splitlines()[2].split()[1] == "cached"
+
+
+def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_project):
+    text = (
+        "machine: {timeouts: {boot: 100 s}}\n"
+        "customize:\n  - run: systemctl mask ssh.service ssh.socket\n  - reboot: true\n"
+    )
+    goldsmith = in_project(locked=text)
+    done = goldsmith.build("locked")
+    assert done.code == 4
+    assert "no new boot" in done.err
+    nothing_left(goldsmith)
+
+
+def test_a_guest_without_network_is_named_as_such(demo, in_project):
+    name = f"gs-nodhcp-{uuid.uuid4().hex[:6]}"
+    xml = f"<network><name>{name}</name><bridge name='gs{uuid.uuid4().hex[:6]}'/></network>"
+    machine = f"machine: {{network: {name}, timeouts: {{boot: 45 s}}}}\n"
+    goldsmith = in_project(alone=machine + "customize: [{run: 'true'}]\n")
+    path = goldsmith.project / "net.xml"
+    path.write_text(xml)
+    subprocess.run(["virsh", "-c", "qemu:///system", "net-create", path], check=True)
+    try:
+        done = goldsmith.build("alone")
+    finally:
+        subprocess.run(["virsh", "-c", "qemu:///system", "net-destroy", name], check=True)
+    assert done.code == 4
+    assert "no network address of" in done.err
+    assert "DHCP" in done.err
+    nothing_left(goldsmith)
+
+
+def a_kickstart(goldsmith: Goldsmith, name: str, change) -> None:
+    folder = goldsmith.project / "kickstarts"
+    folder.mkdir(exist_ok=True)
+    shutil.copytree(REPOSITORY / "kickstarts" / "parts", folder / "parts", dirs_exist_ok=True)
+    text = (REPOSITORY / "kickstarts" / "demo.ks.j2").read_text()
+    (folder / f"{name}.ks.j2").write_text(change(text))
+
+
+def test_a_failing_post_script_is_no_success_although_the_guest_powers_off(demo, in_project):
+    goldsmith = in_project(post="install: {kickstart: post.ks.j2}\n")
+    a_kickstart(goldsmith, "post", lambda text: text.replace("umask 022", "echo broken by design\nfalse"))
+    done = goldsmith.build("post")
+    assert done.code == 4
+    assert "kickstart script" in done.err
+    assert "StageFinished" not in {event["event"] for event in done.events if event.get("stage") == "install"}
+    nothing_left(goldsmith)
+
+
+def test_an_installer_that_falls_silent_is_stopped_and_its_phase_named(demo, in_project):
+    goldsmith = in_project(
+        silent="machine: {timeouts: {silence: 25 s}}\ninstall: {kickstart: silent.ks.j2}\n"
+    )
+    a_kickstart(goldsmith, "silent", lambda text: text.replace("test -b /dev/", "sleep 3600\ntest -b /dev/"))
+    done = goldsmith.build("silent")
+    assert done.code == 4
+    assert "the console has said nothing for 25 s (phase 'running %pre'" in done.err
+    nothing_left(goldsmith)
+
+
+def test_ctrl_c_stops_the_machine_and_a_later_build_is_not_disturbed(demo, in_project):
+    goldsmith = in_project(stopped="disk: {size: 4 GiB}\n")
+    command = goldsmith.start("build", "stopped", "--json")
+    command.until("PhaseStarted", "install")
+    assert goldsmith.domains()
+    assert command.kill(signal.SIGINT) == 130
+    assert goldsmith.domains() == []
+    nothing_left(goldsmith)
+
+
+@pytest.fixture
+def small_store(shared_state: Path, tmp_path: Path):
+    """Give a state folder whose layers lie on a small file system of their own."""
+    state = Path(f"/var/tmp/goldsmith-small-{uuid.uuid4().hex[:8]}")
+    layers = state / "store" / "layers"
+    layers.mkdir(parents=True)
+    for folder in (state, state / "store"):
+        folder.chmod(0o711)
+    shutil.copytree(shared_state / "store" / "media", state / "store" / "media", copy_function=shutil.copy2)
+    image = tmp_path / "small.img"
+
+    def mount(mib: int) -> Path:
+        with image.open("wb") as file:
+            file.truncate(mib << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, layers], check=True)
+        (layers / "lost+found").rmdir()
+        return state
+
+    yield mount
+    subprocess.run(["umount", "-l", layers], check=False)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def test_a_disk_that_fills_during_the_install_is_told_and_the_machine_is_gone(demo, small_store, tmp_path):
+    goldsmith = Goldsmith(small_store(300), a_project(tmp_path / "project", full=""))
+    done = goldsmith.build("full")
+    assert done.code == 3, done.err
+    assert "no space" in done.err
+    assert "fix:" in done.err
+    nothing_left(goldsmith)
+
+
+def test_a_disk_too_small_for_the_export_is_told_before_and_the_layers_stay(
+    demo, small_store, shared_state, tmp_path
+):
+    state = small_store(2600)
+    for entry in (shared_state / "store" / "layers").iterdir():
+        if entry.joinpath("entry.json").exists() and entry.joinpath("disk.qcow2").exists():
+            subprocess.run(["cp", "-a", "--sparse=always", entry, state / "store" / "layers"], check=False)
+    goldsmith = Goldsmith(state, REPOSITORY)
+    free = shutil.disk_usage(state / "store" / "layers").free
+    filler = state / "store" / "layers" / "filler"
+    with filler.open("wb") as file:
+        subprocess.run(["fallocate", "-l", str(free - (40 << 20)), filler], check=True)
+        file.flush()
+    done = goldsmith.build("demo", "--from", "export")
+    filler.unlink()
+    assert done.code == 3, done.err
+    assert "the export of the finished image needs" in done.err
+    assert done.stages("StageCached")[-1] == "sparsify"
+    nothing_left(goldsmith)

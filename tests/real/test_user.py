@@ -1,0 +1,56 @@
+"""An ordinary user: own clone, own libvirt session, user-mode network, forwarded SSH port."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import REPOSITORY
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("user")]
+
+NAME = "gs-test-user"
+
+
+@pytest.fixture
+def user():
+    """Make an ordinary user with a clone of this repository, and take both away again."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    subprocess.run(["userdel", "-rf", NAME], check=False, capture_output=True)
+    subprocess.run(["useradd", "-m", "-s", "/bin/bash", NAME], check=True)
+    home = Path(pwd.getpwnam(NAME).pw_dir)
+    clone = home / "goldsmith"
+    subprocess.run(["git", "clone", "-q", REPOSITORY, clone], check=True)
+    tracked = subprocess.run(
+        ["git", "-C", REPOSITORY, "diff", "--name-only", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout
+    for name in tracked.split():  # what is not committed yet is tested too
+        shutil.copy2(REPOSITORY / name, clone / name)
+    subprocess.run(["chown", "-R", f"{NAME}:", home], check=True)
+    yield home
+    subprocess.run(["pkill", "-KILL", "-u", NAME], check=False)
+    subprocess.run(["userdel", "-rf", NAME], check=False, capture_output=True)
+
+
+def as_user(command: str) -> subprocess.CompletedProcess[str]:
+    words = ["su", "-", NAME, "-c", command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=1700)
+
+
+def test_an_ordinary_user_types_make_demo_and_has_an_image(user, shared_state, demo):
+    made = shared_state / "store" / "media" / "made"
+    theirs = user / ".local/share/goldsmith/store/media/made"  # the medium is the same, and is built once
+    subprocess.run(["su", "-", NAME, "-c", f"mkdir -p {theirs}"], check=True)
+    for iso in made.glob("*.iso"):
+        shutil.copy(iso, theirs / iso.name)
+        shutil.chown(theirs / iso.name, NAME)
+    done = as_user("cd goldsmith && make demo")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    listed = as_user("cd goldsmith && .venv/bin/goldsmith image list")
+    assert "active" in listed.stdout
+    again = as_user("cd goldsmith && make demo")
+    assert "every stage is cached" in again.stdout
