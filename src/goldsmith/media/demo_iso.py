@@ -1,0 +1,171 @@
+"""Make the demo's installation medium: an ISO with the stand-in installer and a Debian payload."""
+
+import getpass
+import hashlib
+import json
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from goldsmith.errors import HostError, UsageError
+from goldsmith.host.files import need_space
+from goldsmith.host.locks import locked
+from goldsmith.host.process import Host, Listener
+from goldsmith.media import initramfs, rootfs
+from goldsmith.media.aptsources import Distribution, read_apt_sources, this_distribution
+
+VERSION = 1  # raise it when equal inputs start to give another ISO
+LABEL = "GOLDSMITH_DEMO"
+SPACE = 3 * 1024**3
+Said = Callable[[str], None]  # the next part of the work, in words
+TREEINFO = """[general]
+family = Red Hat Enterprise Linux
+name = Goldsmith stand-in for Red Hat Enterprise Linux {release}
+version = {release}
+arch = x86_64
+variant = Server
+
+[images-x86_64]
+kernel = images/pxeboot/vmlinuz
+initrd = images/pxeboot/initrd.img
+"""
+# The medium boots by itself, too; then the kickstart comes from a disk labelled OEMDRV.
+GRUB = """set timeout=5
+serial --unit=0 --speed=115200
+terminal_input console serial
+terminal_output console serial
+menuentry 'Install (Goldsmith stand-in installer, kickstart from OEMDRV)' {
+	linux /images/pxeboot/vmlinuz console=tty0 console=ttyS0,115200n8
+	initrd /images/pxeboot/initrd.img
+}
+"""
+
+
+def installer_key(*, release: str = "7.9", distribution: Distribution | None = None) -> dict[str, object]:
+    """Return everything that decides the ISO, as JSON values; the mirror it comes from is no part of it.
+
+    Raises HostError on a host that cannot make it.
+    """
+    _check(release)
+    sources = initramfs.installer_sources()
+    digest = hashlib.sha256(json.dumps({k: v.hex() for k, v in sources.items()}, sort_keys=True).encode())
+    return {
+        "version": VERSION,
+        "release": release,
+        "root": rootfs.inputs(distribution or this_distribution()),
+        "installer": digest.hexdigest(),
+        "pykickstart": initramfs.pykickstart_version(),
+        "drivers": list(initramfs.MODULES),
+    }
+
+
+def build_installer(
+    host: Host,
+    out: Path,
+    *,
+    cache: Path,
+    release: str = "7.9",
+    on_line: Listener | None = None,
+    on_progress: Said | None = None,
+) -> Path:
+    """Make the ISO ``out`` and return it; what comes from packages is kept in ``cache`` for the next time.
+
+    Raises HostError where a tool, a right or space is missing, ToolError where a tool fails. After a failure or a
+    crash ``out`` does not exist.
+    """
+    _check(release)
+    say = on_progress or _nothing
+    distribution = this_distribution()
+    initramfs.pykickstart_version()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    parts = _root(host, distribution, cache, on_line, say)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
+        say("making the installer's initramfs")
+        tree = Path(work, "iso")
+        _lay_out(tree, parts, release)
+        say("writing the ISO")
+        aside = Path(work, "aside.iso")
+        host.run(*_xorriso(tree, aside), fix="apt-get install xorriso", on_line=on_line)
+        aside.chmod(0o644)
+        _fsync(aside)
+        aside.replace(out)
+    return out
+
+
+def _check(release: str) -> None:
+    if not re.fullmatch(r"[67]\.\d+", release):
+        raise UsageError(
+            f"there is no stand-in for RHEL {release}", fix="releases are 6.x and 7.x, such as 7.9"
+        )
+
+
+def _nothing(text: str) -> None:
+    """Take no notice of ``text``."""
+
+
+def _root(host: Host, distribution: Distribution, cache: Path, on_line: Listener | None, say: Said) -> Path:
+    """Return the folder with all that comes from packages, made now unless it is there."""
+    facts = json.dumps(rootfs.inputs(distribution), sort_keys=True).encode()
+    folder = cache / f"demo-root-{hashlib.sha256(facts).hexdigest()[:16]}"
+    with locked(cache / f"{folder.name}.lock"):
+        if folder.is_dir():
+            return folder
+        rootfs.check_rights(root=os.geteuid() == 0, user=getpass.getuser())
+        need_space(cache, SPACE, what="the demo installer")
+        sources = read_apt_sources(host, distribution)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{folder.name}.") as work:
+            made, ready = Path(work, "made"), Path(work, "ready")
+            made.mkdir()
+            ready.mkdir()
+            say(f"making a {distribution.suite} root file system with mmdebstrap")
+            parts = rootfs.make_parts(host, distribution, sources, made, on_line)
+            say("compressing the payload")
+            rootfs.squash(host, parts.guest, ready / "payload.squashfs", on_line)
+            about = {"bytes": _unpacked(parts.guest), "suite": distribution.suite}
+            about["python"] = initramfs.collect_tools(parts.guest, parts.tools, ready)
+            (ready / "payload.json").write_text(json.dumps(about), encoding="utf-8")
+            if not (ready / "vmlinuz").is_file():
+                raise HostError("the installer's kernel package holds no kernel", fix="apt-get update")
+            shutil.copyfile(parts.boot_image, ready / "eltorito.img")
+            ready.replace(folder)
+    return folder
+
+
+def _unpacked(tar: Path) -> int:
+    """Return the bytes that the files of a tar archive take on a disk with blocks of 4 KiB."""
+    with tarfile.open(tar) as archive:
+        return sum(-(-member.size // 4096) * 4096 for member in archive if member.isreg())
+
+
+def _lay_out(tree: Path, parts: Path, release: str) -> None:
+    for name in ("LiveOS", "images/pxeboot", "boot/grub"):
+        (tree / name).mkdir(parents=True)
+    about = json.loads((parts / "payload.json").read_text(encoding="utf-8"))
+    for source, target in (
+        ("payload.squashfs", "LiveOS/payload.squashfs"),
+        ("payload.json", "LiveOS/payload.json"),
+        ("vmlinuz", "images/pxeboot/vmlinuz"),
+        ("eltorito.img", "boot/grub/eltorito.img"),
+    ):
+        shutil.copyfile(parts / source, tree / target)
+    (tree / "images/pxeboot/initrd.img").write_bytes(initramfs.make_initramfs(parts, about["python"]))
+    (tree / ".treeinfo").write_text(TREEINFO.format(release=release), encoding="utf-8")
+    (tree / "boot/grub/grub.cfg").write_text(GRUB, encoding="utf-8")
+    (tree / "README").write_text("Goldsmith stand-in installer. This is not Red Hat Enterprise Linux.\n")
+
+
+def _xorriso(tree: Path, target: Path) -> list[str | Path]:
+    boot = ["-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
+    return ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", LABEL, *boot, "-o", target, tree]
+
+
+def _fsync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

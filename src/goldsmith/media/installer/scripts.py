@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Run the script sections, as Anaconda runs them: bodies and logs stay in /tmp, failures count when asked."""
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from goldsmith.media.installer.answers import Script, When
+from goldsmith.media.installer.machine import Machine
+from goldsmith.media.installer.steps import InstallProblem
+from goldsmith.media.installer.voice import Voice
+
+
+def run_scripts(machine: Machine, scripts: Iterable[Script], when: When, voice: Voice) -> None:
+    """Run the sections of one kind in order; raises InstallProblem for a fatal one that fails."""
+    for script in scripts:
+        if script.when is when:
+            _run(machine, script, voice)
+
+
+def _run(machine: Machine, script: Script, voice: Voice) -> None:
+    name = f"/tmp/ks-script-{secrets.token_hex(3)}"
+    home = machine.root if script.chroot else Path("/")
+    body = home / name.lstrip("/")
+    body.parent.mkdir(parents=True, exist_ok=True)
+    body.write_text(script.body, encoding="utf-8")
+    body.chmod(0o700)
+    log = home / (script.log or f"{name}.log").lstrip("/")
+    machine.note(f"Running kickstart script {script.when} of line {script.line}")
+    start = log.stat().st_size if log.exists() else 0
+    argv = (*script.interpreter.split(), name)
+    code = machine.script(argv, log=log, env={"ANA_INSTALL_PATH": str(machine.root)}, chroot=script.chroot)
+    if not code:
+        return
+    machine.note(f"Error code {code} running the kickstart script at line {script.line}")
+    if script.fatal:
+        with log.open("rb") as output:
+            output.seek(start)
+            said = output.read().decode(errors="replace").strip().splitlines()
+        text = said[-1] if said else f"exit status {code}"
+        raise InstallProblem(voice.script_error.format(line=script.line, log=str(log), text=text))
