@@ -88,7 +88,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
             runner = _runner(plan, store, reporter, history)
             if virt:
-                _prepare(composed, where, host, store, record)
+                _prepare(composed, where, host, store, record, reporter)
             runner.run(_context(composed, where, record, reporter, runner, virt))
             end = {"ok": True}
             return Outcome(record.id, _image(runner.results), record.folder, plan, runner.seconds)
@@ -146,12 +146,14 @@ def _acceleration(host: Host, where: Where, plan: Plan, reporter: Reporter) -> A
     return found
 
 
-def _prepare(composed: Composed, where: Where, host: Host, store: Store, record: BuildRecord) -> None:
+def _prepare(
+    composed: Composed, where: Where, host: Host, store: Store, record: BuildRecord, reporter: Reporter
+) -> None:
     """Do what must be right before the first stage starts, so that nothing fails late that could fail early."""
     check(composed.recipe, composed.kickstart, host)
     libvirtd.ensure_running(host, where.uri)
     for found in sweep(where, store):
-        record.tell(Warned(f"removed what a killed build had left: {found}"))
+        reporter.tell(Warned(f"removed what a killed build had left: {found}"))
     if composed.machine.network == "network=default":
         with connect(where.uri) as hypervisor:
             libvirtd.ensure_network(hypervisor)

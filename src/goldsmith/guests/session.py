@@ -119,6 +119,10 @@ class Session:
             fix="the console above shows what the guest waits for",
         )
 
+    def paused(self) -> bool:
+        """Say whether QEMU has stopped the guest, as it does when a write finds no room on the host."""
+        return self.hypervisor.state(self.name) is DomainState.PAUSED
+
     def evidence(self) -> Sequence[str]:
         self.listen()
         return list(self.console.last)[-20:]

@@ -3,20 +3,20 @@
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import Mark
+from goldsmith.errors import GuestError, Mark
 from goldsmith.events import ToolSaid
 from goldsmith.guests import access as temporary
 from goldsmith.guests import actions
 from goldsmith.guests.access import TemporaryAccess
 from goldsmith.guests.actions import Hand
-from goldsmith.guests.family import Access, GuestFamily
+from goldsmith.guests.family import Access
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.session import Session, booted, free_port
 from goldsmith.host.commands import GuestCommands
@@ -24,22 +24,11 @@ from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.host.shell import new_key_pair
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
-from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import Step, Via
-from goldsmith.stages.parts import domain_name, osinfo_argument
+from goldsmith.stages.guest import Guest
+from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument
 
 CONSOLE = "console-customize.log"
-
-
-@dataclass(frozen=True)
-class Guest:
-    """What all steps of a recipe share; times are seconds."""
-
-    family: GuestFamily
-    machine: Machine
-    boot_timeout: float
-    step_timeout: float
-    reveal: Callable[[str | Secret], str]
 
 
 @dataclass(frozen=True)
@@ -87,10 +76,15 @@ def _one(session: Session, work: Work, following: Work | None, context: Context)
     stage = work.stage
     assert isinstance(stage, Customize)
     with context.announce(work):
-        if stage.step is None:
-            _withdraw(session, stage, context)
-        else:
-            _step(session, stage, stage.step, context)
+        try:
+            if stage.step is None:
+                _withdraw(session, stage, context)
+            else:
+                _step(session, stage, stage.step, context)
+        except GuestError:
+            if session.paused():
+                no_space_if_full(work.folder, stage.name)
+            raise
         if following:
             host = context.host_for(stage.name)
             qemuimg.create_live_overlay(host, work.disk, following.disk)

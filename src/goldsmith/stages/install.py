@@ -18,7 +18,14 @@ from goldsmith.host.clock import outside
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
-from goldsmith.stages.parts import domain_name, gone_afterwards, has_file, medium_path, osinfo_argument
+from goldsmith.stages.parts import (
+    domain_name,
+    gone_afterwards,
+    has_file,
+    medium_path,
+    no_space_if_full,
+    osinfo_argument,
+)
 
 POLL = 0.5  # seconds between two looks at the console and the domain
 
@@ -71,7 +78,7 @@ class Install:
         )
         with connect(context.uri) as hypervisor, gone_afterwards(hypervisor, machine.name):
             self._start(host, machine, medium_path(context))
-            self._follow(hypervisor, machine.name, ConsoleFile(console), context)
+            self._follow(hypervisor, machine.name, ConsoleFile(console), work, context)
         self._require_marker_on_disk(host, work, context)
 
     def _channels(self, context: Context) -> tuple[str, ...]:
@@ -95,8 +102,11 @@ class Install:
                 fix="the lines above are virt-install's; goldsmith doctor checks this host",
             )
 
-    def _follow(self, hypervisor: Hypervisor, name: str, console: ConsoleFile, context: Context) -> None:
+    def _follow(
+        self, hypervisor: Hypervisor, name: str, console: ConsoleFile, work: Work, context: Context
+    ) -> None:
         watch = InstallWatch(self.family.console, self.limits, stage=self.name, now=time.monotonic())
+        started = False  # virt-install makes the domain paused
         while True:
             state = hypervisor.state(name)
             for line in console.lines():
@@ -110,6 +120,9 @@ class Install:
                 raise GuestError(
                     "the build machine crashed", evidence=watch.evidence(), fix="see the qemu log"
                 )
+            if state is DomainState.PAUSED and started:
+                no_space_if_full(work.folder, "the install")
+            started = started or state is DomainState.RUNNING
             watch.tick(time.monotonic())
             with outside.waiting():
                 time.sleep(POLL)

@@ -14,7 +14,7 @@ from goldsmith.guests.actions import FRAGMENT
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
-from goldsmith.stages.customize import Guest
+from goldsmith.stages.guest import Guest
 
 Reveal = Callable[[str | Secret], str]
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from goldsmith.audit.appliance import Appliance, converse
 from goldsmith.errors import HostError
-from goldsmith.host import osinfo
+from goldsmith.host import files, osinfo
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context
 
 DOMAIN_PREFIX = "goldsmith-"
 MEDIUM = "medium.json"
+FULL = 8 << 20  # bytes; with less than that free a guest's write can find no room
 
 
 def domain_name(build: str, part: str) -> str:
@@ -33,6 +34,19 @@ def medium_path(context: Context) -> str:
 def osinfo_argument(host: Host, name: str) -> str:
     """Return virt-install's --osinfo for a name, also on a host whose database is older than the guest."""
     return f"name={name}" if osinfo.known(host, name) else "detect=off,require=off"
+
+
+def no_space_if_full(folder: Path, what: str) -> None:
+    """Raise HostError if the file system is full: QEMU pauses a guest whose write finds no room.
+
+    A guest that is paused for another reason is left to the clocks.
+    """
+    free = files.free_bytes(folder)
+    if free < FULL:
+        raise HostError(
+            f"no space left in {folder.parent} during {what}: QEMU has paused the guest, {files.human_size(free)} free",
+            fix="make room (goldsmith store prune --apply), or give --state a folder on a bigger disk",
+        )
 
 
 @contextmanager

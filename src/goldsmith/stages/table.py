@@ -13,9 +13,10 @@ from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.audit import Audit
-from goldsmith.stages.customize import Customize, Guest
+from goldsmith.stages.customize import Customize
 from goldsmith.stages.export import Export
 from goldsmith.stages.fetch import Fetch
+from goldsmith.stages.guest import Guest
 from goldsmith.stages.install import Install
 from goldsmith.stages.offline import Offline
 from goldsmith.stages.register import Register, computed_properties
