@@ -1,0 +1,185 @@
+"""The media kept here by digest, so that a recipe's ISO is copied and hashed once."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import struct
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goldsmith.errors import HostError, UsageError
+from goldsmith.host import osinfo
+from goldsmith.host.files import fsync_tree, human_size, need_space, write_atomically
+from goldsmith.host.process import Host
+
+Progress = Callable[[int], None]  # bytes done so far
+ABOUT = "medium.json"
+_BLOCK = 4 << 20
+_SECTOR = 2048
+_DESCRIPTOR = 16 * _SECTOR  # where ISO 9660 keeps its primary volume descriptor
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SHORTEST = 8  # hexadecimal digits that may stand for a digest
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One file of the library; ``added`` is a time in UTC, ``os`` its libosinfo name where that is known."""
+
+    name: str
+    size: int
+    sha256: str
+    added: str
+    path: Path
+    os: str = ""
+
+
+@dataclass(frozen=True)
+class Library:
+    """The folder ``store/media``: one folder a digest, with the file and its ``medium.json``."""
+
+    folder: Path
+
+    def add(self, path: Path, *, on_progress: Progress | None = None, host: Host | None = None) -> Medium:
+        """Keep a copy of ``path`` and return it; the file itself is left alone.
+
+        A file that is kept already is read, but not kept twice. With ``host`` libosinfo is asked what it is.
+        Raises UsageError for a file that is no medium or only a part of one, HostError where it cannot be read or
+        there is no room.
+        """
+        size = _whole(path)
+        self._prepare(size)
+        found = osinfo.identify(host, path) if host else None
+        aside = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
+        try:
+            aside.chmod(0o755)  # qemu reads it as another user
+            digest = _copy(path, aside / path.name, on_progress)
+            _whole(aside / path.name, shown=path)  # it may have been cut while it was read
+            added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            about = {"name": path.name, "size": size, "sha256": digest, "osinfo": found.os if found else ""}
+            write_atomically(aside / ABOUT, json.dumps({**about, "added": added}, indent=1) + "\n")
+            fsync_tree(aside)
+            return self._keep(aside, digest)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def find(self, name_or_digest: str) -> Medium | None:
+        """Return the medium of this name, digest, or beginning of a digest; the last added of equal names."""
+        wanted = name_or_digest.lower()
+        media = self.list()
+        if len(wanted) >= _SHORTEST:
+            begins = [one for one in media if one.sha256.startswith(wanted)]
+            if len(begins) == 1:
+                return begins[0]
+        named = [one for one in media if one.name == name_or_digest]
+        return max(named, key=lambda one: one.added, default=None)
+
+    def list(self) -> list[Medium]:
+        """Return all media, by name; what is being added is none yet."""
+        folders = self.folder.iterdir() if self.folder.is_dir() else ()
+        found = (_read(one) for one in folders if _DIGEST.fullmatch(one.name))
+        return sorted((one for one in found if one), key=lambda one: (one.name, one.added))
+
+    def _prepare(self, size: int) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(
+                f"cannot make {self.folder}: {error.strerror}", fix="name another state folder with --state"
+            ) from None
+        need_space(self.folder, size, what="a copy of the medium")
+
+    def _keep(self, aside: Path, digest: str) -> Medium:
+        place = self.folder / digest
+        if known := _read(place):
+            return known
+        shutil.rmtree(place, ignore_errors=True)  # left without its description by someone's hand
+        try:
+            aside.rename(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise HostError(f"cannot keep {place}: {error.strerror}", fix="see to permissions") from None
+        kept = _read(place)
+        assert kept  # by us, or by another process that was faster
+        return kept
+
+
+def _read(folder: Path) -> Medium | None:
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        path = folder / str(about["name"])
+        if path.stat().st_size != about["size"]:
+            return None
+        facts = {name: str(about[name]) for name in ("name", "sha256", "added")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), **facts)
+
+
+def _whole(path: Path, *, shown: Path | None = None) -> int:
+    """Return the size of a medium; refuse what is no file, is empty, or is shorter than its header says."""
+    name = shown or path
+    again = "get it again: the download did not end"
+    try:
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise UsageError(f"{name} {what}", fix="give the path of an ISO or image file")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(_DESCRIPTOR)
+            header = file.read(_SECTOR)
+    except OSError as error:
+        raise HostError(
+            f"cannot read {name}: {error.strerror}", fix=f"see to the permissions of {name}"
+        ) from None
+    if size == 0:
+        raise UsageError(f"{name} is empty", fix=again)
+    if len(header) == _SECTOR and header[:6] == b"\x01CD001":
+        (blocks,) = struct.unpack_from("<I", header, 80)
+        if blocks * _SECTOR > size:
+            raise UsageError(
+                f"{name} is truncated: it has {human_size(size)}, but its header says "
+                f"{human_size(blocks * _SECTOR)}",
+                fix=again,
+            )
+    return size
+
+
+def _copy(source: Path, target: Path, on_progress: Progress | None) -> str:
+    """Copy and hash in one pass; where the file system can, the copy shares the blocks of the source."""
+    running = hashlib.sha256()
+    done, shares = 0, True
+    try:
+        with source.open("rb", buffering=0) as file, target.open("wb", buffering=0) as copy:
+            while block := file.read(_BLOCK):
+                running.update(block)
+                shares = shares and _share(file.fileno(), copy.fileno(), done, len(block))
+                if not shares:
+                    os.pwrite(copy.fileno(), block, done)
+                done += len(block)
+                if on_progress:
+                    on_progress(done)
+        target.chmod(0o644)
+    except OSError as error:
+        fix = "goldsmith store prune" if error.errno == errno.ENOSPC else f"see to {source} and its disk"
+        raise HostError(f"cannot copy {source}: {error.strerror}", fix=fix) from None
+    return running.hexdigest()
+
+
+def _share(source: int, target: int, start: int, length: int) -> bool:
+    """Let the kernel copy a block, by reference where it can; False where it does not do it at all."""
+    done = 0
+    while done < length:
+        try:
+            step = os.copy_file_range(source, target, length - done, start + done, start + done)
+        except OSError:
+            return False
+        if not step:
+            return False
+        done += step
+    return True
