@@ -40,7 +40,7 @@ class Sysprep:
         for path in self.leftovers:
             argv += ["--delete", path]
         argv += ["--truncate", "/etc/machine-id"]
-        return [*argv, "--run-command", "fstrim -av || true"]
+        return [*argv, "--run-command", "fstrim -av || true", "--no-logfile"]
 
     def run(self, work: Work, context: Context) -> None:
         assert work.before
