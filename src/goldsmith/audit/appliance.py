@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,38 +67,39 @@ def converse(
     ``driver`` is QEMU's name of the format and is never guessed, ``timeout`` is in seconds for the whole conversation.
     Raises ToolError with guestfish's last words when it fails.
     """
-    with tempfile.TemporaryDirectory(prefix="goldsmith-audit-") as name:
+    with tempfile.TemporaryDirectory(prefix="goldsmith-audit-") as name, ExitStack() as stack:
         folder = Path(name)
-        asking, ready = _fifo(folder / "questions"), _fifo(folder / "ready")
+        asking, ready = (_fifo(folder / end, stack) for end in ("questions", "ready"))
 
         def session() -> T:
             try:
                 return talk(Appliance(folder, asking, ready))
             finally:
-                os.close(asking)  # guestfish reads the end of its script and goes
+                os.write(asking, b"quit\n")  # closing would not do: guestfish may not have opened it yet
 
-        with ThreadPoolExecutor(1, thread_name_prefix="audit") as pool:
+        pool = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="audit"))
+        answer = pool.submit(session)
+        try:
             # The program runs in the calling thread: only so Ctrl-C and its death with ours reach it.
-            answer = pool.submit(session)
-            try:
-                host.run(
-                    *("guestfish", "--ro", f"--format={driver}", "-a", image, "-f", folder / "questions"),
-                    env=env,
-                    fix=_FIX,
-                    timeout=timeout,
-                )
-            finally:
-                os.write(ready, b"\n")  # wakes a question that nobody will answer any more
-        os.close(ready)
+            host.run(
+                *("guestfish", "--ro", f"--format={driver}", "-a", image, "-f", folder / "questions"),
+                env=env,
+                fix=_FIX,
+                timeout=timeout,
+            )
+        finally:
+            os.write(ready, b"\n")  # wakes a question that nobody will answer any more
         try:
             return answer.result()
         except _SessionOver:
             raise ToolError("guestfish ended before all was asked", fix=_FIX) from None
 
 
-def _fifo(path: Path) -> int:
+def _fifo(path: Path, stack: ExitStack) -> int:
     os.mkfifo(path, 0o600)
-    return os.open(path, os.O_RDWR | os.O_CLOEXEC)  # both directions, so that neither end waits for the other
+    end = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # both directions, so that neither end waits for the other
+    stack.callback(os.close, end)
+    return end
 
 
 def quoted(word: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from goldsmith.audit.tree import Tree
+from goldsmith.audit.tree import Tree, Unseen
 
 
 class NotLooked(Exception):
@@ -133,6 +133,7 @@ class Facts:
 
     @property
     def files(self) -> Tree:
+        """The guest's files. Raises Unseen where there is one system, so that nothing passes by not being seen."""
         if self.look.tree is None:
-            raise NotLooked(self.look.reason or "the files of the guest could not be read")
+            raise (Unseen if len(self.look.systems) == 1 else NotLooked)(self.look.reason)
         return self.look.tree

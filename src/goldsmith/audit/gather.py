@@ -10,17 +10,17 @@ from goldsmith.audit.listing import list_tree, read_texts
 
 _DEVICE = re.compile(r"/dev/[A-Za-z0-9/_.+-]+")  # goes into scripts, so nothing else may
 _FSCK = {
-    "ext": "e2fsck -fn {} 2>&1",
-    "xfs": "xfs_repair -n {} 2>&1",
-    "vfat": "fsck.vfat -n {} 2>&1",
+    "ext": "e2fsck -fn {}",
+    "xfs": "xfs_repair -n {}",
+    "vfat": "fsck.vfat -n {}",
 }
 _JOURNAL = "skipping journal recovery"
 
 
-def look(appliance: Appliance, *, sees: Sequence[str], reads: Sequence[str], files: bool = True) -> Guest:
+def look(appliance: Appliance, *, sees: Sequence[str], reads: Sequence[str]) -> Guest:
     """Return what the appliance shows. File systems are checked before anything mounts them.
 
-    ``sees`` and ``reads`` are the globs of the checks; without ``files`` the guest's files are left alone.
+    ``sees`` and ``reads`` are the globs of the checks; only the files of a Linux are looked at.
     """
     appliance.ask("run", must=True)
     disks = appliance.text("list-devices", must=True).split()
@@ -33,8 +33,8 @@ def look(appliance: Appliance, *, sees: Sequence[str], reads: Sequence[str], fil
     if len(guest.systems) != 1:
         return replace(guest, reason=f"the image holds {len(roots)} operating systems, not one")
     system = guest.systems[0]
-    if not files:
-        return replace(guest, reason="the files of this kind of guest are not looked at")
+    if system.kind != "linux":
+        return replace(guest, reason=f"the files of {system.kind or 'this kind of guest'} are not looked at")
     if not _mount(appliance, system):
         return replace(guest, reason=f"the root file system {system.root} cannot be mounted")
     tree = read_texts(appliance, list_tree(appliance, [*sees, *reads]), reads)
@@ -71,7 +71,9 @@ def _faults(appliance: Appliance, device: str, kind: str) -> tuple[str, ...] | N
     command = _FSCK.get("ext" if re.fullmatch(r"ext[234]", kind) else kind)
     if command is None:
         return None
-    said = appliance.shell(f"{command.format(device)} > /tmp/fsck; r=$?; tail -n 30 /tmp/fsck; echo rc=$r")
+    said = appliance.shell(
+        f"{command.format(device)} > /tmp/fsck 2>&1; r=$?; tail -n 30 /tmp/fsck; echo rc=$r"
+    )
     *lines, end = said.splitlines() or [""]
     if end == "rc=0" and _JOURNAL not in said:
         return ()

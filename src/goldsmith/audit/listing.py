@@ -42,7 +42,11 @@ def list_tree(appliance: Appliance, patterns: Iterable[str]) -> Tree:
         for depth, folders in sorted(by_depth.items())
     ]
     raw = _unpacked(appliance.shell(f"cd {_ROOT}; {{ {'; '.join(finds)}; }} | {_PACK}"))
-    return Tree(entries=_entries(raw), hidden=frozenset(wanted.keys() - straight))
+    return Tree(
+        entries=_entries(raw),
+        seen=frozenset(wanted.keys() & straight),
+        hidden=frozenset(wanted.keys() - straight),
+    )
 
 
 def _straight(appliance: Appliance, folders: Iterable[str]) -> set[str]:

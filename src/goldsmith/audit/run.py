@@ -14,7 +14,7 @@ from goldsmith.audit.checks import BY_ID, CHECKS
 from goldsmith.audit.container import FORMATS, ask_qemu, named, recognise
 from goldsmith.audit.facts import Container, Expected, Facts, Guest, NotLooked, System
 from goldsmith.audit.gather import look
-from goldsmith.audit.report import Report, Result, judged
+from goldsmith.audit.report import Report, Result, harmless, judged
 from goldsmith.audit.tree import Unseen
 from goldsmith.errors import UsageError
 from goldsmith.host.process import Host
@@ -64,8 +64,8 @@ def audit(
         image=image,
         profile=facts.profile,
         format=container.format,
-        system=str(facts.guest.systems[0]) if facts.guest and len(facts.guest.systems) == 1 else "",
-        checks=tuple(answers(facts, waivers or {})),
+        system=harmless(str(facts.guest.systems[0])) if facts.guest and len(facts.guest.systems) == 1 else "",
+        checks=tuple(answers(facts, {} if container.dangers else waivers or {})),
         seconds=time.monotonic() - started,
     )
 
@@ -141,7 +141,6 @@ def _look(image: Path, driver: str, profile: Profile | None, host: Host, env: Ma
             appliance,
             sees=[pattern for check in asked for pattern in check.sees],
             reads=[pattern for check in asked for pattern in check.reads],
-            files=profile != Profile.WINDOWS,
         )
 
     return converse(image, talk, driver=driver, host=host, env=env)

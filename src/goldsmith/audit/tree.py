@@ -37,12 +37,14 @@ class Entry:
 class Tree:
     """A part of the guest's files by absolute path.
 
-    ``texts`` holds the files that were read, by resolved path. ``hidden`` are folders that were not listed because
-    a link leads there, ``unread`` files that are there but were not read, with the reason.
+    ``texts`` holds the files that were read, by resolved path. ``seen`` are the folders that were listed, absent
+    ones too, ``hidden`` those that were not because a link leads there, ``unread`` files that are there but were
+    not read, with the reason.
     """
 
     entries: Mapping[str, Entry]
     texts: Mapping[str, str] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     unread: Mapping[str, str] = field(default_factory=dict)
 
@@ -122,7 +124,8 @@ class Tree:
                 yield from self._below(path)
 
     def _demand(self, folder: str) -> None:
-        if folder in self.hidden and self.resolve(folder) not in self.entries:
+        real = self.resolve(folder)
+        if folder in self.hidden and real not in self.entries and real not in self.seen:
             raise Unseen(f"{folder} was not looked at: a link leads there")
 
     @cached_property

@@ -1,6 +1,6 @@
 """The container and what lies in it: format, size, partitions, file systems."""
 
-from goldsmith.audit.check import ALL, LINUX, Finding, Severity, bad, check, good, moot, some
+from goldsmith.audit.check import ALL, LINUX, Finding, Profile, Severity, bad, check, good, moot, some
 from goldsmith.audit.facts import Facts
 
 MIB = 1 << 20
@@ -118,9 +118,12 @@ def one_system(facts: Facts) -> Finding:
     if len(systems) != 1:
         return bad(some([str(system) for system in systems]) or "no operating system")
     system, expected = systems[0], facts.expected
+    windows = (system.kind == "windows") != (facts.profile == Profile.WINDOWS)
     other = (expected.distro is not None and system.distro != expected.distro) or (
         expected.major is not None and system.major != expected.major
     )
+    if windows:
+        return bad(system.kind, expected=f"a guest for profile {facts.profile}")
     found = f"{system} ({system.distro} {system.major}.{system.minor})"
     wanted = " ".join(str(part) for part in (expected.distro, expected.major) if part is not None)
     return bad(found, expected=wanted) if other else good(found)
