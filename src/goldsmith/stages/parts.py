@@ -14,6 +14,7 @@ from goldsmith.plan.stage import Context
 
 DOMAIN_PREFIX = "goldsmith-"
 MEDIUM = "medium.json"
+TRIM = "trim.json"
 FULL = 8 << 20  # bytes; with less than that free a guest's write can find no room
 
 

@@ -1,10 +1,14 @@
 """Take out of the disk whatever must not be in every clone of it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from goldsmith.artifact import qemuimg
+from goldsmith.errors import ToolError
+from goldsmith.host.files import write_atomically
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages.parts import TRIM
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,7 @@ class Sysprep:
 
     The ``customize`` operation runs last and first writes a *fixed* machine-id (rhbz 1557042); the ``--truncate`` that
     follows it leaves the file empty, so that every clone makes its own. File systems are trimmed in the same
-    appliance launch, for a launch is half of the time of each tool.
+    appliance launch, for a launch is half of the time of each tool; whether that was done is noted for sparsify.
     """
 
     enable: Sequence[str]
@@ -34,20 +38,26 @@ class Sysprep:
             "virt-sysprep": self.tool,
         }
 
-    def command(self, disk: object) -> list[str]:
+    def command(self, disk: object, *, trim: bool = True) -> list[str]:
         operations = ["defaults", *self.enable, *(f"-{name}" for name in self.disable)]
         argv = ["virt-sysprep", "--format", "qcow2", "-a", str(disk), "--operations", ",".join(operations)]
         for path in self.leftovers:
             argv += ["--delete", path]
-        argv += ["--truncate", "/etc/machine-id"]
-        return [*argv, "--run-command", "fstrim -av || true", "--no-logfile"]
+        argv += ["--truncate", "/etc/machine-id", "--no-logfile"]
+        return [*argv, "--run-command", "fstrim -av"] if trim else argv
 
     def run(self, work: Work, context: Context) -> None:
         assert work.before
         host = context.host_for(self.name)
         qemuimg.create_overlay(host, work.before, work.disk, relative=True)
-        host.run(
-            *self.command(work.disk),
-            env=context.guestfs_env,
-            fix="the lines above are virt-sysprep's; the layer before is untouched",
-        )
+        trimmed = True
+        try:
+            host.run(*self.command(work.disk), env=context.guestfs_env)
+        except ToolError as error:
+            if not any("fstrim" in line for line in error.evidence):
+                raise
+            trimmed = False  # a guest that cannot: once more without, and virt-sparsify does it
+            work.disk.unlink()
+            qemuimg.create_overlay(host, work.before, work.disk, relative=True)
+            host.run(*self.command(work.disk, trim=False), env=context.guestfs_env)
+        write_atomically(work.folder / TRIM, json.dumps({"trimmed": trimmed}))
