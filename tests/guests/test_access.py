@@ -25,6 +25,13 @@ def test_the_private_user_key_never_goes_to_the_guest():
     assert KEY.private not in "".join(files.values())
 
 
+def test_the_seed_of_a_planted_access_keeps_cloud_init_from_replacing_it():
+    files = seed_files(TemporaryAccess(Access.OFFLINE, KEY, HOST), instance="i")
+    data = json.loads(files["user-data"].partition("\n")[2])
+    assert (data["users"], data["disable_root"], data["ssh_deletekeys"]) == ([], False, False)
+    assert HOST.private not in files["user-data"]
+
+
 def test_each_kind_of_access_has_its_user_and_its_host_key_file():
     rsa = KeyPair("P", "ssh-rsa AAAA")
     assert TemporaryAccess(Access.SEED, KEY, HOST).user == USER

@@ -12,7 +12,13 @@ from .conftest import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("demo")]
 
-STEPS = ["step-1-cloud-init", "step-2-services", "step-3-keys-only", "step-4-what-is-installed", "step-5-motd"]
+STEPS = [
+    "step-1-cloud-init",
+    "step-2-services",
+    "step-3-keys-only",
+    "step-4-what-is-installed",
+    "step-5-motd",
+]
 STAGES = [
     "fetch",
     "install",

@@ -38,7 +38,25 @@ def seed_files(access: TemporaryAccess, *, instance: str) -> dict[str, str]:
     """Return the files of a NoCloud seed (volume label ``cidata``).
 
     JSON is YAML, so no value needs quoting. The disk is left as it is: no growing, no host name, no package lists.
+    Where the access was planted, the seed keeps a cloud-init that an earlier step installed from replacing it.
     """
+    quiet = {
+        "ssh_pwauth": False,
+        "growpart": {"mode": "off"},
+        "resize_rootfs": False,
+        "preserve_hostname": True,
+        "package_update": False,
+        "package_upgrade": False,
+    }
+    planted = {"users": [], "disable_root": False, "ssh_deletekeys": False}
+    data = {**quiet, **(planted if access.kind is Access.OFFLINE else _build_user(access))}
+    return {
+        "meta-data": json.dumps({"instance-id": instance}) + "\n",
+        "user-data": "#cloud-config\n" + json.dumps(data, indent=1) + "\n",
+    }
+
+
+def _build_user(access: TemporaryAccess) -> dict[str, object]:
     user = {
         "name": USER,
         "gecos": "Goldsmith build access",
@@ -47,22 +65,8 @@ def seed_files(access: TemporaryAccess, *, instance: str) -> dict[str, str]:
         "lock_passwd": True,
         "ssh_authorized_keys": [access.user_key.public],
     }
-    data = {
-        "users": [user],
-        "disable_root": True,
-        "ssh_pwauth": False,
-        "ssh_deletekeys": True,
-        "ssh_keys": {"ecdsa_private": access.host_key.private, "ecdsa_public": access.host_key.public},
-        "growpart": {"mode": "off"},
-        "resize_rootfs": False,
-        "preserve_hostname": True,
-        "package_update": False,
-        "package_upgrade": False,
-    }
-    return {
-        "meta-data": json.dumps({"instance-id": instance}) + "\n",
-        "user-data": "#cloud-config\n" + json.dumps(data, indent=1) + "\n",
-    }
+    host_key = {"ecdsa_private": access.host_key.private, "ecdsa_public": access.host_key.public}
+    return {"users": [user], "disable_root": True, "ssh_deletekeys": True, "ssh_keys": host_key}
 
 
 def withdraw_script(kind: Access, *, leftovers: tuple[str, ...]) -> str:
@@ -70,7 +74,7 @@ def withdraw_script(kind: Access, *, leftovers: tuple[str, ...]) -> str:
 
     It ends with the guest's own power-off. Whatever cannot be removed makes it fail: access that stays is no detail.
     """
-    removal = _seed_removal() if kind is Access.SEED else "rm -rf /root/.ssh\n"
+    removal = _FORGET_BOOT + (_user_removal() if kind is Access.SEED else "rm -rf /root/.ssh\n")
     paths = " ".join(_glob(path) for path in leftovers)
     return f"""set -eu
 {removal}
@@ -83,13 +87,17 @@ sync
 """
 
 
-def _seed_removal() -> str:
-    user = shlex.quote(USER)
-    return f"""if command -v cloud-init >/dev/null; then cloud-init clean --logs || rm -rf /var/lib/cloud; fi
+_FORGET_BOOT = """if command -v cloud-init >/dev/null; then cloud-init clean --logs || rm -rf /var/lib/cloud; fi
 rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem
-rm -f /etc/sudoers.d/90-cloud-init-users /etc/ssh/sshd_config.d/50-cloud-init.conf
+rm -f /etc/ssh/sshd_config.d/50-cloud-init.conf
 rm -f /etc/network/interfaces.d/50-cloud-init* /etc/netplan/50-cloud-init.yaml
 rm -f /etc/systemd/network/10-cloud-init* /etc/sysconfig/network-scripts/.cloud-init
+"""
+
+
+def _user_removal() -> str:
+    user = shlex.quote(USER)
+    return f"""rm -f /etc/sudoers.d/90-cloud-init-users
 id {user} >/dev/null 2>&1 && {{ userdel -f {user} || :; }}
 rm -rf /home/{user} /var/mail/{user} /var/spool/mail/{user}
 getent passwd {user} && {{ echo 'the build user is still there' >&2; exit 1; }}

@@ -109,8 +109,7 @@ def _withdraw(session: Session, stage: Customize, context: Context) -> None:
     hand = _hand(session.ssh, session, stage, None, context)
     family = stage.guest.family
     script = temporary.withdraw_script(session.access.kind, leftovers=tuple(family.leftovers))
-    if session.access.kind is Access.SEED:
-        hand.root("cloud-init status --wait >/dev/null 2>&1 || :")
+    hand.root("if command -v cloud-init; then cloud-init status --wait; fi >/dev/null 2>&1 || :")
     hand.must(script, what="removing the build access")
 
 
@@ -137,7 +136,7 @@ def _hand(
 @contextmanager
 def _machine(
     guest: Guest, work: Work, host: Host, context: Context
-) -> Iterator[tuple[Machine, TemporaryAccess, Path | None]]:
+) -> Iterator[tuple[Machine, TemporaryAccess, Path]]:
     """Give the machine of one boot, its credentials and its seed; both are gone afterwards."""
     kind: Literal["rsa", "ecdsa"] = "rsa" if guest.family.legacy_ssh else "ecdsa"
     access = TemporaryAccess(guest.family.access, new_key_pair(kind), new_key_pair(kind))
@@ -157,12 +156,10 @@ def _machine(
     folder.chmod(0o711)
     seed = folder / "seed.iso"
     try:
-        if access.kind is Access.SEED:
-            _make_seed(host, seed, temporary.seed_files(access, instance=f"build-{uuid.uuid4()}"))
-            yield machine, access, seed
-        else:
+        if access.kind is Access.OFFLINE:
             _plant(host, work.disk, access, context.guestfs_env)
-            yield machine, access, None
+        _make_seed(host, seed, temporary.seed_files(access, instance=f"build-{uuid.uuid4()}"))
+        yield machine, access, seed
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
