@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
-from goldsmith.errors import GoldsmithError
+from goldsmith.errors import GoldsmithError, HostError
 from goldsmith.events import Reporter, StageCached, StageFailed, StageFinished, StageStarted, StageWaiting
 from goldsmith.host import files
 from goldsmith.plan.planner import Plan, Step
@@ -25,6 +25,7 @@ class Runner:
     reporter: Reporter
     results: dict[str, Entry]
     expected: Expected
+    planned: float = field(default_factory=time.time)  # seconds since the epoch; what is younger is taken
     seconds: dict[str, float] = field(default_factory=dict)
     _since: float = 0.0
     _told: str = ""
@@ -60,6 +61,11 @@ class Runner:
     def _cached(self, step: Step) -> int:
         if entry := self.store.get(step.key):
             self.results[step.stage.name] = entry
+        elif step.stage.kind is not Kind.MEDIA:  # media that nobody will read need not be there
+            raise HostError(
+                f"the result of {step.stage.name} was removed from the store meanwhile",
+                fix="repeat the command; it is built again",
+            )
         self.reporter.tell(StageCached(step.stage.name, step.key))
         return 1
 
@@ -82,8 +88,8 @@ class Runner:
         )
 
     def _made_meanwhile(self, step: Step) -> bool:
-        forced = step.reason.startswith("asked")
-        return self.store.has(step.key) and not forced
+        """Say whether another build has made it since the plan; what is older was to be made anew."""
+        return self.store.has(step.key) and self.store.created(step.key) >= self.planned
 
     def _make(self, together: Sequence[Step], context: Context) -> None:
         self._since = time.monotonic()
@@ -100,10 +106,8 @@ class Runner:
         except BaseException as error:
             self._end_unannounced(first, error)
             raise
-        finally:
-            for (
-                work
-            ) in works:  # half-made results go at once; whatever a kill leaves is swept at the next start
+        finally:  # half-made results go at once; whatever a kill leaves is swept at the next start
+            for work in works:
                 if not self.store.has(work.key):
                     self.store.remove(work.key)
 

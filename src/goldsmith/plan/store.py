@@ -6,11 +6,12 @@ A layer names the one below it by a relative path, so the whole state folder can
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldsmith.errors import HostError
 from goldsmith.host import files
 from goldsmith.plan.stage import Entry, Inputs, Json
 
@@ -39,12 +40,23 @@ class Store:
         self.locks = self.root / "locks"
 
     def prepare(self) -> None:
-        """Make the folders; others may pass through (qemu runs as another user) but not look in."""
-        for folder in (self.root.parent, self.root, self.layers, self.locks):
-            folder.mkdir(parents=True, exist_ok=True)
+        """Make the folders; others may pass through (qemu runs as another user) but not look in.
+
+        Raises HostError where that cannot be.
+        """
+        try:
+            for folder in (self.root.parent, self.root, self.layers, self.locks):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(
+                f"cannot make {error.filename}: {error.strerror}",
+                fix="give --state a folder that you may write to",
+            ) from None
         for folder in (self.root.parent, self.root, self.layers):
-            with suppress(PermissionError):
+            with suppress(OSError):
                 folder.chmod(folder.stat().st_mode | 0o111)
+        with suppress(OSError):
+            self.layers.chmod(0o711)  # who knows a key could else read the disk below it
 
     def has(self, key: str) -> bool:
         return self._seal(key).is_file()
@@ -64,10 +76,18 @@ class Store:
         """Hold the key, so that of two builds one makes it and the other takes it."""
         return files.locked(self.locks / f"{key}.lock", on_wait=on_wait)
 
+    def created(self, key: str) -> float:
+        """Return when the entry was made, in seconds since the epoch; 0 where there is none."""
+        return _info(Entry(key, self.layers / key), self.facts(key)).created
+
     def begin(self, key: str) -> Path:
-        """Return a new, empty folder for the entry; the caller holds the lock of the key."""
+        """Return a new, empty folder for the entry; the caller holds the lock of the key.
+
+        An entry of this key that is there goes, and every layer on it: on another disk below they would be garbage.
+        """
         folder = self.layers / key
-        self.remove(key)
+        for one in [*self.standing_on(key), key]:
+            self.remove(one)
         folder.mkdir(mode=0o711)
         folder.chmod(0o711)
         return folder
@@ -105,10 +125,31 @@ class Store:
             if noted:
                 yield _info(Entry(folder.name, folder), noted)
 
-    def prunable(self, *, older_than: float) -> list[EntryInfo]:
-        """Return the entries made longer ago than that (seconds) that no younger one stands on."""
+    def newest_inputs(self, recipe: str) -> Mapping[str, Inputs]:
+        """Return the inputs of the newest entry of each stage of a recipe; they only make reasons readable."""
+        newest: dict[str, EntryInfo] = {}
+        for one in self.entries():
+            if one.recipe == recipe and (one.stage not in newest or one.created >= newest[one.stage].created):
+                newest[one.stage] = one
+        found = {stage: self.facts(one.entry.key).get("inputs") for stage, one in newest.items()}
+        return {stage: inputs for stage, inputs in found.items() if isinstance(inputs, Mapping)}
+
+    def standing_on(self, key: str) -> list[str]:
+        """Return the keys of all entries whose disk stands on this one, the topmost first."""
+        parents = {one.entry.key: one.parent for one in self.entries()}
+        found = [key]
+        for one in found:  # grows while it is walked
+            found += [child for child, parent in parents.items() if parent == one and child not in found]
+        return found[:0:-1]
+
+    def prunable(self, *, older_than: float, used: Container[str] = ()) -> list[EntryInfo]:
+        """Return the entries made longer ago than that (seconds) that no younger one stands on.
+
+        ``used`` are keys that running builds have in their plans; they count as young.
+        """
         everything = list(self.entries())
-        young = [one for one in everything if time.time() - one.created < older_than]
+        now = time.time()
+        young = [one for one in everything if now - one.created < older_than or one.entry.key in used]
         parents = {one.entry.key: one.parent for one in everything}
         needed: set[str] = set()
         for one in young:
