@@ -1,11 +1,12 @@
 """One build from start to end: record, sweep, plan, run, summary."""
 
+import re
+import shlex
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldsmith.compose import Composed, Where, check
@@ -16,22 +17,24 @@ from goldsmith.events import (
     Event,
     Reporter,
     StageOutlook,
+    StageStarted,
     Tee,
-    ToolSaid,
     Warned,
 )
 from goldsmith.host import accel, files, guestfs, libvirtd
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
+from goldsmith.host.faults import host_fault
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.planner import Plan, make_plan
-from goldsmith.plan.stage import Context, Entry, Inputs, Json
+from goldsmith.plan.stage import Context, Entry
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, History, read_history
+from goldsmith.record.masked import Mask, Masked, mask_error
 from goldsmith.runner import Runner
 from goldsmith.stages.parts import DOMAIN_PREFIX
-from goldsmith.stages.register import FACTS, registered
+from goldsmith.stages.register import FACTS, image_is_gone, registered
 
 
 @dataclass(frozen=True)
@@ -57,26 +60,30 @@ def plan_of(composed: Composed, store: Store, options: Options = Options()) -> P
     names = [stage.name for stage in composed.stages]
     begin = names.index(options.start) if options.start in names else len(names)
 
+    def has(key: str) -> bool:
+        return store.has(key) and not image_is_gone(store.layers / key, store.root.parent / "catalog")
+
     def forced(name: str) -> str:
         if options.no_cache and name != "fetch":
             return "asked for: --no-cache"
         return f"asked for: --from {options.start}" if names.index(name) >= begin else ""
 
-    keyed = make_plan(composed.recipe.name, composed.stages, has=store.has, last={}, forced=forced)
+    keyed = make_plan(composed.recipe.name, composed.stages, has=has, last={}, forced=forced)
     if keyed.cached:
         return keyed
-    last = _last_inputs(store, composed.recipe.name)
-    return make_plan(composed.recipe.name, composed.stages, has=store.has, last=last, forced=forced)
+    last = store.newest_inputs(composed.recipe.name)
+    return make_plan(composed.recipe.name, composed.stages, has=has, last=last, forced=forced)
 
 
 def run_build(composed: Composed, where: Where, view: Reporter, options: Options) -> Outcome:
     """Build, with everything reported to ``view`` and kept in the build's record."""
     store, builds = Store(where.state), where.state / "builds"
     store.prepare()
-    host = LocalHost(mask=composed.vault.redactor)
-    started, waited = time.monotonic(), outside.seconds
+    redact = composed.vault.redactor
+    host = LocalHost(mask=redact)
+    started, waited, planned = time.monotonic(), outside.seconds, time.time()
     record = BuildRecord.create(builds, recipe=composed.recipe.name, build_id=options.build_id)
-    reporter = Tee(record, view)
+    reporter = Masked(Tee(record, _Begun(composed.fresh), view), redact)
     runner: Runner | None = None
     end: dict[str, object] = {}
     with record:
@@ -86,25 +93,19 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             record.set_virt_type(virt.virt_type if virt else "")
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
-            runner = _runner(plan, store, reporter, history)
+            runner = _runner(plan, store, reporter, history, planned)
             if virt:
                 _prepare(composed, where, host, store, record, reporter)
             runner.run(_context(composed, where, record, reporter, runner, virt))
             end = {"ok": True}
             return Outcome(record.id, _image(runner.results), record.folder, plan, runner.seconds)
-        except KeyboardInterrupt:
-            stopped = InterruptedBuild(
-                "interrupted; everything that was running is stopped",
-                fix="the same command goes on from there",
-            )
-            end = {"ok": False, "error": stopped.text(), "exit_code": stopped.exit_code}
-            raise stopped from None
-        except GoldsmithError as error:
-            end = {"ok": False, "error": error.text(), "exit_code": error.exit_code}
-            raise
         except BaseException as error:
-            end = {"ok": False, "error": repr(error), "exit_code": 70}
-            raise
+            failure = _failure(error, redact)
+            text, code = (failure.text(), failure.exit_code) if failure else (repr(error), 70)
+            end = {"ok": False, "error": text, "exit_code": code}
+            if failure is None or failure is error:
+                raise
+            raise failure from None
         finally:
             took = time.monotonic() - started
             reporter.tell(_finished(record, composed, runner, end, took, took - (outside.seconds - waited)))
@@ -119,8 +120,8 @@ def sweep(where: Where, store: Store) -> list[str]:
             swept.append(f"seed of {folder.name}")
     with connect(where.uri) as hypervisor:
         for domain in hypervisor.domains(DOMAIN_PREFIX):
-            words = dict(word.partition("=")[::2] for word in domain.description.split())
-            if words.get("state") == str(where.state) and _is_dead(where.state, words.get("build", "")):
+            whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
+            if whose and whose[2] == str(where.state) and _is_dead(where.state, whose[1]):
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
@@ -161,8 +162,27 @@ def _prepare(
     files.write_atomically(record.rendered / "ks.cfg", composed.kickstart.text, mode=0o600)
 
 
-def _runner(plan: Plan, store: Store, reporter: Reporter, history: History) -> Runner:
-    return Runner(plan=plan, store=store, reporter=reporter, results={}, expected=history.expected)
+def _failure(error: BaseException, redact: Mask) -> GoldsmithError | None:
+    """Return what ends a build, as it is to be shown; None for a bug."""
+    failure: GoldsmithError | None = None
+    if isinstance(error, KeyboardInterrupt):
+        failure = InterruptedBuild(
+            "interrupted; everything that was running is stopped",
+            fix="the same command goes on from there",
+        )
+    elif isinstance(error, GoldsmithError):
+        failure = error
+    elif isinstance(error, OSError):
+        failure = host_fault(error)
+    if failure:
+        mask_error(failure, redact)
+    return failure
+
+
+def _runner(plan: Plan, store: Store, reporter: Reporter, history: History, planned: float) -> Runner:
+    return Runner(
+        plan=plan, store=store, reporter=reporter, results={}, expected=history.expected, planned=planned
+    )
 
 
 def _context(
@@ -177,14 +197,16 @@ def _context(
     redact = composed.vault.redactor
 
     def host_for(stage: str) -> Host:
-        composed.fresh.add(stage)
         return LocalHost(log=record.log(stage), mask=redact)
 
     def log_for(stage: str) -> Callable[[str], None]:
         path = record.log(stage)
 
         def write(line: str) -> None:
-            with path.open("a", encoding="utf-8") as log:
+            with (
+                suppress(OSError),
+                path.open("a", encoding="utf-8") as log,
+            ):  # a full disk is told by the stage
                 log.write(redact(line) + "\n")
 
         return write
@@ -195,7 +217,7 @@ def _context(
         state=where.state,
         folder=record.folder,
         uri=where.uri,
-        reporter=_Masked(reporter, redact),
+        reporter=reporter,
         acceleration=chosen,
         guestfs_env=environment,
         results=runner.results,
@@ -245,7 +267,9 @@ def _next_steps(image: Mapping[str, object]) -> Sequence[str]:
         return ["goldsmith image list"]
     return [
         f"goldsmith image show {image['id']}",
-        f"goldsmith image export {image['id']} {image['name']}.{image['disk_format']}",
+        shlex.join(
+            ["goldsmith", "image", "export", str(image["id"]), f"{image['name']}.{image['disk_format']}"]
+        ),
     ]
 
 
@@ -257,38 +281,12 @@ def _image(results: Mapping[str, Entry]) -> Mapping[str, object]:
     return {}
 
 
-def _last_inputs(store: Store, recipe: str) -> Mapping[str, Inputs]:
-    """Return the inputs of the newest entry of each stage of a recipe; they only make reasons readable."""
-    newest: dict[str, tuple[float, Mapping[str, Json]]] = {}
-    for one in store.entries():
-        if one.recipe == recipe and one.created >= newest.get(one.stage, (0.0, {}))[0]:
-            inputs = store.facts(one.entry.key).get("inputs")
-            newest[one.stage] = (one.created, inputs if isinstance(inputs, Mapping) else {})
-    return {stage: inputs for stage, (_, inputs) in newest.items()}
+class _Begun:
+    """Notes which stages this build runs itself."""
 
-
-class _Masked:
-    """Takes secrets out of what tools and guests say before anyone hears it."""
-
-    def __init__(self, inner: Reporter, mask: Callable[[str], str]) -> None:
-        self._inner = inner
-        self._mask = mask
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, ToolSaid):
-            event = replace(event, line=self._mask(event.line))
-        self._inner.tell(event)
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that a stopped service cleans up too."""
-
-    def stop(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        if isinstance(event, StageStarted):
+            self._names.add(event.stage)

@@ -1,13 +1,22 @@
 """``goldsmith build`` and ``goldsmith plan``."""
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
-from goldsmith.errors import GoldsmithError, UsageError
+from goldsmith.errors import GoldsmithError, InterruptedBuild, UsageError
+
+if TYPE_CHECKING:  # loaded when needed: they bring libvirt and more
+    from goldsmith.build import Options
+    from goldsmith.cli.junit import StageCases
+    from goldsmith.events import Event, Reporter
 
 
 def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
@@ -19,7 +28,9 @@ def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
             raise UsageError(f"--set {pair} is not KEY=VALUE", fix="for example --set iso=/path/to.iso")
         values[name] = value
     if iso is not None:
-        values["iso"] = iso if "://" in iso else str(Path(iso).expanduser().absolute())
+        file = Path(iso).expanduser()
+        known_elsewhere = "://" in iso or ("/" not in iso and not file.exists())  # a URL, or a name
+        values["iso"] = iso if known_elsewhere else str(file.absolute())
     return values
 
 
@@ -80,18 +91,21 @@ def build(
     junit: Path | None,
 ) -> int:
     """Build images from recipes, one after the other; goes on after a failure and ends with the worst exit code."""
-    from goldsmith.build import Options, stoppable
+    from goldsmith.build import Options
+    from goldsmith.cli.junit import StageCases
 
     if build_id and len(recipes) > 1:
         raise UsageError("--id names one build, but several recipes are given", fix="build them one by one")
     options = Options(start=start, no_cache=no_cache, build_id=build_id)
-    worst = 0
-    with stoppable():
+    values = parse_values(pairs, iso)
+    worst, cases = 0, StageCases()
+    with _stoppable(), cases.written_to(junit):
         for recipe in recipes:
             try:
-                _build_one(settings, recipe, parse_values(pairs, iso), options, not no_register, junit)
+                with cases.suite(recipe):
+                    _build_one(settings, recipe, values, options, cases, register=not no_register)
             except GoldsmithError as error:
-                if len(recipes) == 1 or error.exit_code == 130:
+                if len(recipes) == 1 or error.exit_code == InterruptedBuild.exit_code:
                     raise
                 click.echo(error.text(), err=True)
                 worst = max(worst, error.exit_code)
@@ -102,12 +116,12 @@ def _build_one(
     settings: Settings,
     recipe: str,
     values: dict[str, str],
-    options: "Options",  # type: ignore[name-defined]  # noqa: F821  loaded when needed
-    register: bool,  # noqa: FBT001
-    junit: Path | None,
+    options: "Options",
+    cases: "StageCases",
+    *,
+    register: bool,
 ) -> None:
     from goldsmith.build import run_build
-    from goldsmith.cli.junit import StageCases
     from goldsmith.cli.view import console_reporter
     from goldsmith.compose import Where, compose
     from goldsmith.events import Tee
@@ -116,13 +130,49 @@ def _build_one(
     where = Where(settings.project, settings.state, libvirtd.default_uri())
     composed = compose(recipe, where, values=values, register=register)
     _check_stage(options.start, [stage.name for stage in composed.stages])
-    cases = StageCases()
+    with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
+        run_build(composed, where, Tee(cases, _Deaf(view)), options)
+
+
+class _Deaf:
+    """Keeps a build going when nobody can read what it says: a closed pipe, a full disk below a redirection."""
+
+    def __init__(self, inner: "Reporter") -> None:
+        self._inner: Reporter | None = inner
+
+    def tell(self, event: "Event") -> None:
+        if self._inner is None:
+            return
+        try:
+            self._inner.tell(event)
+        except OSError as error:
+            self._inner = None
+            click.echo(f"the build goes on unseen: {error.strerror} while writing to the console", err=True)
+            _forget_stdout()
+
+
+def _forget_stdout() -> None:
+    """Let what is left in the buffer of stdout go nowhere, else the interpreter fails at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Treat SIGTERM and a closed terminal as Ctrl-C, so that a stopped service cleans up too."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signs = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, stop) for one in signs}  # nohup has its way
     try:
-        with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
-            run_build(composed, where, Tee(view, cases), options)
+        yield
     finally:
-        if junit:
-            cases.write(junit, recipe)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _check_stage(start: str, names: Sequence[str]) -> None:

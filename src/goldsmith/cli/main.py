@@ -88,9 +88,22 @@ def run(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
-    except Exception:  # noqa: BLE001  whatever is left is a bug
+    except Exception as error:  # noqa: BLE001  whatever is left is a bug
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> int:
+    from goldsmith.host.faults import host_fault
+
+    if isinstance(error, OSError) and (fault := host_fault(error)):
+        click.echo(fault.text(), err=True)
+        return fault.exit_code
+    click.echo(f"a bug in Goldsmith: {error!r}", err=True)
+    try:
         with tempfile.NamedTemporaryFile("w", prefix="goldsmith-bug-", suffix=".txt", delete=False) as report:
-            traceback.print_exc(file=report)
-        click.echo(f"a bug in Goldsmith: {sys.exc_info()[1]!r}", err=True)
+            traceback.print_exception(error, file=report)
+    except OSError:  # no room for it
+        traceback.print_exception(error)
+    else:
         click.echo(f"  fix: please report it with the traceback in {Path(report.name)}", err=True)
-        return 70
+    return 70

@@ -4,9 +4,11 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from goldsmith.catalog.entry import BUILD_KEY, Image, NewImage, Query, min_disk_for
+from goldsmith.catalog.entry import BUILD_KEY, Image, NewImage, Query, Status, min_disk_for
 from goldsmith.catalog.local import LocalCatalog
+from goldsmith.errors import CatalogError
 from goldsmith.events import Progress
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
@@ -47,7 +49,7 @@ class Register:
                 done += block
                 context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
 
-            new = self._new(one, version, f"{work.key}-{one.format}", context.build)
+            new = self._new(one, version, f"{work.key}-{one.path.name}", context.build)
             images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
         noted = [image.as_json() for image in images]
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
@@ -110,3 +112,14 @@ def registered(facts: str) -> Sequence[Mapping[str, object]]:
     """Return the catalog entries that a register stage noted."""
     images: list[Mapping[str, object]] = json.loads(facts)["images"]
     return images
+
+
+def image_is_gone(entry: Path, catalog: Path) -> bool:
+    """Say whether this is the entry of a register stage, and its image was deleted from the catalog since."""
+    try:
+        images = registered((entry / FACTS).read_text(encoding="utf-8"))
+        return any(LocalCatalog(catalog).get(str(one["id"])).status is Status.DELETED for one in images)
+    except CatalogError:
+        return True
+    except (OSError, ValueError, LookupError):
+        return False
