@@ -1,9 +1,8 @@
 """Change the guest step by step: one boot for neighbouring steps, one layer for each of them."""
 
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +21,10 @@ from goldsmith.guests.session import Session, booted, free_port
 from goldsmith.host.commands import GuestCommands
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
-from goldsmith.host.shell import new_key_pair
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.guest import Guest
-from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument
+from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument, private_folder
 
 CONSOLE = "console-customize.log"
 
@@ -138,6 +136,8 @@ def _machine(
     guest: Guest, work: Work, host: Host, context: Context
 ) -> Iterator[tuple[Machine, TemporaryAccess, Path]]:
     """Give the machine of one boot, its credentials and its seed; both are gone afterwards."""
+    from goldsmith.host.shell import new_key_pair  # half a second to load, which no cached build needs
+
     kind: Literal["rsa", "ecdsa"] = "rsa" if guest.family.legacy_ssh else "ecdsa"
     access = TemporaryAccess(guest.family.access, new_key_pair(kind), new_key_pair(kind))
     machine = replace(
@@ -151,37 +151,39 @@ def _machine(
         console=context.folder / CONSOLE,
         ssh_port=free_port() if guest.machine.network == "user" else None,
     )
-    folder = context.state / "run" / context.build  # qemu's user may pass, but not look into it
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o711)
-    seed = folder / "seed.iso"
+    folder = context.state / "run" / context.build
     try:
         if access.kind is Access.OFFLINE:
-            _plant(host, work.disk, access, context.guestfs_env)
-        _make_seed(host, seed, temporary.seed_files(access, instance=f"build-{uuid.uuid4()}"))
-        yield machine, access, seed
+            _plant(host, work.disk, access, context)
+        yield machine, access, _seed(host, folder, access, context)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_seed(host: Host, seed: Path, files: Mapping[str, str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="goldsmith-seed-") as folder:
-        for name, text in files.items():
-            path = Path(folder) / name
-            path.touch(mode=0o600)
-            path.write_text(text, encoding="utf-8")
-        host.run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "cidata", "-o", seed, folder)
-    seed.chmod(0o600)
+def _seed(host: Host, folder: Path, access: TemporaryAccess, context: Context) -> Path:
+    seed = folder / "seed.iso"
+    with private_folder(context) as private:
+        files, aside = private / "files", private / "seed.iso"
+        files.mkdir()
+        for name, text in temporary.seed_files(access, instance=f"build-{uuid.uuid4()}").items():
+            (files / name).write_text(text, encoding="utf-8")
+        host.run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "cidata", "-o", aside, files)
+        aside.chmod(0o600)
+        aside.replace(seed)  # at no moment could others read it
+    return seed
 
 
-def _plant(host: Host, disk: Path, access: TemporaryAccess, env: Mapping[str, str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="goldsmith-key-") as folder:
-        key, host_key = Path(folder) / "key.pub", Path(folder) / "host"
-        for path, text in ((key, access.user_key.public), (host_key, access.host_key.private)):
+def _plant(host: Host, disk: Path, access: TemporaryAccess, context: Context) -> None:
+    with private_folder(context) as folder:
+        key, host_key, public = folder / "key.pub", folder / "host", folder / "host.pub"
+        texts = {
+            key: access.user_key.public,
+            host_key: access.host_key.private,
+            public: access.host_key.public,
+        }
+        for path, text in texts.items():
             path.touch(mode=0o600)
             path.write_text(text.rstrip() + "\n", encoding="utf-8")
-        public = Path(folder) / "host.pub"
-        public.write_text(access.host_key.public.rstrip() + "\n", encoding="utf-8")
         host.run(
             "virt-customize", "--format", "qcow2", "-a", disk, "--no-network",
             "--ssh-inject", f"root:file:{key}",
@@ -189,6 +191,6 @@ def _plant(host: Host, disk: Path, access: TemporaryAccess, env: Mapping[str, st
             "--upload", f"{public}:{access.host_key_path}.pub",
             "--chmod", f"0600:{access.host_key_path}",
             "--selinux-relabel",
-            env=env,
+            env=context.guestfs_env,
             fix="the lines above are virt-customize's; the guest's disk was not changed in the store",
         )  # fmt: skip

@@ -29,14 +29,24 @@ class Export:
     def inputs(self) -> Inputs:
         return {"formats": [f"{one.format.value} {one.compression.value}" for one in self.wanted]}
 
+    def names(self) -> list[str]:
+        """Return the names of the files; a second one of a format is told apart by its compression."""
+        found: list[str] = []
+        for one in self.wanted:
+            name = f"{self.recipe}.{EXTENSIONS[one.format.value]}"
+            if name in found:
+                name = f"{self.recipe}-{one.compression.value}.{EXTENSIONS[one.format.value]}"
+            found.append(name)
+        return found
+
     def run(self, work: Work, context: Context) -> None:
         assert work.before
         host = context.host_for(self.name)
         room = qemuimg.measure(host, work.before)
         files.need_space(work.folder, room * len(self.wanted), what="the export of the finished image")
         noted: list[dict[str, object]] = []
-        for one in self.wanted:
-            target = work.folder / f"{self.recipe}.{EXTENSIONS[one.format.value]}"
+        for one, name in zip(self.wanted, self.names(), strict=True):
+            target = work.folder / name
             context.reporter.tell(PhaseStarted(self.name, f"writing {one.format.value}"))
             qemuimg.convert(
                 host,

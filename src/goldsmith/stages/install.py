@@ -1,9 +1,7 @@
 """Install a guest from its medium, driven by its answer file, until it powers itself off."""
 
-import tempfile
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GuestError
@@ -25,6 +23,7 @@ from goldsmith.stages.parts import (
     medium_path,
     no_space_if_full,
     osinfo_argument,
+    private_folder,
 )
 
 POLL = 0.5  # seconds between two looks at the console and the domain
@@ -77,7 +76,7 @@ class Install:
             channels=self._channels(context),
         )
         with connect(context.uri) as hypervisor, gone_afterwards(hypervisor, machine.name):
-            self._start(host, machine, medium_path(context))
+            self._start(host, machine, context)
             self._follow(hypervisor, machine.name, ConsoleFile(console), work, context)
         self._require_marker_on_disk(host, work, context)
 
@@ -88,9 +87,10 @@ class Install:
         port = f"file,source.path={log},target.type=virtio,target.name=org.fedoraproject.anaconda.log.0"
         return (machines.AGENT, port)
 
-    def _start(self, host: Host, machine: Machine, media: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="goldsmith-") as private:  # 0700: the file may hold secrets
-            kickstart = Path(private) / "ks.cfg"  # the installer finds it under its base name
+    def _start(self, host: Host, machine: Machine, context: Context) -> None:
+        media = medium_path(context)
+        with private_folder(context) as private:  # the file may hold secrets
+            kickstart = private / "ks.cfg"  # the installer finds it under its base name
             kickstart.touch(mode=0o600)
             kickstart.write_text(self.kickstart.reveal(), encoding="utf-8")
             arguments = machines.install(

@@ -1,7 +1,6 @@
 """Customize steps that change the disk while the guest is off, by virt-customize."""
 
 import shlex
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 from goldsmith.stages.guest import Guest
+from goldsmith.stages.parts import private_folder
 
 Reveal = Callable[[str | Secret], str]
 
@@ -40,11 +40,11 @@ class Offline:
         assert work.before
         host = context.host_for(self.name)
         qemuimg.create_overlay(host, work.before, work.disk, relative=True)
-        with tempfile.TemporaryDirectory(prefix="goldsmith-offline-") as private:
+        with private_folder(context) as private:
             try:
                 host.run(
                     "virt-customize", "--format", "qcow2", "-a", work.disk,
-                    *commands(self.step, Path(private), self.guest.reveal, at=self.at),
+                    *commands(self.step, private, self.guest.reveal, at=self.at),
                     env=context.guestfs_env,
                     on_line=lambda line: context.reporter.tell(ToolSaid(self.name, self.step.title, line)),
                 )  # fmt: skip

@@ -1,8 +1,9 @@
 """What several stages need in the same form."""
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from goldsmith.audit.appliance import Appliance, converse
@@ -48,6 +49,20 @@ def no_space_if_full(folder: Path, what: str) -> None:
             f"no space left in {folder.parent} during {what}: QEMU has paused the guest, {files.human_size(free)} free",
             fix="make room (goldsmith store prune --apply), or give --state a folder on a bigger disk",
         )
+
+
+@contextmanager
+def private_folder(context: Context) -> Iterator[Path]:
+    """Give a folder for files with secrets that no other user may see; the next build sweeps it after a kill."""
+    outer = context.state / "run" / context.build  # qemu's user may pass, but not look into it
+    outer.mkdir(parents=True, exist_ok=True)
+    outer.chmod(0o711)
+    try:
+        with tempfile.TemporaryDirectory(prefix="private-", dir=outer) as folder:
+            yield Path(folder)
+    finally:
+        with suppress(OSError):  # others may still be in it
+            outer.rmdir()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from goldsmith.errors import RecipeError
 from goldsmith.guests.actions import digest_of
 from goldsmith.plan.stage import Inputs, Json
 from goldsmith.recipe.secrets import Secret
@@ -40,7 +41,7 @@ def _plain(value: object, digest: Callable[[Secret], str]) -> Json:
     if isinstance(value, Secret):
         return f"secret {digest(value)}"
     if isinstance(value, Path):
-        return f"file {digest_of(value)}"
+        return f"file {_digest_of_file(value)}"
     if isinstance(value, dict):
         return {str(name): _plain(one, digest) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -51,3 +52,13 @@ def _plain(value: object, digest: Callable[[Secret], str]) -> Json:
     if fields is None:
         return str(value)
     return {name: _plain(getattr(value, name), digest) for name in fields if getattr(value, name) is not None}
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        return digest_of(path)
+    except OSError as error:
+        raise RecipeError(
+            f"{error.filename or path} cannot be read: {error.strerror}",
+            fix="see to its permissions; a folder to upload must hold no link that leads nowhere",
+        ) from None

@@ -91,7 +91,9 @@ def recipe_digest(recipe: Recipe) -> str:
 def _commit(host: Host, recipe: Recipe) -> str | None:
     folder = recipe.sources[0].parent if recipe.sources else Path()
     try:
-        commit = host.run("git", "-C", folder, "rev-parse", "HEAD", ok=(0, 128)).stdout.strip()
+        commit = host.run(
+            "git", "-C", folder, "rev-parse", "--verify", "-q", "HEAD", ok=(0, 1, 128)
+        ).stdout.strip()
         changed = host.run(
             "git", "-C", folder, "status", "--porcelain", "--", ".", ok=(0, 128)
         ).stdout.strip()

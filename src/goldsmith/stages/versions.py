@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from goldsmith.errors import GoldsmithError
@@ -32,8 +33,9 @@ def sysprep_version(host: Host, state: Path) -> str:
         return ""
     match = re.search(r"(\d+\.\d+)", said)
     version = match.group(1) if match else said.strip()
-    state.mkdir(parents=True, exist_ok=True)
-    files.write_atomically(memo, json.dumps({"key": key, "virt-sysprep": version}))
+    with suppress(OSError, GoldsmithError):  # a state folder that only can be read costs time, no more
+        state.mkdir(parents=True, exist_ok=True)
+        files.write_atomically(memo, json.dumps({"key": key, "virt-sysprep": version}))
     return version
 
 
