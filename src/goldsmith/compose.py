@@ -18,7 +18,7 @@ from goldsmith.plan.stage import Json, Stage
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
-from goldsmith.recipe.secrets import Secret, Vault
+from goldsmith.recipe.secrets import Secret, Secrets, Vault
 from goldsmith.stages.fetch import local_file, wrong_digest
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, sysprep_version
@@ -84,7 +84,7 @@ def compose(
     return Composed(recipe, kickstart, machine, stages_for(given, register=register), vault, fresh)
 
 
-def rendered(recipe: Recipe, where: Where, vault: Vault) -> Rendered:
+def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered:
     """Return the recipe's kickstart, with placeholders where secrets belong."""
     folders = data_folders("kickstarts", where.project)
     template = recipe.install.kickstart or f"{recipe.family}.ks.j2"

@@ -1,6 +1,7 @@
 """``goldsmith render``: every rendered file and the virt-install command, secrets masked."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,11 +45,11 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     from goldsmith.guests import machine as machines
     from goldsmith.host import libvirtd
     from goldsmith.host.process import LocalHost
-    from goldsmith.recipe.secrets import Vault
+    from goldsmith.recipe.secrets import References
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
     recipe = load(recipe_name, where, values)
-    kickstart = rendered(recipe, where, Vault(state=where.state, host=LocalHost()))
+    kickstart = rendered(recipe, where, References())
     check(recipe, kickstart, LocalHost())
     machine = replace(
         build_machine(recipe, where),
@@ -68,6 +69,15 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     )
     return {
         "ks.cfg": kickstart.text,
-        "virt-install.sh": shlex.join(command).replace(" --", " \\\n  --") + "\n",
+        "virt-install.sh": _script(command),
         "recipe.json": json.dumps(recipe.said(), indent=2, ensure_ascii=False) + "\n",
     }
+
+
+def _script(command: Sequence[str]) -> str:
+    """Return a command with one option on each line."""
+    words = [
+        f" \\\n  {shlex.quote(word)}" if word.startswith("--") else f" {shlex.quote(word)}"
+        for word in command
+    ]
+    return "".join(words).lstrip() + "\n"

@@ -1,10 +1,14 @@
 """``goldsmith store``: what is kept, how large and how old it is, and a way to give it back."""
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.base import Command, Group, Settings, pass_settings
+
+if TYPE_CHECKING:
+    from goldsmith.plan.store import EntryInfo
 
 
 @click.group(cls=Group)
@@ -47,7 +51,12 @@ def list_entries(settings: Settings) -> None:
 
 @store.command(cls=Command)
 @click.option(
-    "--older-than", "days", type=float, default=30.0, show_default=True, help="Days since it was made."
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Days since it was made.",
 )
 @click.option("--apply", is_flag=True, help="Remove; without it the command only tells.")
 @pass_settings
@@ -57,9 +66,11 @@ def prune(settings: Settings, *, days: float, apply: bool) -> None:
     from goldsmith.plan.store import Store
 
     place = Store(settings.state)
-    doomed = place.prunable(older_than=days * 86400)
+    doomed = place.prunable(older_than=days * 86400, used=_in_use(settings))
     if apply:
-        for one in doomed:
+        for one in reversed(
+            _from_below(doomed)
+        ):  # a kill in the middle leaves no layer without the one below
             place.remove(one.entry.key)
     size = sum(one.size for one in doomed)
     if settings.json:
@@ -69,3 +80,22 @@ def prune(settings: Settings, *, days: float, apply: bool) -> None:
         click.echo(f"{one.entry.key[:12]}  {one.recipe}  {one.stage}  {human_size(one.size)}")
     verb = "removed" if apply else "would remove (--apply does it)"
     click.echo(f"{verb} {len(doomed)} entries, {human_size(size)}")
+
+
+def _in_use(settings: Settings) -> set[str]:
+    """Return the keys in the plans of all builds that run; they may stand on these at any moment."""
+    from goldsmith.record import BuildState, read_builds
+
+    running = [one for one in read_builds(settings.state / "builds") if one.state is BuildState.RUNNING]
+    return {str(stage["key"]) for one in running for stage in one.document.get("stages", ())}
+
+
+def _from_below(entries: "list[EntryInfo]") -> "list[EntryInfo]":
+    """Sort entries so that each comes after the one it stands on."""
+    by_key = {one.entry.key: one for one in entries}
+
+    def depth(one: "EntryInfo") -> int:
+        below = by_key.get(one.parent)
+        return 1 + depth(below) if below else 0
+
+    return sorted(entries, key=depth)

@@ -3,9 +3,12 @@
 import json
 import shlex
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from goldsmith.guests.family import Access
-from goldsmith.host.shell import KeyPair
+
+if TYPE_CHECKING:
+    from goldsmith.host.shell import KeyPair
 
 USER = "goldsmith"
 
@@ -15,8 +18,8 @@ class TemporaryAccess:
     """One boot's credentials: the key Goldsmith logs in with, and the host key it expects of the guest."""
 
     kind: Access
-    user_key: KeyPair
-    host_key: KeyPair
+    user_key: "KeyPair"
+    host_key: "KeyPair"
 
     @property
     def user(self) -> str:

@@ -40,16 +40,19 @@ def common(machine: Machine) -> list[str]:
     """
     cpu = "host-passthrough,disable=arch-capabilities" if machine.virt_type == "kvm" else "mode=maximum"
     argv = ["virt-install", "--connect", machine.uri, "--name", machine.name]
-    argv += ["--metadata", f"description={machine.description}"]
+    argv += ["--metadata", f"description={_quoted(machine.description)}"]
     argv += ["--virt-type", machine.virt_type, "--cpu", cpu, "--machine", machine.machine_type]
     argv += ["--memory", str(machine.memory // MIB), "--vcpus", str(machine.vcpus)]
     argv += ["--osinfo", machine.osinfo]
     if machine.firmware == "uefi":
         argv += ["--boot", "uefi"]
-    argv += ["--disk", f"path={machine.disk},format=qcow2,bus={machine.bus},cache=unsafe,discard=unmap"]
+    argv += [
+        "--disk",
+        f"path={_quoted(machine.disk)},format=qcow2,bus={machine.bus},cache=unsafe,discard=unmap",
+    ]
     argv += _network(machine)
     argv += ["--graphics", "vnc,listen=127.0.0.1", "--video", "vga", "--sound", "none"]
-    argv += ["--serial", f"file,path={machine.console}", "--rng", "/dev/urandom"]
+    argv += ["--serial", f"file,path={_quoted(machine.console)}", "--rng", "/dev/urandom"]
     for channel in machine.channels:
         argv += ["--channel", channel]
     return [*argv, "--noautoconsole"]
@@ -66,7 +69,7 @@ def boot(machine: Machine, *, seed: Path | None) -> list[str]:
     """Return the command that prints the XML of a machine booting an installed disk, with its seed."""
     argv = common(machine)
     if seed:  # as a virtio disk: a cloud kernel does not see a SATA CD on q35
-        argv += ["--disk", f"path={seed},format=raw,bus=virtio,readonly=on"]
+        argv += ["--disk", f"path={_quoted(seed)},format=raw,bus=virtio,readonly=on"]
     return [*argv, "--import", "--events", "on_reboot=restart,on_crash=preserve", "--print-xml"]
 
 
@@ -81,3 +84,11 @@ def _network(machine: Machine) -> list[str]:
     if machine.machine_type == "pc":
         card = "virtio-net-pci,netdev=n0,bus=pci.0,addr=0x10"
     return ["--network", "none", f"--qemu-commandline=-netdev {forward} -device {card}"]
+
+
+def _quoted(value: object) -> str:
+    """Return a value as a part of an option: virt-install splits those at commas, and reads quotes as a shell does."""
+    text = str(value)
+    if not any(sign in text for sign in ",'\"\\"):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -11,7 +11,7 @@ from goldsmith.guests import machine as machines
 from goldsmith.guests.access import TemporaryAccess
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.machine import Machine
-from goldsmith.host import retry, shell
+from goldsmith.host import retry
 from goldsmith.host.agent import AgentShell
 from goldsmith.host.commands import ConnectionLost, GuestCommands, NotReachable
 from goldsmith.host.hypervisor import DomainState, Hypervisor
@@ -164,6 +164,8 @@ class Session:
         return str(found), SSH
 
     def _wait_for_ssh(self, address: tuple[str, int]) -> GuestCommands:
+        from goldsmith.host import shell  # half a second to load, which no cached build needs
+
         def log_in() -> GuestCommands | None:
             self._running()
             try:
