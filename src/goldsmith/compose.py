@@ -1,25 +1,25 @@
 """From the name of a recipe to its stages: everything that must be read from this host before a plan can be made."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from goldsmith.errors import RecipeErrors
+from goldsmith.audit.run import known_profile, known_waivers
+from goldsmith.errors import RecipeError, RecipeErrors, UsageError
 from goldsmith.guests import FAMILIES
 from goldsmith.guests.kickstart import check_kickstart, kickstart_values
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.render import expand, render
 from goldsmith.guests.writing import Rendered
-from goldsmith.host import files
 from goldsmith.host.process import Host, LocalHost
-from goldsmith.media import named
-from goldsmith.plan.stage import Json, Stage
+from goldsmith.plan.stage import Stage
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
-from goldsmith.stages.fetch import local_file, wrong_digest
+from goldsmith.stages.medium import find_source
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, sysprep_version
 
@@ -35,10 +35,13 @@ class Where:
 
 @dataclass(frozen=True)
 class Composed:
-    """A recipe with what was made of it; ``vault`` masks its secrets in every log."""
+    """A recipe with what was made of it; ``vault`` masks its secrets in every log.
+
+    There is no kickstart where the guest is not installed but starts from an image.
+    """
 
     recipe: Recipe
-    kickstart: Rendered
+    kickstart: Rendered | None
     machine: Machine
     stages: Sequence[Stage]
     vault: Vault
@@ -73,7 +76,9 @@ def compose(
         family=FAMILIES[recipe.family],
         kickstart=kickstart,
         machine=machine,
-        medium=medium_inputs(recipe, where, on_hashing),
+        source=find_source(
+            recipe, where.state, media_help=FAMILIES[recipe.family].media_help, on_hashing=on_hashing
+        ),
         vault=vault,
         secrets=secrets_of(recipe),
         sysprep_version=sysprep_version(LocalHost(), where.state),
@@ -84,18 +89,36 @@ def compose(
     return Composed(recipe, kickstart, machine, stages_for(given, register=register), vault, fresh)
 
 
-def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered:
-    """Return the recipe's kickstart, with placeholders where secrets belong."""
+def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered | None:
+    """Return the recipe's kickstart, with placeholders where secrets belong; None where nothing is installed."""
+    if recipe.media.kind == "image":
+        return None
     folders = data_folders("kickstarts", where.project)
     template = recipe.install.kickstart or f"{recipe.family}.ks.j2"
     return render(template, kickstart_values(recipe), folders=folders, target="kickstart", secrets=vault)
 
 
-def check(recipe: Recipe, kickstart: Rendered, host: Host) -> None:
-    """Raise RecipeErrors for every line of the template that the installer would not take."""
-    problems = check_kickstart(kickstart, version=FAMILIES[recipe.family].kickstart_version, host=host)
+def check(recipe: Recipe, kickstart: Rendered | None, host: Host) -> None:
+    """Raise RecipeErrors for what would fail late: lines that the installer would not take, unknown checks."""
+    version = FAMILIES[recipe.family].kickstart_version
+    problems = check_kickstart(kickstart, version=version, host=host) if kickstart else []
+    problems += _audit_problems(recipe)
     if problems:
         raise RecipeErrors(problems)
+
+
+def _audit_problems(recipe: Recipe) -> Iterator[RecipeError]:
+    questions: list[tuple[Callable[[], None], tuple[str | int, ...]]] = []
+    if profile := recipe.audit.profile:
+        questions.append((lambda: known_profile(profile), ("audit", "profile")))
+    for at, one in enumerate(recipe.audit.waivers):
+        waiver = {one.check: one.reason}
+        questions.append((partial(known_waivers, waiver), ("audit", "waivers", at)))
+    for ask, place in questions:
+        try:
+            ask()
+        except UsageError as error:
+            yield RecipeError(error.problem, at=recipe.at(*place), fix=error.fix)
 
 
 def build_machine(recipe: Recipe, where: Where) -> Machine:
@@ -125,24 +148,6 @@ def network(wanted: str, uri: str) -> str:
         return wanted
     kind, _, name = wanted.partition(":")
     return f"bridge={name}" if kind == "bridge" and name else f"network={wanted}"
-
-
-def medium_inputs(
-    recipe: Recipe, where: Where, on_hashing: Callable[[int], None] | None
-) -> Mapping[str, Json]:
-    """Return what names the medium: its digest, or what it is made of. A large file is read once."""
-    media = recipe.media
-    source, at = media.location, recipe.at("media", media.kind)
-    if source in named.NAMED:
-        return named.NAMED[source].inputs()
-    if "://" in source:
-        return {"url": source, "sha256": media.sha256 or ""}
-    file = local_file(source, at=at, help_text=FAMILIES[recipe.family].media_help)
-    where.state.mkdir(parents=True, exist_ok=True)
-    found = files.sha256_of(file, memo=where.state / "digests.json", on_bytes=on_hashing)
-    if media.sha256 and found != media.sha256.lower():
-        raise wrong_digest(file, found, media.sha256, recipe.at("media", "sha256"))
-    return {"sha256": found}
 
 
 def secrets_of(recipe: Recipe) -> tuple[Secret, ...]:

@@ -51,6 +51,8 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     recipe = load(recipe_name, where, values)
     kickstart = rendered(recipe, where, References())
     check(recipe, kickstart, LocalHost())
+    family = FAMILIES[recipe.family]
+    logs = (machines.anaconda_log(Path("anaconda.log")),) if family.anaconda_log else ()
     machine = replace(
         build_machine(recipe, where),
         name=f"goldsmith-{recipe.name}",
@@ -59,8 +61,8 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         osinfo=f"name={recipe.os}",
         disk=Path("disk.qcow2"),
         console=Path("console.log"),
+        channels=(machines.AGENT, *logs),
     )
-    family = FAMILIES[recipe.family]
     command = machines.install(
         machine,
         media=recipe.media.location,

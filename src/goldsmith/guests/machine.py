@@ -32,6 +32,11 @@ class Machine:
     channels: Sequence[str] = (AGENT,)
 
 
+def anaconda_log(path: Path) -> str:
+    """Return the channel on which Anaconda sends its logs, into a file."""
+    return f"file,source.path={_quoted(path)},target.type=virtio,target.name=org.fedoraproject.anaconda.log.0"
+
+
 def common(machine: Machine) -> list[str]:
     """Return the arguments that every machine has.
 

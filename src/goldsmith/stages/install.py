@@ -83,9 +83,7 @@ class Install:
     def _channels(self, context: Context) -> tuple[str, ...]:
         if not self.family.anaconda_log:
             return (machines.AGENT,)
-        log = context.folder / "logs" / "anaconda.log"
-        port = f"file,source.path={log},target.type=virtio,target.name=org.fedoraproject.anaconda.log.0"
-        return (machines.AGENT, port)
+        return (machines.AGENT, machines.anaconda_log(context.folder / "logs" / "anaconda.log"))
 
     def _start(self, host: Host, machine: Machine, context: Context) -> None:
         media = medium_path(context)
