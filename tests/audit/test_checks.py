@@ -273,35 +273,6 @@ def test_other_good_ways_pass_too(sample, ident, name, change, words):
     assert words in found.detail
 
 
-def test_the_kernel_may_be_reached_through_a_link(debian):
-    menu = debian.files["/boot/grub/grub.cfg"].replace("/boot/vmlinuz-6.1.0-18-amd64", "/vmlinuz")
-    linked = debian.with_files({"/boot/grub/grub.cfg": menu}).with_links(
-        {"/vmlinuz": "boot/vmlinuz-6.1.0-18-amd64"}
-    )
-    assert result(linked, "O-L45").status == Status.OK
-    stale = linked.with_links({"/vmlinuz": "boot/vmlinuz-5.10.0-28-amd64"})
-    assert result(stale, "O-L45").detail.startswith(
-        "/boot/vmlinuz-5.10.0-28-amd64; expected /boot/vmlinuz-6.1.0"
-    )
-
-
-def test_boot_loader_specification_entries_are_read(rhel7):
-    entry = "title RHEL 8\nlinux /vmlinuz-{0}\ninitrd /initramfs-{0}.img $tuned_initrd\noptions $kernelopts\n"
-    options = "root=LABEL=root console=tty0 console=ttyS0,115200"
-    modern = replace(rhel7, profile="rhel8+", major=8).with_files(
-        {
-            "/boot/grub2/grub.cfg": 'set default="${saved_entry}"\nblscfg\n',
-            "/boot/grub2/grubenv": f"saved_entry=abc-4.18.0-553\nkernelopts={options}\n",
-            "/boot/loader/entries/abc-4.18.0-553.conf": entry.format("4.18.0-553.el8.x86_64"),
-            "/boot/loader/entries/abc-4.18.0-80.conf": entry.format("4.18.0-80.el8.x86_64"),
-            "/boot/vmlinuz-4.18.0-553.el8.x86_64": "k",
-            "/boot/initramfs-4.18.0-553.el8.x86_64.img": "i",
-        }
-    )
-    assert result(modern, "O-L45").detail == "/boot/vmlinuz-4.18.0-553.el8.x86_64"
-    assert result(modern, "O-L7").detail == "console=ttyS0,115200 last in 2 entries"
-
-
 def test_ids_are_unique_and_texts_complete():
     assert len(BY_ID) == len(CHECKS)
     for check in CHECKS:

@@ -79,7 +79,7 @@ mkfifo 0600 /etc/shadow
 write /etc/passwd "root:x:0:0:root:/root:/bin/bash\n"
 ln-s /../../../../../etc/group /etc/group
 ln-s /etc /var/log
-ln-s / /home/up
+ln-s /var /home/up
 ln-s /root/loop /root/loop
 mkdir "/root/a\"; !touch hurt"
 touch "/root/a\"; !touch hurt/authorized_keys"
@@ -139,5 +139,6 @@ def test_a_hostile_guest_hides_nothing_and_reaches_nothing(guests, tmp_path, mon
     assert found["O-L12"][1].startswith("/etc/shadow was not read: it is no plain file;")
     assert found["O-L15"][1].startswith('/root/a"; !touch hurt/authorized_keys;')
     assert "/var/log was not looked at: a link leads there" in found["O-L32"][1]
+    assert "/home/up was not looked at" in found["O-L33"][1]
     assert "3000000 bytes, the limit is" in found["O-L36"][1]
     assert list(tmp_path.rglob("hurt*")) == []

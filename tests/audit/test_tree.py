@@ -1,7 +1,7 @@
 import pytest
 
 from goldsmith.audit.listing import depths
-from goldsmith.audit.tree import Entry, Kind, Tree, Unseen, fixed_part
+from goldsmith.audit.tree import DEEP, Entry, Kind, Tree, Unseen, fixed_part
 
 
 def tree(links=(), files=(), **more):
@@ -36,14 +36,14 @@ def test_globs_match_names_of_one_folder_and_two_stars_everything_below():
 
 def test_a_folder_behind_a_link_is_searched_where_it_leads():
     guest = tree({"/var/mail": "spool/mail"}, ["/var/spool/mail/ann"], hidden=frozenset({"/var/mail"}))
-    guest = Tree({**guest.entries, "/var/spool/mail": Entry(Kind.FOLDER)}, hidden=guest.hidden)
+    guest = Tree(
+        {**guest.entries, "/var/spool/mail": Entry(Kind.FOLDER)}, seen={"/var/spool": 2}, hidden=guest.hidden
+    )
     assert guest.match("/var/mail/*") == ["/var/mail/ann"]
 
 
 def test_an_absent_folder_behind_a_link_is_known_to_be_absent():
-    guest = tree(
-        {"/lib": "usr/lib"}, hidden=frozenset({"/lib/x.wants"}), seen=frozenset({"/usr/lib/x.wants"})
-    )
+    guest = tree({"/lib": "usr/lib"}, hidden=frozenset({"/lib/x.wants"}), seen={"/usr/lib/x.wants": 1})
     assert guest.match("/lib/x.wants/*") == []
 
 
@@ -70,16 +70,30 @@ def test_the_text_of_a_link_is_that_of_its_target():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "folder"),
+    ("pattern", "folder", "depth"),
     [
-        ("/etc/ssh/ssh_host_*", "/etc/ssh"),
-        ("/home/*/.ssh", "/home"),
-        ("/.autorelabel", "/"),
-        ("/var/log/**", "/var/log"),
+        ("/etc/ssh/ssh_host_*", "/etc/ssh", 1),
+        ("/home/*/.ssh", "/home", 2),
+        ("/.autorelabel", "/", 1),
+        ("/vmlinuz", "/", 1),
+        ("/var/log/**", "/var/log", DEEP),
     ],
 )
-def test_the_fixed_part_of_a_glob_is_the_folder_to_list(pattern, folder):
-    assert fixed_part(pattern) == folder
+def test_the_fixed_part_of_a_glob_is_the_folder_to_list(pattern, folder, depth):
+    assert fixed_part(pattern) == (folder, depth)
+
+
+def test_a_link_among_the_matches_hides_nothing():
+    guest = tree({"/home/ann": "/data/ann"}, ["/home/bob/.ssh/id"])
+    with pytest.raises(Unseen, match="/home/ann was not looked at: a link leads there"):
+        guest.match("/home/*/.ssh")
+
+
+def test_a_link_to_a_folder_that_was_listed_less_deep_hides_nothing():
+    guest = tree({"/var/log": "/etc"}, ["/etc/passwd"], seen={"/etc": 1}, hidden=frozenset({"/var/log"}))
+    assert guest.match("/var/log/*") == ["/var/log/passwd"]
+    with pytest.raises(Unseen):
+        guest.match("/var/log/**")
 
 
 def test_folders_are_listed_once_and_as_deep_as_asked():

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from goldsmith.audit.appliance import Appliance
-from goldsmith.audit.tree import Entry, Kind, Tree, Unseen, fixed_part
+from goldsmith.audit.tree import Entry, Kind, Tree, Unseen, covers, fixed_part
 from goldsmith.errors import ToolError
 
 MOST_TEXT = 1 << 20  # bytes of one file
 MOST_FILES = 500
 MOST_LISTING = 64 << 20  # bytes
 
-_DEEP = 99
 _ROOT = "/sysroot"  # where the appliance mounts the guest
 _PACK = "gzip -1 | base64 -w0"
 _FIND = r'find {folders} -maxdepth {depth} -printf "%y %s %m %U\0%p\0%l\0" 2>/dev/null'
@@ -42,11 +41,8 @@ def list_tree(appliance: Appliance, patterns: Iterable[str]) -> Tree:
         for depth, folders in sorted(by_depth.items())
     ]
     raw = _unpacked(appliance.shell(f"cd {_ROOT}; {{ {'; '.join(finds)}; }} | {_PACK}"))
-    return Tree(
-        entries=_entries(raw),
-        seen=frozenset(wanted.keys() & straight),
-        hidden=frozenset(wanted.keys() - straight),
-    )
+    seen = {folder: depth for folder, depth in wanted.items() if folder in straight}
+    return Tree(_entries(raw), seen=seen, hidden=frozenset(wanted.keys() - straight))
 
 
 def _straight(appliance: Appliance, folders: Iterable[str]) -> set[str]:
@@ -75,14 +71,12 @@ def depths(patterns: Iterable[str]) -> dict[str, int]:
     """Return the folders to list and how deep, so that each pattern can be answered."""
     wanted = {"/": 1}
     for pattern in patterns:
-        folder = fixed_part(pattern)
-        rest = posixpath.relpath(pattern, folder).split("/")
-        depth = _DEEP if rest[-1] == "**" else len(rest)
+        folder, depth = fixed_part(pattern)
         wanted[folder] = max(depth, wanted.get(folder, 0))
     return {
         folder: depth
         for folder, depth in wanted.items()
-        if not any(_covers(other, deep, folder, depth) for other, deep in wanted.items() if other != folder)
+        if not any(covers(other, deep, folder, depth) for other, deep in wanted.items() if other != folder)
     }
 
 
@@ -134,13 +128,6 @@ def _asked(appliance: Appliance, path: str) -> Entry | None:
         return None
     kind = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.FOLDER}.get(stat.S_IFMT(numbers["mode"]), Kind.OTHER)
     return Entry(kind, numbers.get("size", 0), stat.S_IMODE(numbers["mode"]), numbers.get("uid", 0))
-
-
-def _covers(outer: str, outer_depth: int, inner: str, inner_depth: int) -> bool:
-    if outer != "/" and not inner.startswith(outer + "/"):
-        return False
-    between = len([part for part in posixpath.relpath(inner, outer).split("/") if part])
-    return outer_depth == _DEEP or outer_depth >= between + inner_depth
 
 
 def _entries(raw: bytes) -> dict[str, Entry]:

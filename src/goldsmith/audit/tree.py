@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 _MAGIC = frozenset("*?[")
+DEEP = 99  # as deep as it goes
 _MOST_LINKS = 40  # as the Linux kernel
 
 
@@ -38,13 +39,13 @@ class Tree:
     """A part of the guest's files by absolute path.
 
     ``texts`` holds the files that were read, by resolved path. ``seen`` are the folders that were listed, absent
-    ones too, ``hidden`` those that were not because a link leads there, ``unread`` files that are there but were
-    not read, with the reason.
+    ones too, and how deep; ``hidden`` those that were not because a link leads there; ``unread`` files that are
+    there but were not read, with the reason.
     """
 
     entries: Mapping[str, Entry]
     texts: Mapping[str, str] = field(default_factory=dict)
-    seen: frozenset[str] = frozenset()
+    seen: Mapping[str, int] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     unread: Mapping[str, str] = field(default_factory=dict)
 
@@ -77,9 +78,9 @@ class Tree:
     def match(self, pattern: str) -> list[str]:
         """Return the paths that fit a glob, sorted; ``**`` as the last part means everything below.
 
-        Raises Unseen when the folder could not be listed.
+        Raises Unseen when a link leads to a folder that was not listed deep enough.
         """
-        self._demand(fixed_part(pattern))
+        self._demand(*fixed_part(pattern))
         found = [""]
         parts = pattern.strip("/").split("/")
         for index, part in enumerate(parts):
@@ -90,16 +91,16 @@ class Tree:
                 found = [
                     f"{folder}/{name}"
                     for folder in found
-                    for name in self._names.get(self.resolve(folder), ())
+                    for name in self._inside(folder)
                     if fnmatchcase(name, part)
                 ]
             else:
-                found = [f"{folder}/{part}" for folder in found if not last or self._has(folder, part)]
+                found = [f"{folder}/{part}" for folder in found if not last or part in self._inside(folder)]
         return sorted(found)
 
     def text(self, path: str) -> str | None:
         """Return the text of a file, or None when the guest has no such file. Raises Unseen when it was not read."""
-        self._demand(posixpath.dirname(path))
+        self._demand(posixpath.dirname(path), 1)
         real = self.resolve(path)
         if real in self.texts:
             return self.texts[real]
@@ -113,9 +114,6 @@ class Tree:
         entry = self.at(path)
         return entry is not None and entry.kind == Kind.FILE and entry.size > 0
 
-    def _has(self, folder: str, name: str) -> bool:
-        return posixpath.join(self.resolve(folder), name) in self.entries
-
     def _below(self, folder: str) -> Iterator[str]:
         for name in self._names.get(self.resolve(folder), ()):
             path = f"{folder}/{name}"
@@ -123,9 +121,14 @@ class Tree:
             if (entry := self.entries.get(path)) and entry.kind == Kind.FOLDER:
                 yield from self._below(path)
 
-    def _demand(self, folder: str) -> None:
+    def _inside(self, folder: str) -> list[str]:
+        self._demand(folder or "/", 1)
+        return self._names.get(self.resolve(folder), [])
+
+    def _demand(self, folder: str, depth: int) -> None:
         real = self.resolve(folder)
-        if folder in self.hidden and real not in self.entries and real not in self.seen:
+        known = real == folder and folder not in self.hidden
+        if not known and not any(covers(other, deep, real, depth) for other, deep in self.seen.items()):
             raise Unseen(f"{folder} was not looked at: a link leads there")
 
     @cached_property
@@ -133,14 +136,21 @@ class Tree:
         names: dict[str, list[str]] = {}
         for path in self.entries:
             parent, name = posixpath.split(path)
-            names.setdefault(parent, []).append(name)
+            if name:  # not the root itself
+                names.setdefault(parent, []).append(name)
         return names
 
 
-def fixed_part(pattern: str) -> str:
-    """Return the folder above the first part with a wildcard: ``/etc/ssh`` of ``/etc/ssh/ssh_host_*``."""
+def fixed_part(pattern: str) -> tuple[str, int]:
+    """Return the folder above the first wildcard, and how deep to look: ``/home``, 2 of ``/home/*/.ssh``."""
     parts = pattern.split("/")
-    for index, part in enumerate(parts):
-        if _MAGIC & set(part):
-            return "/".join(parts[:index]) or "/"
-    return posixpath.dirname(pattern)
+    first = next((index for index, part in enumerate(parts) if _MAGIC & set(part)), len(parts) - 1)
+    return "/".join(parts[:first]) or "/", DEEP if parts[-1] == "**" else len(parts) - first
+
+
+def covers(outer: str, outer_depth: int, inner: str, inner_depth: int) -> bool:
+    """Return whether a folder listed so deep shows another folder as deep as wanted."""
+    if outer not in ("/", inner) and not inner.startswith(outer + "/"):
+        return False
+    between = len([part for part in posixpath.relpath(inner, outer).split("/") if part not in ("", ".")])
+    return outer_depth == DEEP or outer_depth >= between + inner_depth
