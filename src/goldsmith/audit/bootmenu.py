@@ -99,7 +99,7 @@ def _grub2(text: str) -> Iterator[Item]:
         if match := _OPEN.match(line):
             kind, rest = match.groups()
             title, names = _title(rest), frozenset(re.findall(r"['\"]([^'\"]+)['\"]", rest))
-            index = ">".join(str(number) for number in counters)
+            index = ">".join([*(str(number - 1) for number in counters[:-1]), str(counters[-1])])
             counters[-1] += 1
             blocks.append(kind)
             counters += [0] * (kind == "submenu")
