@@ -38,7 +38,7 @@ GRUB = """set timeout=5
 serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
-menuentry 'Install (Goldsmith stand-in installer, kickstart from OEMDRV)' {
+menuentry 'Install by the Goldsmith stand-in (kickstart on OEMDRV)' {
 	linux /images/pxeboot/vmlinuz console=tty0 console=ttyS0,115200n8
 	initrd /images/pxeboot/initrd.img
 }
@@ -69,20 +69,22 @@ def build_installer(
     *,
     cache: Path,
     release: str = "7.9",
+    distribution: Distribution | None = None,
     on_line: Listener | None = None,
     on_progress: Said | None = None,
 ) -> Path:
     """Make the ISO ``out`` and return it; what comes from packages is kept in ``cache`` for the next time.
+
+    ``distribution`` is that of this host unless given; apt must have a source for it.
 
     Raises HostError where a tool, a right or space is missing, ToolError where a tool fails. After a failure or a
     crash ``out`` does not exist.
     """
     _check(release)
     say = on_progress or _nothing
-    distribution = this_distribution()
     initramfs.pykickstart_version()
     out.parent.mkdir(parents=True, exist_ok=True)
-    parts = _root(host, distribution, cache, on_line, say)
+    parts = _root(host, distribution or this_distribution(), cache, on_line, say)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         say("making the installer's initramfs")
         tree = Path(work, "iso")

@@ -8,7 +8,8 @@ import re
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,21 +53,25 @@ class Library:
         Raises UsageError for a file that is no medium or only a part of one, HostError where it cannot be read or
         there is no room.
         """
-        size = _whole(path)
+        size = whole_size(path)
         self._prepare(size)
-        found = osinfo.identify(host, path) if host else None
-        aside = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
-        try:
-            aside.chmod(0o755)  # qemu reads it as another user
+        with self._aside() as aside:
             digest = _copy(path, aside / path.name, on_progress)
-            _whole(aside / path.name, shown=path)  # it may have been cut while it was read
-            added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            about = {"name": path.name, "size": size, "sha256": digest, "osinfo": found.os if found else ""}
-            write_atomically(aside / ABOUT, json.dumps({**about, "added": added}, indent=1) + "\n")
-            fsync_tree(aside)
-            return self._keep(aside, digest)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            whole_size(aside / path.name, shown=path)  # it may have been cut while it was read
+            return self._keep(aside, path.name, digest, _os(path, host))
+
+    def take(self, path: Path, *, sha256: str, host: Host | None = None) -> Medium:
+        """Move a file that nobody else needs into the library; ``sha256`` is its digest, which is not read again.
+
+        ``path`` must be on the library's file system. Raises as ``add`` does.
+        """
+        whole_size(path)
+        self._prepare(0)
+        with self._aside() as aside:
+            found = _os(path, host)
+            path.chmod(0o644)
+            path.rename(aside / path.name)
+            return self._keep(aside, path.name, sha256, found)
 
     def find(self, name_or_digest: str) -> Medium | None:
         """Return the medium of this name, digest, or beginning of a digest; the last added of equal names."""
@@ -94,7 +99,21 @@ class Library:
             ) from None
         need_space(self.folder, size, what="a copy of the medium")
 
-    def _keep(self, aside: Path, digest: str) -> Medium:
+    @contextmanager
+    def _aside(self) -> Iterator[Path]:
+        aside = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
+        try:
+            aside.chmod(0o755)  # qemu reads it as another user
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _keep(self, aside: Path, name: str, digest: str, os_name: str) -> Medium:
+        added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        size = (aside / name).stat().st_size
+        about = {"name": name, "size": size, "sha256": digest, "osinfo": os_name, "added": added}
+        write_atomically(aside / ABOUT, json.dumps(about, indent=1) + "\n")
+        fsync_tree(aside)
         place = self.folder / digest
         if known := _read(place):
             return known
@@ -109,6 +128,11 @@ class Library:
         return kept
 
 
+def _os(path: Path, host: Host | None) -> str:
+    found = osinfo.identify(host, path) if host else None
+    return found.os if found else ""
+
+
 def _read(folder: Path) -> Medium | None:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
@@ -121,7 +145,7 @@ def _read(folder: Path) -> Medium | None:
     return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), **facts)
 
 
-def _whole(path: Path, *, shown: Path | None = None) -> int:
+def whole_size(path: Path, *, shown: Path | None = None) -> int:
     """Return the size of a medium; refuse what is no file, is empty, or is shorter than its header says."""
     name = shown or path
     again = "get it again: the download did not end"

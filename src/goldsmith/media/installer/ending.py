@@ -3,7 +3,9 @@
 
 import shutil
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from goldsmith.media.installer.machine import Machine, sysrq, wait_for_ever
@@ -61,16 +63,16 @@ def finish(machine: Machine, voice: Voice, ending: str) -> None:
 
 
 def fail(machine: Machine, voice: Voice, text: str, *, cmdline: bool) -> None:
-    """End a bad installation: by a power-off in cmdline mode, else by waiting for a key for ever."""
+    """End a bad installation: by a power-off, which in text mode first waits for the enter key, for ever."""
     if not cmdline:
         machine.say(f"\n{text}\n\nPress enter to exit")
-        sys.stdin.readline()
-        sys.stdin.read()  # a console without input ends at once
-        wait_for_ever()
-    if voice.parse_error == "{text}":  # the generation that explains itself
+        if not sys.stdin.readline():  # a console without input
+            wait_for_ever()
+    elif voice.parse_error == "{text}":  # the generation that explains itself
         machine.say(CMDLINE_ERROR.format(text=text.rstrip(".")))
     else:
-        machine.say(text)
+        for line in (text, *voice.ends):
+            machine.say(line)
     time.sleep(PATIENCE)
     machine.leave()
     _power_off(machine, voice)
@@ -95,4 +97,6 @@ def ask(machine: Machine) -> None:
 
 def _power_off(machine: Machine, voice: Voice) -> None:
     machine.say(voice.power)
+    with suppress(termios.error):
+        termios.tcdrain(sys.stdout.fileno())  # the line must be out before the kernel speaks
     sysrq("o")

@@ -19,10 +19,15 @@ ENV = {"PATH": PATH, "LC_ALL": "C", "HOME": "/root", "TERM": "linux", "DEBIAN_FR
 
 
 class Machine:
-    def __init__(self, boot: Boot, root: Path = ROOT, logs: Path = LOGS) -> None:
+    """``root`` is where the new system is mounted, ``logs`` where logs and scripts lie, ``env`` what programs see."""
+
+    def __init__(
+        self, boot: Boot, *, root: Path = ROOT, logs: Path = LOGS, env: Mapping[str, str] = ENV
+    ) -> None:
         self.boot = boot
         self.root = root
         self.logs = logs
+        self.env = env
 
     def say(self, text: str) -> None:
         """Print on the console, which is the last ``console=`` of the kernel's command line."""
@@ -63,7 +68,7 @@ class Machine:
         """Run a program to its end; what it says goes to the program log, what it is told does not."""
         command = ["chroot", str(self.root), *argv] if chroot else list(argv)
         done = subprocess.run(
-            command, input=stdin, text=True, errors="replace", env=ENV, check=False,
+            command, input=stdin, text=True, errors="replace", env=self.env, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         with (self.logs / "program.log").open("a", encoding="utf-8") as log:
@@ -81,7 +86,7 @@ class Machine:
             try:
                 return subprocess.run(
                     command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    env={**ENV, **env}, cwd="/", check=False,
+                    env={**self.env, **env}, cwd="/", check=False,
                 ).returncode  # fmt: skip
             except OSError as error:  # an interpreter that is not there
                 output.write(f"{argv[0]}: {error.strerror}\n".encode())

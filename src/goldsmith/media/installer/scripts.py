@@ -19,16 +19,19 @@ def run_scripts(machine: Machine, scripts: Iterable[Script], when: When, voice: 
 
 
 def _run(machine: Machine, script: Script, voice: Voice) -> None:
-    name = f"/tmp/ks-script-{secrets.token_hex(3)}"
-    home = machine.root if script.chroot else Path("/")
-    body = home / name.lstrip("/")
-    body.parent.mkdir(parents=True, exist_ok=True)
+    name = f"ks-script-{secrets.token_hex(3)}"
+    folder = machine.inside("/tmp") if script.chroot else machine.logs
+    seen = f"/tmp/{name}" if script.chroot else str(folder / name)
+    folder.mkdir(parents=True, exist_ok=True)
+    body = folder / name
     body.write_text(script.body, encoding="utf-8")
     body.chmod(0o700)
-    log = home / (script.log or f"{name}.log").lstrip("/")
+    log = folder / f"{name}.log"
+    if script.log:
+        log = machine.inside(script.log) if script.chroot else Path(script.log)
     machine.note(f"Running kickstart script {script.when} of line {script.line}")
     start = log.stat().st_size if log.exists() else 0
-    argv = (*script.interpreter.split(), name)
+    argv = (*script.interpreter.split(), seen)
     code = machine.script(argv, log=log, env={"ANA_INSTALL_PATH": str(machine.root)}, chroot=script.chroot)
     if not code:
         return
