@@ -159,7 +159,8 @@ def _prepare(
         with connect(where.uri) as hypervisor:
             libvirtd.ensure_network(hypervisor)
     record.rendered.mkdir(exist_ok=True)
-    files.write_atomically(record.rendered / "ks.cfg", composed.kickstart.text, mode=0o600)
+    if composed.kickstart:
+        files.write_atomically(record.rendered / "ks.cfg", composed.kickstart.text, mode=0o600)
 
 
 def _failure(error: BaseException, redact: Mask) -> GoldsmithError | None:

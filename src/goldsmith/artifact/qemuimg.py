@@ -169,6 +169,11 @@ def create(host: Host, path: Path, size: int, *, format: str = "qcow2") -> None:
     _run(host, "create", "-q", "-f", _theirs(format), path, str(size))
 
 
+def grow(host: Host, path: Path, size: int) -> None:
+    """Make the disk in a qcow2 file larger: ``size`` bytes, none of them written."""
+    _run(host, "resize", "-q", "-f", "qcow2", path, str(size))
+
+
 def create_overlay(
     host: Host, backing: Path, overlay: Path, *, relative: bool, backing_format: str = "qcow2"
 ) -> None:

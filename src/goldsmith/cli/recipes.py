@@ -146,7 +146,7 @@ def _validated(
 
     try:
         recipe = _with_stand_ins(path, folders, values)
-        if not recipe.install.kickstart:
+        if recipe.media.kind == "image" or not recipe.install.kickstart:
             return [], []
         places = data_folders("kickstarts", project)
         rendered = render(

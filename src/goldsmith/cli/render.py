@@ -63,14 +63,17 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         console=Path("console.log"),
         channels=(machines.AGENT, *logs),
     )
-    command = machines.install(
-        machine,
-        media=recipe.media.location,
-        kickstart=Path("ks.cfg"),
-        boot_arguments=(*family.boot_arguments, *recipe.install.boot_arguments),
-    )
+    if kickstart is None:  # nothing is installed: it is the first boot of the image
+        command = machines.boot(replace(machine, channels=(machines.AGENT,)), seed=Path("seed.iso"))
+    else:
+        command = machines.install(
+            machine,
+            media=recipe.media.location,
+            kickstart=Path("ks.cfg"),
+            boot_arguments=(*family.boot_arguments, *recipe.install.boot_arguments),
+        )
     return {
-        "ks.cfg": kickstart.text,
+        **({"ks.cfg": kickstart.text} if kickstart else {}),
         "virt-install.sh": _script(command),
         "recipe.json": json.dumps(recipe.said(), indent=2, ensure_ascii=False) + "\n",
     }

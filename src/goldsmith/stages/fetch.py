@@ -1,26 +1,36 @@
-"""Get the installation medium: by name, path or URL; verified, and kept by digest."""
+"""Get the medium: by name, path or URL; verified, recognised, and kept by digest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.errors import HostError, Mark, RecipeError, UsageError
-from goldsmith.events import PhaseStarted, Progress, ToolSaid
-from goldsmith.host import files
+from goldsmith.errors import HostError, Mark, RecipeError
+from goldsmith.events import PhaseStarted, Progress, ToolSaid, Warned
+from goldsmith.host import files, osinfo
+from goldsmith.host.process import Host
 from goldsmith.media import named
-from goldsmith.plan.stage import Context, Inputs, Json, Kind, Work
+from goldsmith.media.download import Download
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages.medium import Source, library_of, wrong_digest
 from goldsmith.stages.parts import MEDIUM
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """One medium. ``known`` is what names it in the key: the digest of a file, the inputs of a medium made here."""
+    """One medium, put where qemu can read it and nobody changes it.
 
-    source: str
-    sha256: str
-    known: Mapping[str, Json]
-    at: Mark | None
+    Every file is kept in the library by its digest, also one that qemu could read where it lies: libvirt gives a
+    disk's file to qemu's user, folders above it may be closed to that user, and what a later build finds under the
+    same path may be another file than the one its key names. Where the file system can, the copy shares the blocks
+    of the file. What the library has already is not read again, so a big ISO is hashed once when it is planned
+    with, and once more while it is copied. Trees are left where they are.
+    """
+
+    source: Source
+    os: str
+    arch: str
+    os_at: Mark | None = None
 
     name = "fetch"
     kind = Kind.MEDIA
@@ -28,75 +38,146 @@ class Fetch:
     group = ""
 
     def inputs(self) -> Inputs:
-        return dict(self.known)
+        if self.source.kind == "iso" and not self.source.is_made_here:
+            return {**self.source.known, "os": self.os}  # another os asks again whether the medium is for it
+        return dict(self.source.known)
 
     def run(self, work: Work, context: Context) -> None:
-        if self.source in named.NAMED:
-            location: Path | str = self._make(context)
-        elif "://" in self.source:
-            location = self._download(context)
+        """Leave medium.json: ``location``, ``sha256`` ("" for a tree) and ``size`` in bytes (null for a tree)."""
+        sha256, size = "", None
+        if self.source.kind == "tree":
+            location = self._tree(context)
         else:
-            location = self._add(Path(self.source), context)
-        files.write_atomically(work.folder / MEDIUM, json.dumps({"location": str(location)}))
+            path, sha256 = self._file(context)
+            location, size = str(path), path.stat().st_size
+        noted = {"location": location, "sha256": sha256, "size": size}
+        files.write_atomically(work.folder / MEDIUM, json.dumps(noted, indent=1))
 
-    def _make(self, context: Context) -> Path:
+    def _tree(self, context: Context) -> str:
+        if not self.source.is_url:
+            if not Path(self.source.location).exists():
+                raise HostError(f"the tree {self.source.location} is gone", fix="mount it again")
+            context.reporter.tell(
+                Warned(
+                    f"the installer is started from {self.source.location}, which the guest cannot read",
+                    fix="the kickstart must name packages that the guest can reach: url --url=http://...",
+                )
+            )
+        return self.source.location
+
+    def _file(self, context: Context) -> tuple[Path, str]:
         host = context.host_for(self.name)
-        return named.NAMED[self.source].build(
+        if self.source.is_made_here:
+            return self._made(host, context)
+        kept = library_of(context.state).find(self.source.sha256) if self.source.sha256 else None
+        if kept:
+            self._recognise(host, kept.path, context)
+            return kept.path, kept.sha256
+        if self.source.is_url:
+            return self._downloaded(host, context)
+        return self._copied(host, context)
+
+    def _made(self, host: Host, context: Context) -> tuple[Path, str]:
+        path = named.NAMED[self.source.location].build(
             host,
             context.state,
-            on_line=lambda line: context.reporter.tell(ToolSaid(self.name, self.source, line)),
+            on_line=lambda line: context.reporter.tell(ToolSaid(self.name, self.source.location, line)),
             on_phase=lambda phase: context.reporter.tell(PhaseStarted(self.name, phase)),
         )
+        digest = files.sha256_of(path, memo=context.state / "digests.json")
+        self._require_wanted(self.source.location, digest)
+        return path, digest
 
-    def _download(self, context: Context) -> Path | str:
-        host = context.host_for(self.name)
-        if not self.source.endswith((".iso", ".img", ".qcow2")):
-            return self.source  # an installation tree: virt-install reads it from there
-        partial = context.state / "store" / "media" / "partial"
-        partial.mkdir(parents=True, exist_ok=True)
-        file = partial / Path(self.source).name
-        context.reporter.tell(PhaseStarted(self.name, "downloading"))
-        host.run(
-            "curl", "--fail", "--location", "--silent", "--show-error", "--continue-at", "-",
-            "--retry", "5", "--retry-connrefused", "--output", file, self.source,
-            fix="what has been downloaded is kept, and the same command goes on from there",
-        )  # fmt: skip
-        kept = self._add(file, context)
-        file.unlink()
-        return kept
+    def _downloaded(self, host: Host, context: Context) -> tuple[Path, str]:
+        source, aside = self.source, context.state / "store" / "media" / "partial"
+        aside.mkdir(parents=True, exist_ok=True)
+        download = Download.under(aside, source.location, verified=bool(source.wanted))
 
-    def _add(self, file: Path, context: Context) -> Path:
-        from goldsmith.media.library import Library
+        def progress(done: int, total: int) -> None:
+            context.reporter.tell(Progress(self.name, done, total, "bytes"))
 
-        library = Library(context.state / "store" / "media")
+        with files.locked(
+            aside / f"{download.folder.name}.lock"
+        ):  # of two builds one goes on with the partial file
+            context.reporter.tell(PhaseStarted(self.name, "downloading"))
+            file = download.run(host, on_progress=progress)
+            context.reporter.tell(PhaseStarted(self.name, "reading its digest"))
+            digest = files.sha256_of(file, on_bytes=self._counted(file, context))
+            try:
+                self._require_wanted(source.location, digest)
+                self._recognise(host, file, context)
+            except RecipeError:
+                download.drop()  # what is wrong as a whole is nothing to go on from
+                raise
+            kept = library_of(context.state).take(file, sha256=digest)
+            download.drop()
+        if not source.wanted:
+            context.reporter.tell(
+                Warned(
+                    f"nobody says what the sha256 of {source.location} must be",
+                    fix=f"when you trust what came, add to the recipe: media.sha256: {digest}",
+                )
+            )
+        return kept.path, digest
+
+    def _copied(self, host: Host, context: Context) -> tuple[Path, str]:
+        file = Path(self.source.location)
+        if not file.is_file():
+            raise HostError(f"the medium {file} is gone", fix="put it back, or give the path of another one")
+        self._recognise(host, file, context)
         size = file.stat().st_size
+        context.reporter.tell(PhaseStarted(self.name, "keeping it by its digest"))
+        medium = library_of(context.state).add(
+            file, on_progress=lambda done: context.reporter.tell(Progress(self.name, done, size, "bytes"))
+        )
+        if medium.sha256 != self.source.sha256:
+            raise HostError(
+                f"{file} was changed while it was read", fix="repeat the command when nobody writes to it"
+            )
+        return medium.path, medium.sha256
 
-        def progress(done: int) -> None:
+    def _require_wanted(self, what: str, digest: str) -> None:
+        if self.source.wanted and digest != self.source.wanted:
+            raise wrong_digest(what, digest, self.source.wanted, self.source.at)
+
+    def _counted(self, file: Path, context: Context) -> Callable[[int], None]:
+        size, done = file.stat().st_size, 0
+
+        def count(block: int) -> None:
+            nonlocal done
+            done += block
             context.reporter.tell(Progress(self.name, done, size, "bytes"))
 
-        medium = library.add(file, on_progress=progress)
-        if self.sha256 and medium.sha256 != self.sha256.lower():
-            raise wrong_digest(file, medium.sha256, self.sha256, self.at)
-        return medium.path
+        return count
 
-
-def wrong_digest(file: Path, found: str, wanted: str, at: Mark | None) -> RecipeError:
-    return RecipeError(
-        f"{file} has the sha256 {found}, but the recipe says {wanted.lower()}",
-        at=at,
-        fix="the file is damaged or another one: get it again, or correct media.sha256",
-    )
-
-
-def local_file(source: str, *, at: Mark | None, help_text: str) -> Path:
-    """Return the path of a medium on this host; raise UsageError, which tells where one is obtained."""
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise (
-            RecipeError(f"there is no medium {source}", at=at, fix=help_text)
-            if at
-            else UsageError(f"there is no medium {source}", fix=help_text)
+    def _recognise(self, host: Host, file: Path, context: Context) -> None:
+        """Refuse a broken ISO and one for another guest; one that libosinfo does not know is taken as it is."""
+        if self.source.kind != "iso":
+            return
+        found = osinfo.identify(host, file)
+        if found is None:
+            raise RecipeError(
+                f"{file.name} is no ISO image",
+                at=self.source.at,
+                fix="give an installation medium; say media.image for a disk image",
+            )
+        if found.declared_size > (size := file.stat().st_size):
+            raise RecipeError(
+                f"{file.name} is truncated: it has {files.human_size(size)}, but its header says "
+                f"{files.human_size(found.declared_size)}",
+                at=self.source.at,
+                fix="get it again: the download did not end",
+            )
+        if found.os == self.os and found.arch in ("", self.arch):
+            return
+        vague = not found.os or found.os.endswith("-unknown")
+        if vague or not osinfo.known(host, self.os):
+            said = f"takes it for {found.os}" if found.os else "does not know it"
+            context.reporter.tell(Warned(f"{file.name} is taken to be {self.os}: libosinfo here {said}"))
+            return
+        arch = f" ({found.arch})" if found.arch else ""
+        raise RecipeError(
+            f"os is {self.os} ({self.arch}), but {file.name} installs {found.os}{arch}",
+            at=self.os_at,
+            fix=f"say os: {found.os}, or give the medium of {self.os}",
         )
-    if not path.is_file():
-        raise HostError(f"{source} is not a file", fix="give the path of an ISO file")
-    return path.resolve()

@@ -1,23 +1,25 @@
 """Which stages a recipe becomes, in order."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
 from goldsmith.guests.writing import Rendered
-from goldsmith.plan.stage import Json, Stage
+from goldsmith.plan.stage import Stage
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.audit import Audit
+from goldsmith.stages.base import Base
 from goldsmith.stages.customize import Customize
 from goldsmith.stages.export import Export
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.install import Install
+from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
 from goldsmith.stages.register import Register, computed_properties
 from goldsmith.stages.said import step_inputs, step_name
@@ -32,9 +34,9 @@ class Ingredients:
 
     recipe: Recipe
     family: GuestFamily
-    kickstart: Rendered
+    kickstart: Rendered | None  # None where the guest starts from an image
     machine: Machine
-    medium: Mapping[str, Json]  # what names the medium in its key
+    source: Source
     vault: Vault
     secrets: Sequence[Secret]
     sysprep_version: str
@@ -46,7 +48,7 @@ class Ingredients:
 def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...]:
     """Return the stages of a recipe; pure but for digests of the files it names."""
     recipe, family = given.recipe, given.family
-    stages: list[Stage] = [_fetch(given), _install(given), *_customize(given)]
+    stages: list[Stage] = [_fetch(given), _first_disk(given), *_customize(given)]
     stages += [
         Sysprep(
             enable=recipe.sysprep.enable,
@@ -74,23 +76,30 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
 
 
 def _fetch(given: Ingredients) -> Fetch:
-    media = given.recipe.media
-    return Fetch(
-        source=media.location,
-        sha256=media.sha256 or "",
-        known=given.medium,
-        at=given.recipe.at("media", media.kind),
+    recipe = given.recipe
+    return Fetch(source=given.source, os=recipe.os, arch=recipe.arch, os_at=recipe.at("os"))
+
+
+def _first_disk(given: Ingredients) -> Stage:
+    recipe = given.recipe
+    if given.kickstart is not None:
+        return _install(given, given.kickstart)
+    return Base(
+        image=given.source.known,
+        disk_size=recipe.disk.size,
+        at=given.source.at,
+        size_at=recipe.at("disk", "size"),
     )
 
 
-def _install(given: Ingredients) -> Install:
+def _install(given: Ingredients, kickstart: Rendered) -> Install:
     recipe, waits = given.recipe, given.recipe.machine.timeouts
     return Install(
         family=given.family,
         machine=given.machine,
         disk_size=recipe.disk.size,
-        kickstart=given.kickstart,
-        kickstart_digest=hashlib.sha256(given.kickstart.text.encode()).hexdigest(),
+        kickstart=kickstart,
+        kickstart_digest=hashlib.sha256(kickstart.text.encode()).hexdigest(),
         boot_arguments=(*given.family.boot_arguments, *recipe.install.boot_arguments),
         limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase),
     )

@@ -1,0 +1,99 @@
+"""Start from a ready disk image instead of an installer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.artifact import qemuimg
+from goldsmith.artifact.qemuimg import ImageInfo
+from goldsmith.audit.container import recognise
+from goldsmith.errors import Mark, RecipeError, UsageError
+from goldsmith.events import PhaseStarted, Progress
+from goldsmith.host import files
+from goldsmith.host.process import Host
+from goldsmith.plan.stage import Context, Inputs, Json, Kind, Work
+from goldsmith.stages.parts import medium_path
+
+_BOOT_SECTOR = 512
+_SIGNATURE = b"\x55\xaa"  # at its end, also where the disk has a GPT
+
+
+@dataclass(frozen=True)
+class Base:
+    """The image that ``fetch`` got, as a flat qcow2 of ``disk_size`` bytes; the guest grows into it at its first boot.
+
+    The format is what the header says, never the file's name; an image that names other files is refused before
+    any program opens it.
+    """
+
+    image: Mapping[str, Json]  # what names it in the key
+    disk_size: int
+    at: Mark | None = None
+    size_at: Mark | None = None
+
+    name = "base"
+    kind = Kind.DISK
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {"image": dict(self.image), "disk_size": self.disk_size}
+
+    def run(self, work: Work, context: Context) -> None:
+        host, path = context.host_for(self.name), Path(medium_path(context))
+        found = self._inspected(host, path)
+        if found.virtual_size > self.disk_size:
+            raise RecipeError(
+                f"disk.size is {files.human_size(self.disk_size)}, but the disk in {path.name} has "
+                f"{files.human_size(found.virtual_size)}",
+                at=self.size_at,
+                fix=f"say disk: {{size: {_gib(found.virtual_size)} GiB}} or more; a disk cannot be cut to size",
+            )
+        room = qemuimg.measure(host, path) if found.format == "qcow2" else found.actual_size
+        files.need_space(work.folder, room, what=f"the disk in {path.name}")
+        context.reporter.tell(PhaseStarted(self.name, f"unpacking {found.format}"))
+        qemuimg.convert(
+            host,
+            path,
+            work.disk,
+            src_format=found.format,
+            on_progress=lambda percent: context.reporter.tell(Progress(self.name, percent, 100, "%")),
+        )
+        if found.virtual_size < self.disk_size:
+            qemuimg.grow(host, work.disk, self.disk_size)
+
+    def _inspected(self, host: Host, path: Path) -> ImageInfo:
+        try:
+            container = recognise(path)
+        except UsageError as error:
+            raise RecipeError(error.problem, at=self.at, fix=error.fix) from None
+        found = None if container.dangers else qemuimg.info(host, path, container.format)
+        dangers = list(container.dangers)
+        if found and not found.alone:
+            dangers.append("it needs another file")
+        if found and found.encrypted:
+            dangers.append("it is encrypted")
+        if found and found.corrupt:
+            dangers.append("it is marked as corrupt")
+        if dangers or found is None:
+            raise RecipeError(
+                f"{path.name} cannot be started from: {'; '.join(dangers)}",
+                at=self.at,
+                fix="make a flat image of it where you trust it: qemu-img convert -O qcow2 OLD NEW",
+            )
+        if found.format == "raw" and not _has_boot_sector(path):
+            raise RecipeError(
+                f"{path.name} is no disk image: it has no partition table",
+                at=self.at,
+                fix="unpack it if it is compressed (xz, gz, zip), or get it again",
+            )
+        return found
+
+
+def _has_boot_sector(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(_BOOT_SECTOR)[-2:] == _SIGNATURE
+
+
+def _gib(size: int) -> int:
+    return -(-size // 2**30)

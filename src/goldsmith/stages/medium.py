@@ -1,0 +1,156 @@
+"""What a recipe installs from, found on this host before anything is planned."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from goldsmith.errors import HostError, Mark, RecipeError, UsageError
+from goldsmith.host import files
+from goldsmith.media import named
+from goldsmith.media.download import SCHEMES
+from goldsmith.media.library import Library, whole_size
+from goldsmith.plan.stage import Json
+from goldsmith.recipe.model import Recipe
+
+TREE_SCHEMES = ("http", "https", "ftp", "nfs")
+TREE_FILES = (".treeinfo", "treeinfo")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A medium: ``location`` is a name, an absolute path or a URL; ``kind`` is iso, tree or image.
+
+    ``known`` is what names it in keys: the digest of a file, wherever it lies; else the URL; or the inputs of a
+    medium that Goldsmith makes itself. ``wanted`` is the digest that the recipe asks for, or "".
+    """
+
+    kind: str
+    location: str
+    known: Mapping[str, Json]
+    wanted: str = ""
+    at: Mark | None = None
+
+    @property
+    def is_url(self) -> bool:
+        return "://" in self.location
+
+    @property
+    def is_made_here(self) -> bool:
+        return self.location in named.NAMED
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest as far as it is known before the medium is here."""
+        return str(self.known.get("sha256") or "")
+
+
+def library_of(state: Path) -> Library:
+    return Library(state / "store" / "media")
+
+
+def find_source(
+    recipe: Recipe, state: Path, *, media_help: str, on_hashing: Callable[[int], None] | None = None
+) -> Source:
+    """Find a recipe's medium; a file on this host is read once for its digest, ``on_hashing`` gets its blocks.
+
+    Raises RecipeError at the recipe's place for a medium that is not there, is cut off, or has another digest.
+    """
+    media = recipe.media
+    at = recipe.at("media", media.kind)
+    wanted = (media.sha256 or "").lower()
+    if media.kind == "tree":
+        return _tree(recipe, wanted, at, media_help)
+    if media.location in named.NAMED:
+        return Source(media.kind, media.location, named.NAMED[media.location].inputs(), wanted, at)
+    if "://" in media.location:
+        _require_scheme(media.location, SCHEMES, at)
+        if urlsplit(media.location).path.endswith("/"):
+            raise RecipeError(
+                f"{media.location} is a folder, not a file",
+                at=at,
+                fix="say media.tree for an installation tree, or give the URL of the file",
+            )
+        known = {"sha256": wanted} if wanted else {"url": media.location}
+        return Source(media.kind, media.location, known, wanted, at)
+    found = _on_this_host(recipe, state, at, media_help, on_hashing)
+    if wanted and found.sha256 != wanted:
+        raise wrong_digest(found.location, found.sha256, wanted, recipe.at("media", "sha256"))
+    return found
+
+
+def wrong_digest(what: str, found: str, wanted: str, at: Mark | None) -> RecipeError:
+    return RecipeError(
+        f"{what} has the sha256 {found}, but the recipe says {wanted}",
+        at=at,
+        fix="the file is damaged or another one: get it again, or correct media.sha256",
+    )
+
+
+def _on_this_host(
+    recipe: Recipe, state: Path, at: Mark | None, media_help: str, on_hashing: Callable[[int], None] | None
+) -> Source:
+    media = recipe.media
+    wanted = (media.sha256 or "").lower()
+    path = local_path(media.location, at)
+    if path is None:
+        kept = library_of(state).find(media.location) if "/" not in media.location else None
+        if kept is None:
+            raise RecipeError(f"there is no medium {media.location}", at=at, fix=media_help)
+        return Source(media.kind, str(kept.path), {"sha256": kept.sha256}, wanted, at)
+    try:
+        whole_size(path)
+    except UsageError as error:  # before gigabytes are read for nothing
+        raise RecipeError(error.problem, at=at, fix=error.fix) from None
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"cannot make {state}: {error.strerror}", fix="give --state a folder that you may write to"
+        ) from None
+    digest = files.sha256_of(path, memo=state / "digests.json", on_bytes=on_hashing)
+    return Source(media.kind, str(path), {"sha256": digest}, wanted, at)
+
+
+def _tree(recipe: Recipe, wanted: str, at: Mark | None, media_help: str) -> Source:
+    location = recipe.media.location
+    if wanted:
+        raise RecipeError(
+            "media.sha256 says the digest of a file, and a tree is none",
+            at=recipe.at("media", "sha256"),
+            fix="leave out media.sha256, or install from an ISO",
+        )
+    if "://" in location:
+        _require_scheme(location, TREE_SCHEMES, at)
+        return Source("tree", location, {"url": location}, at=at)
+    path = local_path(location, at)
+    if path is None:
+        raise RecipeError(f"there is no installation tree {location}", at=at, fix=media_help)
+    info = next((path / name for name in TREE_FILES if (path / name).is_file()), None)
+    if info is None:
+        raise RecipeError(
+            f"{path} is no installation tree: it has no .treeinfo",
+            at=at,
+            fix="give the folder that .treeinfo is in, such as the place where an ISO is mounted",
+        )
+    return Source("tree", str(path), {"treeinfo": files.sha256_of(info)}, at=at)
+
+
+def local_path(said: str, at: Mark | None) -> Path | None:
+    """Return the absolute path of what a recipe names: from the current folder, else beside the recipe."""
+    path = Path(said).expanduser()
+    beside = Path(at.path).absolute().parent if at else Path()
+    try:
+        return next(
+            (one.resolve() for one in (path, beside / path, beside.parent / path) if one.exists()), None
+        )
+    except (OSError, ValueError):  # no name that a file could have
+        return None
+
+
+def _require_scheme(url: str, schemes: tuple[str, ...], at: Mark | None) -> None:
+    scheme = url.partition("://")[0].lower()
+    if scheme not in schemes:
+        raise RecipeError(
+            f"media cannot be got by {scheme}://", at=at, fix=f"use one of {', '.join(schemes)}, or a path"
+        )
