@@ -10,6 +10,8 @@ from goldsmith.host.files import write_atomically
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages.parts import TRIM
 
+_FIX = "the lines above are virt-sysprep's; the layer before is untouched"
+
 
 @dataclass(frozen=True)
 class Sysprep:
@@ -52,12 +54,12 @@ class Sysprep:
         qemuimg.create_overlay(host, work.before, work.disk, relative=True)
         trimmed = True
         try:
-            host.run(*self.command(work.disk), env=context.guestfs_env)
+            host.run(*self.command(work.disk), env=context.guestfs_env, fix=_FIX)
         except ToolError as error:
             if not any("fstrim" in line for line in error.evidence):
                 raise
             trimmed = False  # a guest that cannot: once more without, and virt-sparsify does it
             work.disk.unlink()
             qemuimg.create_overlay(host, work.before, work.disk, relative=True)
-            host.run(*self.command(work.disk, trim=False), env=context.guestfs_env)
+            host.run(*self.command(work.disk, trim=False), env=context.guestfs_env, fix=_FIX)
         write_atomically(work.folder / TRIM, json.dumps({"trimmed": trimmed}))

@@ -1,0 +1,197 @@
+"""export, audit, seal and register: real qemu-img and catalog, files as they are found afterwards."""
+
+import hashlib
+import json
+import re
+
+import pytest
+
+from goldsmith.artifact import qemuimg
+from goldsmith.catalog.local import LocalCatalog
+from goldsmith.errors import GateError, HostError
+from goldsmith.events import PhaseStarted, Progress
+from goldsmith.host.process import LocalHost
+from goldsmith.recipe.model import Export as Wanted
+from goldsmith.recipe.model import Recipe
+from goldsmith.stages.audit import Audit
+from goldsmith.stages.export import Export
+from goldsmith.stages.exported import exported
+from goldsmith.stages.register import Register, computed_properties, image_is_gone, registered
+from goldsmith.stages.seal import Seal, recipe_digest
+
+QCOW2 = {"format": "qcow2", "compression": "zlib"}
+
+
+def wanted(*formats):
+    return [Wanted.model_validate(one) for one in formats]
+
+
+def recipe(**changes):
+    facts = {
+        "name": "r",
+        "family": "demo",
+        "os": "debian12",
+        "media": {"iso": "x"},
+        "catalog": {"name": "r-{{ version }}", "properties": {"release": "{{ version }}"}, "tags": ["t"]},
+    }
+    return Recipe.model_validate({**facts, **changes})
+
+
+def export(bench, disk, *formats):
+    return bench.run(Export(recipe="r", wanted=wanted(*(formats or (QCOW2,)))), disk)
+
+
+def test_an_export_is_flat_compressed_read_only_and_has_the_digests_that_are_noted(bench, disk):
+    entry = export(bench, disk)
+    (image,) = exported(entry)
+    facts = qemuimg.info(LocalHost(), image.path, "qcow2")
+    assert facts.alone
+    assert image.virtual_size == facts.virtual_size == 4 << 20
+    assert image.digests.sha256 == hashlib.sha256(image.path.read_bytes()).hexdigest()
+    assert image.digests.size == image.path.stat().st_size < 1_000_000
+    assert image.path.stat().st_mode & 0o777 == 0o444
+    assert {one.phase for one in bench.events if isinstance(one, PhaseStarted)} == {
+        "writing qcow2",
+        "reading its digests",
+    }
+    assert [one.unit for one in bench.events if isinstance(one, Progress)][:1] == ["%"]
+
+
+def test_each_wanted_format_becomes_a_file_also_two_of_the_same(bench, disk):
+    entry = export(
+        bench, disk, QCOW2, {"format": "raw", "compression": "none"}, {**QCOW2, "compression": "zstd"}
+    )
+    assert [one.path.name for one in exported(entry)] == ["r.qcow2", "r.raw", "r-zstd.qcow2"]
+
+
+def test_an_export_without_room_is_refused_before_it_starts(bench, disk, fake_tool):
+    fake_tool("qemu-img", 'echo \'{"required": 9007199254740992, "fully-allocated": 1}\'')
+    with pytest.raises(HostError, match="the export of the finished image needs 8192 TiB"):
+        export(bench, disk)
+
+
+def audit(**changes):
+    facts = {"profile": "debian", "waivers": {}, "checks": "c", "secrets": lambda: [], "secret_digests": []}
+    return Audit(**{**facts, **changes})
+
+
+def test_an_image_that_refers_to_other_files_is_refused_at_the_gate_and_its_report_is_kept(bench, disk):
+    export(bench, disk)
+    entry = bench.results["export"]
+    noted = json.loads((entry.folder / "export.json").read_text())
+    qemuimg.create_overlay(LocalHost(), disk, entry.folder / "bad.qcow2", relative=True)
+    noted["images"][0]["file"] = "bad.qcow2"
+    (entry.folder / "export.json").write_text(json.dumps(noted))
+    with pytest.raises(GateError):
+        bench.run(audit())
+    report = json.loads((bench.folder / "audit.json").read_text())
+    assert "failed" in {one["status"] for one in report["checks"]}
+
+
+def test_waivers_profile_checks_and_secrets_are_part_of_the_key_of_an_audit():
+    base = audit().inputs()
+    for changes in (
+        {"profile": "rhel7"},
+        {"waivers": {"a": "b"}},
+        {"checks": "other"},
+        {"secret_digests": ["00ff"]},
+    ):
+        assert audit(**changes).inputs() != base
+
+
+def test_the_key_of_an_audit_does_not_ask_for_the_secrets():
+    def never():
+        raise AssertionError("revealed")
+
+    assert audit(secrets=never, secret_digests=["00ff"]).inputs()["secrets"] == ["00ff"]
+
+
+@pytest.fixture
+def audited(bench, disk):
+    export(bench, disk)
+    work = bench.work(audit())
+    report = {"profile": "debian", "checks": [{"status": one} for one in ("ok", "ok", "warning", "waived")]}
+    (work.folder / "audit.json").write_text(json.dumps(report))
+    work.commit()
+    return bench
+
+
+def test_the_manifest_names_files_stages_and_what_came_from_the_store(audited):
+    entry = audited.run(Seal(recipe=recipe(), reused=lambda stage: stage == "export"))
+    manifest = json.loads((entry.folder / "manifest.json").read_text())
+    (file,) = manifest["files"]
+    assert file["name"] == "r.qcow2"
+    assert file["sha256"] == exported(audited.results["export"])[0].digests.sha256
+    assert {one["name"]: one["cached"] for one in manifest["stages"]} == {"export": True, "audit": False}
+    assert manifest["audit"]["passed"] == 2
+    assert manifest["recipe"]["commit"] is None, "there is no git on PATH"
+    assert (audited.folder / "manifest.json").read_text() == (entry.folder / "manifest.json").read_text()
+
+
+def test_a_manifest_names_the_commit_of_the_recipe_and_whether_it_was_changed(audited, fake_tool):
+    fake_tool("git", 'case "$*" in *rev-parse*) echo abc123;; *status*) echo " M r.yaml";; esac')
+    entry = audited.run(Seal(recipe=recipe(), reused=lambda stage: False))
+    assert json.loads((entry.folder / "manifest.json").read_text())["recipe"]["commit"] == "abc123-dirty"
+
+
+def test_a_folder_without_commits_has_none(audited, fake_tool):
+    fake_tool("git", "exit 1")
+    entry = audited.run(Seal(recipe=recipe(), reused=lambda stage: False))
+    assert json.loads((entry.folder / "manifest.json").read_text())["recipe"]["commit"] is None
+
+
+def test_the_digest_of_a_recipe_changes_with_it_and_holds_secrets_by_reference_only(monkeypatch):
+    monkeypatch.setenv("KEY", "one")
+    assert recipe_digest(recipe()) == recipe_digest(recipe())
+    assert recipe_digest(recipe()) != recipe_digest(recipe(summary="other"))
+
+
+def register(bench, **changes):
+    made = recipe(**changes)
+    return bench.run(Register(recipe=made, properties={"os_distro": "debian"}))
+
+
+def test_an_image_is_registered_with_its_digests_version_and_properties(bench, disk):
+    export(bench, disk)
+    entry = register(bench)
+    (image,) = registered((entry.folder / "register.json").read_text())
+    assert image["status"] == "active"
+    assert re.fullmatch(r"r-\d{8}\.1", image["name"])
+    assert image["release"] == image["goldsmith_version"] == image["name"].removeprefix("r-")
+    assert image["os_distro"] == "debian"
+    assert image["goldsmith_build"] == "b1"
+    assert image["min_disk"] == 1
+    assert image["tags"] == ["t"]
+    assert LocalCatalog(bench.state / "catalog").get(image["id"]).name == image["name"]
+
+
+def test_the_next_image_of_the_day_has_the_next_number_and_each_format_its_entry(bench, disk):
+    export(bench, disk, QCOW2, {**QCOW2, "compression": "zstd"})
+    register(bench)
+    entry = register(bench)
+    names = [one["name"] for one in registered((entry.folder / "register.json").read_text())]
+    assert [name.partition(".")[2] for name in names] == ["3", "4"]
+
+
+def test_an_entry_whose_image_was_deleted_is_known_to_be_gone(bench, disk):
+    export(bench, disk)
+    entry = register(bench)
+    catalog = bench.state / "catalog"
+    assert not image_is_gone(entry.folder, catalog)
+    assert not image_is_gone(bench.results["export"].folder, catalog), "other stages have no image"
+    (image,) = registered((entry.folder / "register.json").read_text())
+    LocalCatalog(catalog).delete(str(image["id"]))
+    assert image_is_gone(entry.folder, catalog)
+
+
+def test_properties_follow_from_the_recipe_and_the_family():
+    found = computed_properties(
+        recipe(os="rhel7.9"), {"os_type": "linux"}, os_distro="rhel", admin="cloud-user"
+    )
+    assert found["os_version"] == "7.9"
+    assert (found["hw_disk_bus"], found["hw_firmware_type"], found["architecture"]) == (
+        "virtio",
+        "bios",
+        "x86_64",
+    )
+    assert (found["os_type"], found["os_admin_user"]) == ("linux", "cloud-user")

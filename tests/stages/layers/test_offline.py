@@ -1,0 +1,87 @@
+"""Steps that virt-customize does: its arguments are pure, its files are private and gone afterwards."""
+
+from pathlib import Path
+
+import pytest
+
+from goldsmith.errors import Mark, RecipeError, ToolError
+from goldsmith.events import ToolSaid
+from goldsmith.guests import FAMILIES
+from goldsmith.recipe.secrets import Secret
+from goldsmith.recipe.steps import Step
+from goldsmith.stages.guest import Guest
+from goldsmith.stages.offline import Offline, commands
+
+HERE = Mark("r.yaml", 7, 5)
+
+
+def argv(tmp_path, step, reveal=str):
+    folder = tmp_path / "private"
+    folder.mkdir()
+    return commands(Step.model_validate({**step, "via": "offline"}), folder, reveal, at=HERE)
+
+
+def test_a_script_gets_its_interpreter_line_and_its_secrets_in_a_private_file(tmp_path):
+    step = {"run": {"script": "echo hello", "environment": {"TOKEN": Secret("env:T"), "A": "b c"}}}
+    option, file = argv(tmp_path, step, lambda value: "it's" if isinstance(value, Secret) else value)
+    assert option == "--run"
+    text = Path(file).read_text()
+    assert text == "#!/bin/sh\nexport TOKEN='it'\"'\"'s'\nexport A='b c'\nset -e\necho hello"
+    assert Path(file).stat().st_mode & 0o077 == 0
+
+
+def test_a_script_with_its_own_first_line_keeps_it(tmp_path):
+    _, file = argv(tmp_path, {"run": "#!/usr/bin/python3\nprint()\n"})
+    assert Path(file).read_text().startswith("#!/usr/bin/python3\n")
+
+
+def test_a_file_is_written_with_mode_and_owner(tmp_path):
+    words = argv(tmp_path, {"write": {"path": "/etc/a b", "content": "x", "mode": "0600", "owner": "u:g"}})
+    assert words[:2] == ["--mkdir", "/etc"]
+    assert words[2] == "--upload"
+    assert words[3].endswith(":/etc/a b")
+    assert words[4:] == ["--chmod", "0600:/etc/a b", "--run-command", "chown -R u:g '/etc/a b'"]
+
+
+def test_packages_are_removed_before_they_are_updated_and_installed(tmp_path):
+    words = argv(tmp_path, {"packages": {"install": ["a", "b"], "remove": ["c"], "update": "all"}})
+    assert words == ["--uninstall", "c", "--update", "--install", "a,b"]
+
+
+def test_services_are_enabled_disabled_and_masked(tmp_path):
+    words = argv(tmp_path, {"services": {"enable": ["a"], "disable": ["b"], "mask": ["c"]}})
+    assert words[1::2] == ["systemctl enable a", "systemctl disable b", "systemctl mask c"]
+
+
+def test_what_needs_the_running_guest_says_so_with_its_place(tmp_path):
+    with pytest.raises(RecipeError) as caught:
+        argv(tmp_path, {"reboot": True})
+    assert str(caught.value).startswith(
+        "r.yaml:7:5: step 'reboot' cannot be done offline\n  fix: leave out via"
+    )
+
+
+def offline(step, reveal=str):
+    guest = Guest(family=FAMILIES["demo"], machine=None, boot_timeout=1, step_timeout=1, reveal=reveal)
+    step = Step.model_validate({**step, "via": "offline"})
+    return Offline(name="step-1-run", guest=guest, step=step, said={}, at=HERE)
+
+
+def test_its_files_lie_in_the_state_folder_for_no_one_else_and_are_gone_afterwards(bench, disk, fake_tool):
+    look = 'for word; do file=$word; done; ls -ld "$(dirname "$file")" | cut -c1-10; echo "$file"'
+    fake_tool("virt-customize", look)
+    bench.run(offline({"run": "true"}), disk)
+    mode, file = [one.line for one in bench.events if isinstance(one, ToolSaid)]
+    assert mode == "drwx------"
+    assert file.startswith(str(bench.state / "run" / "b1" / "private-"))
+    assert not list((bench.state / "run").iterdir())
+
+
+def test_a_failure_has_the_place_of_the_step_and_the_words_of_the_tool_but_no_command_line(
+    bench, disk, fake_tool
+):
+    fake_tool("virt-customize", "echo 'mkdir: no room' >&2; exit 1")
+    with pytest.raises(ToolError) as caught:
+        bench.run(offline({"run": "true"}), disk)
+    assert str(caught.value).startswith("r.yaml:7:5: step 'run' failed offline\n  | mkdir: no room\n  fix: ")
+    assert not list((bench.state / "run").iterdir())
