@@ -82,7 +82,7 @@ def test_commands_without_a_meaning_here_are_recorded(kickstart, seven):
     found = kickstart(
         seven + "selinux --enforcing\nfirewall --disabled\neula --agreed\nskipx\nauth --useshadow\n"
     )
-    assert set(found.recorded) == {"selinux", "firewall", "eula", "skipx", "authconfig"}
+    assert set(found.recorded) == {"selinux", "firewall", "eula", "skipx", "auth"}
     assert kickstart("%addon com_redhat_kdump --disable\n%end\n" + seven).method == "liveimg"
 
 

@@ -17,32 +17,11 @@ from goldsmith.media.cpio import Archive
 INSTALLER = Path(__file__).parent / "installer"
 HOME = "tools/usr/lib/standin"
 # In an order that loads; what a suite has built in or has not at all is passed over.
-MODULES = [
-    "virtio_pci",
-    "virtio_blk",
-    "virtio_scsi",
-    "virtio_net",
-    "virtio_rng",
-    "virtio_console",
-    "e1000",
-    "e1000e",
-    "sd_mod",
-    "ata_piix",
-    "ahci",
-    "sr_mod",
-    "isofs",
-    "vfat",
-    "nls_ascii",
-    "nls_utf8",
-    "nls_cp437",
-    "loop",
-    "squashfs",
-    "overlay",
-    "crc32c_generic",
-    "crc32c_intel",
-    "ext4",
-    "xfs",
-]
+MODULES = (
+    "virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "virtio_rng", "virtio_console", "e1000",
+    "e1000e", "sd_mod", "ata_piix", "ahci", "sr_mod", "isofs", "vfat", "nls_ascii", "nls_utf8", "nls_cp437",
+    "loop", "squashfs", "overlay", "crc32c_generic", "crc32c_intel", "ext4", "xfs",
+)  # fmt: skip
 SKIPPED = re.compile(
     r"(boot|lib/modules|usr/lib/modules|usr/share/(doc|man|info|locale|lintian|bug|initramfs-tools)|etc|var)(/|$)"
 )

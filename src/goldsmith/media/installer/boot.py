@@ -5,29 +5,10 @@ import shlex
 from dataclasses import dataclass
 
 # Anaconda copies these from its own command line to the installed system (global_preserve_args).
-PRESERVED = frozenset(
-    [
-        "speakup_synth",
-        "apic",
-        "noapic",
-        "apm",
-        "ide",
-        "noht",
-        "acpi",
-        "video",
-        "pci",
-        "nodmraid",
-        "nompath",
-        "nomodeset",
-        "noiswmd",
-        "fips",
-        "selinux",
-        "biosdevname",
-        "ipv6.disable",
-        "net.ifnames",
-        "nosmt",
-    ]
-)
+PRESERVED = {
+    "speakup_synth", "apic", "noapic", "apm", "ide", "noht", "acpi", "video", "pci", "nodmraid", "nompath",
+    "nomodeset", "noiswmd", "fips", "selinux", "biosdevname", "ipv6.disable", "net.ifnames", "nosmt",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

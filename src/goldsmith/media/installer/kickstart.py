@@ -33,19 +33,13 @@ WHEN = {
     constants.KS_SCRIPT_ONERROR: When.ERROR,
 }
 ENDINGS = {constants.KS_REBOOT: "reboot", constants.KS_SHUTDOWN: "poweroff", constants.KS_WAIT: "halt"}
-# Accepted so that real kickstarts pass; they name things that a stand-in does not have.
-RECORDED = (
-    "authconfig",
-    "selinux",
-    "firewall",
-    "firstboot",
-    "eula",
-    "skipx",
-    "key",
-    "logging",
-    "realm",
-    "rescue",
-)
+# Every other command of the grammar is accepted, so that real kickstarts pass, and noted in the log.
+CARRIED_OUT = {
+    "autopart", "bootloader", "cdrom", "clearpart", "cmdline", "graphical", "group", "halt", "harddrive",
+    "ignoredisk", "install", "keyboard", "lang", "liveimg", "network", "nfs", "part", "partition",
+    "poweroff", "reboot", "reqpart", "rootpw", "services", "shutdown", "sshkey", "text", "timezone", "url",
+    "user", "zerombr",
+}  # fmt: skip
 
 
 class KickstartProblem(Exception):
@@ -97,7 +91,7 @@ def read_kickstart(path: Path, generation: int) -> Answers:
         bootloader=_bootloader(handler.bootloader),
         packages=_packages(handler.packages),
         scripts=_scripts(handler),
-        recorded=tuple(name for name in RECORDED if _given(getattr(handler, name, None))),
+        recorded=_recorded(handler),
     )
 
 
@@ -118,6 +112,11 @@ def _parse(parser: Any, path: Path) -> None:
             raise KickstartProblem(str(error).rstrip()) from None
         except UnicodeDecodeError as error:
             raise KickstartProblem(f"The kickstart file is no UTF-8 text: {error}") from None
+
+
+def _recorded(handler: Any) -> tuple[str, ...]:
+    seen = {command.currentCmd for command in handler.commands.values() if _given(command)}
+    return tuple(sorted(seen - CARRIED_OUT))
 
 
 def _method(handler: Any) -> tuple[str, str]:
