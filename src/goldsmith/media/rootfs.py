@@ -16,50 +16,15 @@ from goldsmith.media.aptsources import AptSources, Distribution
 VERSION = 1  # raise it when equal packages start to give another payload
 # The root folder is no member of the archive; without its own options it would be open to everyone.
 SQUASHFS = (
-    "-comp",
-    "zstd",
-    "-Xcompression-level",
-    "3",
-    "-root-mode",
-    "0755",
-    "-root-uid",
-    "0",
-    "-root-gid",
-    "0",
-)
-GUEST = [
-    "systemd-sysv",
-    "dbus",
-    "libpam-systemd",
-    "udev",
-    "kmod",
-    "systemd-resolved",
-    "systemd-timesyncd",
-    "cloud-init",
-    "cloud-guest-utils",
-    "fdisk",
-    "gdisk",
-    "e2fsprogs",
-    "xfsprogs",
-    "openssh-server",
-    "qemu-guest-agent",
-    "initramfs-tools",
-    "zstd",
-    "grub-pc-bin",
-    "grub2-common",
-    "sudo",
-    "iproute2",
-    "iputils-ping",
-    "isc-dhcp-client",
-    "netbase",
-    "locales",
-    "tzdata",
-    "python3",
-    "ca-certificates",
-    "less",
-    "vim-tiny",
-    "procps",
-]
+    "-comp", "zstd", "-Xcompression-level", "3", "-root-mode", "0755", "-root-uid", "0", "-root-gid", "0",
+)  # fmt: skip
+GUEST = (
+    "systemd-sysv", "dbus", "libpam-systemd", "udev", "kmod", "systemd-resolved", "systemd-timesyncd",
+    "cloud-init", "cloud-guest-utils", "fdisk", "gdisk", "e2fsprogs", "xfsprogs", "openssh-server",
+    "qemu-guest-agent", "initramfs-tools", "zstd", "grub-pc-bin", "grub2-common", "sudo", "iproute2",
+    "iputils-ping", "isc-dhcp-client", "netbase", "locales", "tzdata", "python3", "ca-certificates", "less",
+    "vim-tiny", "procps",
+)  # fmt: skip
 TOOLS = ("busybox-static", "squashfs-tools")
 # kernel of the guest, kernel of the installer (with drivers for the SATA CD of q35), keys of the archive
 KERNELS = {
