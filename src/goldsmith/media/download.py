@@ -26,6 +26,7 @@ _STALLED = 60  # seconds without a byte, after which the connection counts as de
 _TRANSIENT = {5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92}  # curl's exit statuses for what may pass
 _NO_RANGES = 33
 _CANNOT_WRITE = 23
+_NOTHING_THERE = "416"  # the answer to one who has it all already, or more
 _PASSING = {"408", "425", "429", "500", "502", "503", "504"}
 _SIZE = re.compile(r"^bytes (?:\d+-\d+|\*)/(\d+)$")
 
@@ -113,15 +114,20 @@ class Download:
     def _is_whole(self, output: Output) -> bool:
         """Tell whether all of it is here; a partial file that does not fit the server's is removed."""
         answer = read_answer(self.folder / "headers")
-        if output.code == _NO_RANGES or (output.code == 0 and answer.total not in (None, self._size())):
+        nothing_more = output.stdout.strip() == _NOTHING_THERE
+        if nothing_more and answer.total and answer.total == self._size():
+            return True
+        fits = answer.total in (None, self._size())
+        if nothing_more or output.code == _NO_RANGES or (output.code == 0 and not fits):
             self.file.unlink(missing_ok=True)
             (self.folder / "validator").unlink(missing_ok=True)
             return False
         return output.code == 0 and self.file.exists()
 
     def _may_pass(self, output: Output) -> bool:
-        begins_anew = not self.file.exists() and output.code in (0, _NO_RANGES)
-        return begins_anew or output.code in _TRANSIENT or output.stdout.strip() in _PASSING
+        status = output.stdout.strip()
+        begins_anew = not self.file.exists() and (output.code in (0, _NO_RANGES) or status == _NOTHING_THERE)
+        return begins_anew or output.code in _TRANSIENT or status in _PASSING
 
     def _failure(self, output: Output) -> CatalogError | HostError:
         reason = _reason(output)

@@ -81,6 +81,13 @@ class Base:
                 at=self.at,
                 fix="make a flat image of it where you trust it: qemu-img convert -O qcow2 OLD NEW",
             )
+        checked = qemuimg.check(host, path, found.format)
+        if not checked.good:  # what is missing at its end would be read as zeros
+            raise RecipeError(
+                f"{path.name} is damaged or cut off: qemu-img check finds {checked.corruptions} places",
+                at=self.at,
+                fix="get it again, and say media.sha256 in the recipe",
+            )
         if found.format == "raw" and not _has_boot_sector(path):
             raise RecipeError(
                 f"{path.name} is no disk image: it has no partition table",
