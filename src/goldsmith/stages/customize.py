@@ -23,7 +23,7 @@ from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
-from goldsmith.stages.guest import Guest
+from goldsmith.stages.guest import Guest, Task, said_with
 from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument, private_folder
 
 CONSOLE = "console-customize.log"
@@ -31,7 +31,10 @@ CONSOLE = "console-customize.log"
 
 @dataclass(frozen=True)
 class Customize:
-    """One step of the recipe, done in the running guest; ``step`` None is the last: take the access away."""
+    """One step of the recipe, done in the running guest; ``step`` None is the last: take the access away.
+
+    ``earlier`` are steps that want no layer of their own: they are done before it, and share its layer.
+    """
 
     name: str
     group: str
@@ -39,15 +42,17 @@ class Customize:
     step: Step | None
     said: Inputs
     at: Mark | None = None
+    earlier: tuple[Task, ...] = ()
 
     kind = Kind.DISK
     version = 1
 
     def inputs(self) -> Inputs:
         if self.step is not None:
-            return self.said
+            return said_with(self.earlier, self.said)
         family = self.guest.family
-        return {"script": temporary.withdraw_script(family.access, leftovers=tuple(family.leftovers))}
+        said = {"script": temporary.withdraw_script(family.access, leftovers=tuple(family.leftovers))}
+        return said_with(self.earlier, said)
 
     def run(self, work: Work, context: Context) -> None:
         self.run_together([work], context)
@@ -75,10 +80,12 @@ def _one(session: Session, work: Work, following: Work | None, context: Context)
     assert isinstance(stage, Customize)
     with context.announce(work):
         try:
+            for task in stage.earlier:
+                _step(session, stage, task, context)
             if stage.step is None:
                 _withdraw(session, stage, context)
             else:
-                _step(session, stage, stage.step, context)
+                _step(session, stage, Task(stage.step, stage.said, stage.at), context)
         except GuestError:
             if session.paused():
                 no_space_if_full(work.folder, stage.name)
@@ -94,13 +101,14 @@ def _one(session: Session, work: Work, following: Work | None, context: Context)
         work.commit()
 
 
-def _step(session: Session, stage: Customize, step: Step, context: Context) -> None:
+def _step(session: Session, stage: Customize, task: Task, context: Context) -> None:
+    step = task.step
     if step.kind == "reboot":
         session.reboot(session.access.privilege)
         return
     by_agent = step.via is Via.AGENT
-    hand = _hand(session.agent if by_agent else session.ssh, session, stage, step.timeout, context)
-    actions.perform(step, replace(hand, privilege="") if by_agent else hand, at=stage.at)
+    hand = _hand(session.agent if by_agent else session.ssh, session, stage, step, context)
+    actions.perform(step, replace(hand, privilege="") if by_agent else hand, at=task.at)
 
 
 def _withdraw(session: Session, stage: Customize, context: Context) -> None:
@@ -112,9 +120,9 @@ def _withdraw(session: Session, stage: Customize, context: Context) -> None:
 
 
 def _hand(
-    shell: GuestCommands, session: Session, stage: Customize, timeout: float | None, context: Context
+    shell: GuestCommands, session: Session, stage: Customize, step: Step | None, context: Context
 ) -> Hand:
-    title = stage.step.title if stage.step else "withdraw"
+    title = step.title if step else "withdraw"
     log = context.log_for(stage.name)
 
     def on_line(line: str) -> None:
@@ -127,7 +135,7 @@ def _hand(
         packages=stage.guest.family.packages,
         on_line=on_line,
         reveal=stage.guest.reveal,
-        timeout=timeout or stage.guest.step_timeout,
+        timeout=(step.timeout if step else None) or stage.guest.step_timeout,
     )
 
 

@@ -1,11 +1,14 @@
 """What all customize stages know of the guest they change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from goldsmith.errors import Mark
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
+from goldsmith.plan.stage import Inputs
 from goldsmith.recipe.secrets import Secret
+from goldsmith.recipe.steps import Step
 
 
 @dataclass(frozen=True)
@@ -17,3 +20,17 @@ class Guest:
     boot_timeout: float
     step_timeout: float
     reveal: Callable[[str | Secret], str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step of a recipe, what it says as inputs of a key, and where it says it."""
+
+    step: Step
+    said: Inputs
+    at: Mark | None = None
+
+
+def said_with(earlier: Sequence[Task], said: Inputs) -> Inputs:
+    """Return the inputs of a layer that other steps share, which are done first."""
+    return {**said, "earlier": [one.said for one in earlier]} if earlier else said

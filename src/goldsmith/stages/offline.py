@@ -13,7 +13,7 @@ from goldsmith.guests.actions import FRAGMENT
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
-from goldsmith.stages.guest import Guest
+from goldsmith.stages.guest import Guest, Task, said_with
 from goldsmith.stages.parts import private_folder
 
 Reveal = Callable[[str | Secret], str]
@@ -28,29 +28,36 @@ class Offline:
     step: Step
     said: Inputs
     at: Mark | None = None
+    earlier: tuple[Task, ...] = ()  # steps that want no layer of their own: done first, in the same launch
 
     kind = Kind.DISK
     version = 1
     group = ""
 
     def inputs(self) -> Inputs:
-        return self.said
+        return said_with(self.earlier, self.said)
 
     def run(self, work: Work, context: Context) -> None:
         assert work.before
         host = context.host_for(self.name)
         qemuimg.create_overlay(host, work.before, work.disk, relative=True)
+        tasks = (*self.earlier, Task(self.step, self.said, self.at))
+        titles = ", ".join(f"'{one.step.title}'" for one in tasks)
         with private_folder(context) as private:
             try:
                 host.run(
                     "virt-customize", "--format", "qcow2", "-a", work.disk,
-                    *commands(self.step, private, self.guest.reveal, at=self.at),
+                    *(
+                        word
+                        for one in tasks
+                        for word in commands(one.step, private, self.guest.reveal, at=one.at)
+                    ),
                     env=context.guestfs_env,
                     on_line=lambda line: context.reporter.tell(ToolSaid(self.name, self.step.title, line)),
                 )  # fmt: skip
             except ToolError as error:
                 raise ToolError(
-                    f"step '{self.step.title}' failed offline",
+                    f"step {titles} failed offline",
                     at=self.at,
                     evidence=error.evidence,
                     fix="the lines above are virt-customize's; the layer before is untouched",

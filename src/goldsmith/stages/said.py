@@ -14,9 +14,14 @@ from goldsmith.recipe.steps import Refresh, Step
 _DO_NOT_CHANGE_THE_DISK = {"name", "timeout", "layer", "refresh"}
 
 
-def step_name(at: int, step: Step) -> str:
-    """Return the stage name of the step with this index: ``step-2-motd``."""
-    return f"step-{at + 1}-{re.sub(r'[^A-Za-z0-9]+', '-', step.title).strip('-').lower()[:40] or step.kind}"
+def step_name(at: int, step: Step, *, since: int | None = None) -> str:
+    """Return the stage name of the step with this index: ``step-2-motd``.
+
+    ``steps-1-2-motd`` is a layer that it shares with the steps from ``since`` on.
+    """
+    numbers = f"step-{at + 1}" if since in (None, at) else f"steps-{(since or 0) + 1}-{at + 1}"
+    title = re.sub(r"[^A-Za-z0-9]+", "-", step.title).strip("-").lower()[:40]
+    return f"{numbers}-{title or step.kind}"
 
 
 def step_inputs(step: Step, *, digest: Callable[[Secret], str], now: float) -> Inputs:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from goldsmith.errors import RecipeError
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
@@ -17,7 +18,7 @@ from goldsmith.stages.base import Base
 from goldsmith.stages.customize import Customize
 from goldsmith.stages.export import Export
 from goldsmith.stages.fetch import Fetch
-from goldsmith.stages.guest import Guest
+from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
@@ -60,6 +61,7 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Export(recipe=recipe.name, wanted=recipe.export),
         Audit(
             profile=recipe.audit.profile or family.audit_profile,
+            distro=family.os_distro,
             waivers={one.check: one.reason for one in recipe.audit.waivers},
             checks=given.audit_checks,
             secrets=lambda: [given.vault.reveal(one) for one in given.secrets],
@@ -116,21 +118,41 @@ def _customize(given: Ingredients) -> list[Stage]:
         reveal=lambda value: given.vault.reveal(value) if isinstance(value, Secret) else value,
     )
     stages: list[Stage] = []
+    earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     boot = 1
     for at, step in enumerate(recipe.customize):
-        name = step_name(at, step)
         said = step_inputs(step, digest=given.vault.digest, now=given.today)
         place = recipe.at("customize", at)
+        if not step.layer:
+            _require_partner(recipe, at)
+            earlier = (*earlier, Task(step, said, place))
+            continue
+        name = step_name(at, step, since=at - len(earlier))
         if step.via is Via.OFFLINE:
-            stages.append(Offline(name=name, guest=guest, step=step, said=said, at=place))
+            stages.append(Offline(name, guest, step, said, place, earlier))
             boot += 1
         else:
-            stages.append(
-                Customize(name=name, group=f"boot {boot}", guest=guest, step=step, said=said, at=place)
-            )
+            stages.append(Customize(name, f"boot {boot}", guest, step, said, place, earlier))
+        earlier = ()
     if _needs_withdrawal(recipe.customize):
-        stages.append(Customize(name="withdraw", group=f"boot {boot}", guest=guest, step=None, said={}))
+        stages.append(Customize("withdraw", f"boot {boot}", guest, None, {}, earlier=earlier))
     return stages
+
+
+def _require_partner(recipe: Recipe, at: int) -> None:
+    """Refuse ``layer: false`` where the guest is started or stopped before the step that it would share with."""
+    offline = recipe.customize[at].via is Via.OFFLINE
+    following = recipe.customize[at + 1 : at + 2]
+    if following and (following[0].via is Via.OFFLINE) == offline:
+        return
+    if not following and not offline:
+        return  # it shares the layer of the withdrawal
+    what = "is done in another way (via)" if following else "does not exist"
+    raise RecipeError(
+        f"this step wants no layer of its own, but the step that it would share one with {what}",
+        at=recipe.at("customize", at, "layer"),
+        fix="leave out layer: false",
+    )
 
 
 def _needs_withdrawal(steps: Sequence[Step]) -> bool:
