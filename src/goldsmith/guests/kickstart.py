@@ -77,6 +77,7 @@ def report_kickstart(rendered: Rendered, *, version: str, host: Host) -> Kicksta
             timeout=_PATIENCE,
             fix=_PACKAGE,
             cwd=Path(folder),
+            env={"TMPDIR": folder},  # it leaves a file there each time
         )
     text = said.stderr + "\n" + said.stdout
     errors = tuple(_errors(text, rendered))

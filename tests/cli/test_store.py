@@ -1,0 +1,98 @@
+"""``goldsmith store``: what is listed, what may go, and what must stay."""
+
+import json
+import time
+
+import pytest
+
+from goldsmith.cli.main import run
+from goldsmith.events import BuildStarted, StageOutlook
+from goldsmith.plan.store import Store
+from goldsmith.record import BuildRecord
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def state(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def entry(state):
+    """Put an entry into the store, so many days old, on another one."""
+    store = Store(state)
+    store.prepare()
+
+    def make(letter, *, days=0.0, on=""):
+        key = letter * 64
+        (store.begin(key) / "disk.qcow2").write_bytes(b"x" * 5000)
+        store.commit(key, stage=f"stage-{letter}", recipe="r", parent=on * 64, inputs={}, seconds=2.5)
+        path = store.layers / key / "entry.json"
+        noted = json.loads(path.read_text())
+        path.write_text(json.dumps({**noted, "created": time.time() - days * DAY}))
+
+    return make
+
+
+def left(state):
+    return sorted(one.entry.key[0] for one in Store(state).entries())
+
+
+def test_an_empty_store_is_no_error(capsys):
+    assert run(["store", "list"]) == 0
+    assert capsys.readouterr().out == "0 entries, 0 bytes\n"
+    assert run(["store", "prune", "--apply", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"applied": True, "size": 0, "keys": []}
+
+
+def test_the_list_shows_what_is_kept_the_oldest_first(entry, capsys):
+    entry("b", days=1)
+    entry("a", days=3, on="b")
+    assert run(["store", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines[:2]] == [
+        ["a" * 12, "r", "stage-a"],
+        ["b" * 12, "r", "stage-b"],
+    ]
+    assert lines[-1].startswith("2 entries, ")
+    assert run(["store", "list", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert (first["key"], first["parent"], first["seconds"]) == ("a" * 64, "b" * 64, 2.5)
+
+
+def test_pruning_only_tells_until_it_is_asked_to_remove(entry, state, capsys):
+    entry("a", days=40)
+    assert run(["store", "prune"]) == 0
+    assert "would remove (--apply does it) 1 entries" in capsys.readouterr().out
+    assert left(state) == ["a"]
+    assert run(["store", "prune", "--apply"]) == 0
+    assert left(state) == []
+
+
+def test_what_a_younger_entry_stands_on_stays_however_old_it_is(entry, state):
+    entry("a", days=90)
+    entry("b", days=60, on="a")
+    entry("c", days=1, on="b")
+    entry("d", days=50, on="b")
+    run(["store", "prune", "--apply"])
+    assert left(state) == ["a", "b", "c"]
+
+
+def test_what_a_running_build_has_in_its_plan_stays(entry, state):
+    entry("a", days=90)
+    entry("b", days=60, on="a")
+    entry("c", days=60)
+    record = BuildRecord.create(state / "builds", recipe="r")
+    with record:
+        record.tell(BuildStarted(record.id, "r", (StageOutlook("stage-b", "b" * 64, True, ""),)))
+        record.set_virt_type("kvm")
+        run(["store", "prune", "--apply"])
+        assert left(state) == ["a", "b"]
+    run(["store", "prune", "--apply"])
+    assert left(state) == []
+
+
+def test_less_than_nothing_is_no_age(capsys):
+    assert run(["store", "prune", "--older-than", "-1"]) == 2
+    assert "--older-than" in capsys.readouterr().err
