@@ -38,6 +38,7 @@ OWNERS = {
     "tenacity": "host/retry.py",
     "jinja2": "guests/render.py",
     "yaml": "recipe/marks.py",
+    "oslo_utils": "audit/container.py",
     "click": "cli/",
     "rich": "cli/",
     "pykickstart": "media/installer/",  # GPL: everybody else runs ksvalidator

@@ -41,6 +41,7 @@ IMAGE = {
     "virtual_size": 4 * 2**30,
     "os_hash_algo": "sha256",
     "os_hash_value": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "goldsmith_sha256": "ab" * 32,
 }
 
 

@@ -65,6 +65,7 @@ class AuditSummary:
     passed: int
     failed: int
     waived: int
+    warnings: int = 0
     skipped: int = 0
 
 

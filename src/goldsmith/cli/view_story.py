@@ -114,8 +114,8 @@ def _image(summary: BuildSummary) -> list[str]:
     plain = ("id", "name", "status", "disk_format", "visibility")
     rows = [(name, clean(str(image[name]))) for name in plain if image.get(name)]
     rows += [(name, _size(image[name])) for name in ("size", "virtual_size") if image.get(name)]
-    if image.get("os_hash_value"):
-        rows.append((str(image.get("os_hash_algo", "hash")), clean(str(image["os_hash_value"]))))
+    if image.get("goldsmith_sha256"):
+        rows.append(("sha256", clean(str(image["goldsmith_sha256"]))))
     return columns(rows)
 
 

@@ -121,8 +121,8 @@ def _facts(story: Story, end: BuildFinished, *, with_times: bool) -> Iterator[tu
             "size",
             human_size(size) + (f", virtual {human_size(virtual)}" if isinstance(virtual, int) else ""),
         )
-    if image.get("os_hash_value"):
-        yield str(image.get("os_hash_algo", "hash")), clean(str(image["os_hash_value"]))
+    if image.get("goldsmith_sha256"):
+        yield "sha256", clean(str(image["goldsmith_sha256"]))
     times = end.stage_seconds or {
         one.name: one.seconds for one in story.stages.values() if one.seconds is not None
     }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from goldsmith.audit.facts import Expected
 from goldsmith.audit.run import audit
 from goldsmith.events import Warned
 from goldsmith.host import files
@@ -18,6 +19,7 @@ class Audit:
     """One audit of the first exported file. ``secrets`` gives the values that no byte of it may hold."""
 
     profile: str
+    distro: str  # what the guest must call itself
     waivers: Mapping[str, str]
     checks: str  # digest of the set of checks: another set asks again
     secrets: Callable[[], Sequence[str]]
@@ -31,6 +33,7 @@ class Audit:
     def inputs(self) -> Inputs:
         return {
             "profile": self.profile,
+            "distro": self.distro,
             "waivers": dict(self.waivers),
             "checks": self.checks,
             "secrets": list(self.secret_digests),
@@ -42,6 +45,7 @@ class Audit:
             image.path,
             format=image.format,
             profile=self.profile,
+            expected=Expected(format=image.format, virtual_size=image.virtual_size, distro=self.distro),
             host=context.host_for(self.name),
             env=context.guestfs_env,
             secrets=self.secrets(),

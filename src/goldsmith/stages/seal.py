@@ -117,7 +117,8 @@ def _audit(context: Context) -> AuditSummary:
     return AuditSummary(
         profile=str(report["profile"]),
         passed=statuses.count("ok"),
-        failed=statuses.count("failed") + statuses.count("warning"),
+        failed=statuses.count("failed"),
         waived=statuses.count("waived"),
+        warnings=statuses.count("warning"),
         skipped=statuses.count("skipped"),
     )

@@ -71,7 +71,14 @@ def test_an_export_without_room_is_refused_before_it_starts(bench, disk, fake_to
 
 
 def audit(**changes):
-    facts = {"profile": "debian", "waivers": {}, "checks": "c", "secrets": lambda: [], "secret_digests": []}
+    facts = {
+        "profile": "debian",
+        "distro": "debian",
+        "waivers": {},
+        "checks": "c",
+        "secrets": lambda: [],
+        "secret_digests": [],
+    }
     return Audit(**{**facts, **changes})
 
 
