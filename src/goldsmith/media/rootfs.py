@@ -39,6 +39,7 @@ SLIM = (
     "/usr/share/lintian/*",
 )
 BOOT_IMAGE = "/var/tmp/eltorito.img"
+SETTLER = "/var/tmp/settle.sh"
 GRUB_MODULES = "biosdisk iso9660 normal linux search configfile serial terminal echo test part_msdos"
 CLOUD = "# The mirror that this image was made from stays in use.\napt:\n  preserve_sources_list: true\n"
 SETTLE = r"""set -eu
@@ -112,10 +113,11 @@ def make_parts(
     cloud, guest_sources = folder / "cloud.cfg", folder / "guest.sources"
     cloud.write_text(CLOUD, encoding="utf-8")
     guest_sources.write_text(sources.for_guest(), encoding="utf-8")
-    hooks = [
-        f'sh {settle} "$1"',
+    hooks = [  # in an ordinary user's namespace a hook cannot read that user's files: mmdebstrap hands them over
+        f"upload {settle} {SETTLER}",
+        f'sh "$1{SETTLER}" "$1"',
         f"download {BOOT_IMAGE} {parts.boot_image}",
-        f'rm "$1{BOOT_IMAGE}"',
+        f'rm "$1{BOOT_IMAGE}" "$1{SETTLER}"',
         f"upload {guest_sources} /etc/apt/sources.list.d/{distribution.id}.sources",
         f"upload {cloud} /etc/cloud/cloud.cfg.d/90_goldsmith.cfg",
     ]

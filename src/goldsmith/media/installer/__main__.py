@@ -16,7 +16,7 @@ from goldsmith.media.installer.kickstart import KickstartProblem, read_kickstart
 from goldsmith.media.installer.machine import Machine, sysrq
 from goldsmith.media.installer.scripts import run_scripts
 from goldsmith.media.installer.source import bring_up_network, find_kickstart
-from goldsmith.media.installer.steps import InstallProblem
+from goldsmith.media.installer.steps import InstallProblem, Run
 from goldsmith.media.installer.system import configuration_steps
 from goldsmith.media.installer.voice import BANNER, Voice, voice
 
@@ -80,6 +80,8 @@ def build(machine: Machine, answers: Answers, say: Voice, kickstart: Path, gener
     for line in say.payload:
         machine.say(line)
     payload.unpack(machine, image, say, () if answers.method == "liveimg" else have)
+    # mksquashfs gives the root folder of an image to the user who made it, whatever its options say
+    machine.carry_out(Run((*tool, str(machine.root))) for tool in (("chown", "0:0"), ("chmod", "0755")))
     if say.installed:
         machine.say(say.installed)
     machine.mount_kernel_folders()
