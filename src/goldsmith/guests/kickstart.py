@@ -41,6 +41,7 @@ def kickstart_values(recipe: Recipe) -> dict[str, object]:
         "os": recipe.os,
         "arch": recipe.arch,
         "firmware": str(recipe.machine.firmware),
+        "tree": _tree(recipe),
         "disk": {"device": recipe.disk.device, "mib": recipe.disk.size // 2**20, "bus": str(recipe.disk.bus)},
         "locale": install.locale,
         "keyboard": install.keyboard,
@@ -53,6 +54,12 @@ def kickstart_values(recipe: Recipe) -> dict[str, object]:
         "marker": MARKER,
         "marker_file": MARKER_FILE,
     }
+
+
+def _tree(recipe: Recipe) -> str:
+    """Return the URL that packages come from; "" where they are on the medium, or the guest cannot go to them."""
+    media = recipe.media
+    return media.location if media.kind == "tree" and "://" in media.location else ""
 
 
 def check_kickstart(rendered: Rendered, *, version: str, host: Host) -> list[RecipeError]:

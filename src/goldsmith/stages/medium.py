@@ -13,7 +13,7 @@ from goldsmith.media.library import Library, whole_size
 from goldsmith.plan.stage import Json
 from goldsmith.recipe.model import Recipe
 
-TREE_SCHEMES = ("http", "https", "ftp", "nfs")
+TREE_SCHEMES = ("http", "https", "ftp")
 TREE_FILES = (".treeinfo", "treeinfo")
 
 
