@@ -1,10 +1,9 @@
 """One build from start to end: record, sweep, plan, run, summary."""
 
 import re
-import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from goldsmith.events import (
     Reporter,
     StageOutlook,
     StageStarted,
+    StageWaiting,
     Tee,
     Warned,
 )
@@ -28,13 +28,14 @@ from goldsmith.host.faults import host_fault
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.planner import Plan, make_plan
-from goldsmith.plan.stage import Context, Entry
+from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, History, read_history
 from goldsmith.record.masked import Mask, Masked, mask_error
+from goldsmith.record.turns import ASKED, await_turn
 from goldsmith.runner import Runner
 from goldsmith.stages.parts import DOMAIN_PREFIX
-from goldsmith.stages.register import FACTS, image_is_gone, registered
+from goldsmith.stages.register import first_image, image_is_gone, next_steps
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def plan_of(composed: Composed, store: Store, options: Options = Options()) -> P
 
     def forced(name: str) -> str:
         if options.no_cache and name != "fetch":
-            return "asked for: --no-cache"
-        return f"asked for: --from {options.start}" if names.index(name) >= begin else ""
+            return f"{ASKED}: --no-cache"
+        return f"{ASKED}: --from {options.start}" if names.index(name) >= begin else ""
 
     keyed = make_plan(composed.recipe.name, composed.stages, has=has, last={}, forced=forced)
     if keyed.cached:
@@ -90,15 +91,17 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
         try:
             plan = plan_of(composed, store, options)
             virt = _acceleration(host, where, plan, reporter)
-            record.set_virt_type(virt.virt_type if virt else "")
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
+            record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
+            if virt:
+                _await_turn(record, plan, reporter)
             runner = _runner(plan, store, reporter, history, planned)
             if virt:
                 _prepare(composed, where, host, store, record, reporter)
             runner.run(_context(composed, where, record, reporter, runner, virt))
             end = {"ok": True}
-            return Outcome(record.id, _image(runner.results), record.folder, plan, runner.seconds)
+            return Outcome(record.id, first_image(runner.results), record.folder, plan, runner.seconds)
         except BaseException as error:
             failure = _failure(error, redact)
             text, code = (failure.text(), failure.exit_code) if failure else (repr(error), 70)
@@ -161,6 +164,17 @@ def _prepare(
     record.rendered.mkdir(exist_ok=True)
     if composed.kickstart:
         files.write_atomically(record.rendered / "ks.cfg", composed.kickstart.text, mode=0o600)
+
+
+def _await_turn(record: BuildRecord, plan: Plan, reporter: Reporter) -> None:
+    asked = next((step for step in plan.steps if step.reason.startswith(ASKED)), None)
+    shown = asked or next(step for step in plan.steps if not step.cached)
+    await_turn(
+        record.folder,
+        {step.key for step in plan.steps},
+        remakes=asked is not None,
+        on_wait=lambda holder: reporter.tell(StageWaiting(shown.stage.name, shown.key, holder)),
+    )
 
 
 def _failure(error: BaseException, redact: Mask) -> GoldsmithError | None:
@@ -244,7 +258,7 @@ def _finished(
     own: float,
 ) -> BuildFinished:
     ok = bool(end.get("ok"))
-    image = _image(runner.results) if runner and ok else {}
+    image = first_image(runner.results) if runner and ok else {}
     code = end.get("exit_code", 0)
     return BuildFinished(
         build=record.id,
@@ -257,29 +271,10 @@ def _finished(
         folder=str(record.folder),
         image=image,
         stage_seconds=dict(runner.seconds) if runner else {},
-        next_steps=_next_steps(image)
+        next_steps=next_steps(image)
         if ok
         else [f"goldsmith logs {record.id}", f"goldsmith show {record.id}"],
     )
-
-
-def _next_steps(image: Mapping[str, object]) -> Sequence[str]:
-    if not image:
-        return ["goldsmith image list"]
-    return [
-        f"goldsmith image show {image['id']}",
-        shlex.join(
-            ["goldsmith", "image", "export", str(image["id"]), f"{image['name']}.{image['disk_format']}"]
-        ),
-    ]
-
-
-def _image(results: Mapping[str, Entry]) -> Mapping[str, object]:
-    if "register" not in results:
-        return {}
-    with suppress(OSError, ValueError, LookupError):
-        return registered((results["register"].folder / FACTS).read_text(encoding="utf-8"))[0]
-    return {}
 
 
 class _Begun:

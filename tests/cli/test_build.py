@@ -326,21 +326,32 @@ def test_a_build_that_was_killed_is_swept_and_the_same_command_goes_on(factory, 
     assert [one.state for one in read_builds(factory.state / "builds")] == [BuildState.DONE, BuildState.DIED]
 
 
-@pytest.mark.parametrize("option", [(), ("--no-cache",)], ids=["plain", "no-cache"])
-def test_of_two_builds_at_once_one_builds_and_the_other_takes_the_result(
-    factory, fake_tool, tmp_path, option
-):
+def finished(out):
+    return [one["stage"] for one in map(json.loads, out.splitlines()) if one["event"] == "StageFinished"]
+
+
+def test_of_two_builds_at_once_one_builds_and_the_other_takes_the_result(factory, fake_tool, tmp_path):
     mended(factory, fake_tool, "virt-sysprep", SLOW.format(tmp_path, "1"))
-    builds = [Process("build", "r", "--json", *option) for _ in range(2)]
-    ends = [one.end() for one in builds]
+    ends = [one.end() for one in [Process("build", "r", "--json") for _ in range(2)]]
     assert [code for code, _, _ in ends] == [0, 0], ends
-    made = [
-        json.loads(line)["stage"]
-        for _, out, _ in ends
-        for line in out.splitlines()
-        if '"StageFinished"' in line
-    ]
-    assert sorted(made) == sorted(ROAD)
+    assert sorted(finished(ends[0][1]) + finished(ends[1][1])) == sorted(ROAD)
+    assert factory.left == []
+
+
+@pytest.mark.parametrize("first", [(), ("--no-cache",)], ids=["plain", "no-cache"])
+def test_nothing_is_made_anew_below_a_build_that_still_stands_on_it(factory, fake_tool, tmp_path, first):
+    mended(factory, fake_tool, "virt-sysprep", SLOW.format(tmp_path, "4"))
+    one = Process("build", "r", "--json", *first)
+    until((tmp_path / "inside").exists)
+    other = Process("build", "r", "--json", "--no-cache")
+    (code, out, err), (other_code, other_out, other_err) = one.end(), other.end()
+    assert (code, err, other_code, other_err) == (0, "", 0, "")
+    assert finished(out) == ROAD
+    waiting = next(
+        event for event in map(json.loads, other_out.splitlines()) if event["event"] == "StageWaiting"
+    )
+    assert (waiting["stage"], waiting["holder"].startswith("build r-")) == ("install", True)
+    assert finished(other_out)[:3] == ROAD[1:4], "what was there when it was asked for is made anew"
     assert factory.left == []
 
 

@@ -1,8 +1,10 @@
 """Hand the finished image to the catalog."""
 
 import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from goldsmith.catalog.local import LocalCatalog
 from goldsmith.errors import CatalogError
 from goldsmith.events import Progress
 from goldsmith.host import files
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import Exported, exported
 
@@ -123,3 +125,20 @@ def image_is_gone(entry: Path, catalog: Path) -> bool:
         return True
     except (OSError, ValueError, LookupError):
         return False
+
+
+def first_image(results: Mapping[str, Entry]) -> Mapping[str, object]:
+    """Return the first catalog entry that a build made or found; empty where it does not register."""
+    if "register" not in results:
+        return {}
+    with suppress(OSError, ValueError, LookupError):
+        return registered((results["register"].folder / FACTS).read_text(encoding="utf-8"))[0]
+    return {}
+
+
+def next_steps(image: Mapping[str, object]) -> Sequence[str]:
+    """Return the commands that one may want after a build, as a shell takes them."""
+    if not image:
+        return ["goldsmith image list"]
+    ident, file = str(image["id"]), f"{image['name']}.{image['disk_format']}"
+    return [f"goldsmith image show {ident}", f"goldsmith image export {ident} {shlex.quote(file)}"]

@@ -1,0 +1,45 @@
+"""Whose turn it is: a layer must not be made anew while an earlier build still stands on it."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from goldsmith.host.clock import outside
+from goldsmith.host.files import is_locked
+from goldsmith.record.reading import BuildSummary, read_builds, summary_of
+from goldsmith.record.story import BuildState
+from goldsmith.record.writing import LOCK
+
+ASKED = "asked for"  # how the reason begins of a stage that is made anew although its result is there
+_POLL = 0.2  # seconds
+
+
+def await_turn(folder: Path, keys: Collection[str], *, remakes: bool, on_wait: Callable[[str], None]) -> None:
+    """Return when no earlier build that shares a key is in the way of the build in ``folder``.
+
+    That is every one where this build ``remakes`` results, and else every one that does. Only earlier builds are
+    waited for, and no lock is held meanwhile, so two builds never wait for each other.
+    """
+    mine = summary_of(folder)
+    if mine is None:
+        return
+    for other in _earlier(mine, keys):
+        if remakes or any(str(one.get("reason", "")).startswith(ASKED) for one in _stages(other)):
+            if is_locked(other.folder / LOCK):
+                on_wait(f"build {other.id}")
+            with outside.waiting():
+                while is_locked(other.folder / LOCK):
+                    time.sleep(_POLL)
+
+
+def _earlier(mine: BuildSummary, keys: Collection[str]) -> Iterator[BuildSummary]:
+    for other in read_builds(mine.folder.parent):
+        if other.state is not BuildState.RUNNING or (other.started, other.id) >= (mine.started, mine.id):
+            continue
+        if any(one.get("key") in keys for one in _stages(other)):
+            yield other
+
+
+def _stages(build: BuildSummary) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = build.document.get("stages") or []
+    return found
