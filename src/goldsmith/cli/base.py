@@ -59,7 +59,9 @@ class Settings:
 
 
 GLOBAL_OPTIONS = (
-    click.Option(["--project", "project_option"], type=click.Path(path_type=Path), help="Folder with recipes/."),
+    click.Option(
+        ["--project", "project_option"], type=click.Path(path_type=Path), help="Folder with recipes/."
+    ),
     click.Option(["--state", "state_option"], type=click.Path(path_type=Path), help="State folder."),
     click.Option(["--json", "json"], is_flag=True, help="Print JSON on stdout, and nothing else."),
     click.Option(["--quiet", "-q", "quiet"], is_flag=True, help="Only results and errors."),
