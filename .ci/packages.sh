@@ -12,7 +12,7 @@ COMMON=(gcc cpio zstd xorriso squashfs-tools openssh-server libguestfs-xfs)
 # --no-install-recommends leaves out much, so what is needed is named: libc6-dev for gcc, ipxe-qemu for virtio-net,
 # isc-dhcp-client for the appliance's network, dnsmasq-base for libvirt's.
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients
-    virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap openssh-client)
+    virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap uidmap openssh-client)
 # By path where the packages were renamed between releases.
 DNF=(pkgconf-pkg-config libvirt-devel qemu-kvm /usr/bin/qemu-img edk2-ovmf libvirt-daemon-kvm
     libvirt-daemon-config-network /usr/bin/virsh /usr/bin/virt-install /usr/bin/osinfo-detect /usr/bin/guestfish

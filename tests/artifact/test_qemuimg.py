@@ -125,7 +125,7 @@ def test_a_conversion_that_fails_leaves_nothing(tmp_path):
 
 def test_a_full_disk_is_a_matter_of_the_host(qcow2, fake_tool, tmp_path):
     fake_tool("qemu-img", "echo 'qemu-img: error while writing: No space left on device' >&2; exit 1")
-    with pytest.raises(HostError, match=r"No space left on device\n  fix: free space"):
+    with pytest.raises(HostError, match=r"No space left on device\n  fix: make room"):
         convert(HOST, qcow2, tmp_path / "out")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goldsmith.errors import HostError, ToolError, UsageError
+from goldsmith.errors import HostError, UsageError
 from goldsmith.host.files import fsync_tree
 from goldsmith.host.process import Host, Output
 
@@ -239,13 +239,9 @@ def _options(options: Sequence[str]) -> list[str]:
 def _run(host: Host, *argv: str | Path, fix: str = "", **options: Any) -> Output:
     try:
         return host.run("qemu-img", *argv, fix=fix, **options)
-    except ToolError as error:
-        if any("No space left on device" in line for line in error.evidence):
-            raise HostError(
-                error.problem, evidence=error.evidence, fix="free space, then run it again"
-            ) from None
-        raise
     except HostError as error:
+        if error.evidence:  # it ran, and found no room
+            raise
         raise HostError(error.problem, fix=FIX) from None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.hashing import Hashing
 from goldsmith.errors import GoldsmithError, InterruptedBuild, UsageError
 
 if TYPE_CHECKING:  # loaded when needed: they bring libvirt and more
@@ -56,7 +57,7 @@ def plan(
     from goldsmith.plan.store import Store
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
-    composed = compose(recipe, where, values=parse_values(pairs, iso))
+    composed = compose(recipe, where, values=parse_values(pairs, iso), on_hashing=Hashing(settings.quiet))
     _check_stage(start, [stage.name for stage in composed.stages])
     found = plan_of(composed, Store(where.state), Options(start=start, no_cache=no_cache))
     document = plan_document(found, where.state)
@@ -128,7 +129,7 @@ def _build_one(
     from goldsmith.host import libvirtd
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
-    composed = compose(recipe, where, values=values, register=register)
+    composed = compose(recipe, where, values=values, register=register, on_hashing=Hashing(settings.quiet))
     _check_stage(options.start, [stage.name for stage in composed.stages])
     with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
         run_build(composed, where, Tee(cases, _Deaf(view)), options)

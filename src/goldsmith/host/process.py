@@ -96,7 +96,7 @@ class LocalHost:
                 raise
             streams.join()
         if code not in ok:
-            raise ToolError(f"{_ended(code)}: {shown}", fix=fix, evidence=streams.tail())
+            raise _failure(f"{_ended(code)}: {shown}", fix, streams.tail())
         return Output(code, "".join(streams.out), "".join(streams.err))
 
     def _start(
@@ -124,7 +124,10 @@ class LocalHost:
 
     def _write(self, line: str) -> None:
         if self.log:
-            with self.log.open("a", encoding="utf-8") as log:
+            with (
+                suppress(OSError),
+                self.log.open("a", encoding="utf-8") as log,
+            ):  # a full disk: the tool tells
                 log.write(line + "\n")
 
 
@@ -144,6 +147,7 @@ class _Streams:
         self._listeners = listeners
         self._mask = mask
         self._lock = threading.Lock()
+        self._fault: Exception | None = None
         assert process.stdin
         assert process.stdout
         assert process.stderr
@@ -164,15 +168,32 @@ class _Streams:
             text = self._mask(line.rstrip("\n").rpartition("\r")[2])
             with self._lock:
                 self._last.append(text)
-                for listener in self._listeners:
-                    listener(text)
+                self._pass_on(text)
+
+    def _pass_on(self, text: str) -> None:
+        """Tell all listeners; the pipe is read on whatever they raise, for a full one stops the program."""
+        for listener in self._listeners:
+            try:
+                listener(text)
+            except Exception as error:  # noqa: BLE001  raised by ``join``, in the caller's thread
+                self._fault = self._fault or error
 
     def join(self) -> None:
+        """Wait for the last lines; raises what a listener raised."""
         for thread in self._threads:
             thread.join(timeout=5)  # a daemon that the program left may hold the pipe open for ever
+        if self._fault:
+            raise self._fault
 
     def tail(self) -> list[str]:
         return [line for line in self._last if line.strip()]
+
+
+def _failure(problem: str, fix: str, tail: list[str]) -> ToolError | HostError:
+    if any("No space left on device" in line for line in tail):
+        room = "make room (goldsmith store prune --apply), or give --state a folder on a bigger disk"
+        return HostError(f"no space left for a tool: {problem}", fix=room, evidence=tail)
+    return ToolError(problem, fix=fix, evidence=tail)
 
 
 def _die_with_parent() -> None:

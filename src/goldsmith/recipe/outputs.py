@@ -55,7 +55,10 @@ def _checks(description: str) -> Schema:
         "One check.",
         {
             "id": _TEXT,
-            "status": {**_TEXT, "description": "ok, warning, fail; of an audit ok, warning, failed, waived, skipped."},
+            "status": {
+                **_TEXT,
+                "description": "ok, warning, fail; of an audit ok, warning, failed, waived, skipped.",
+            },
             "detail": _TEXT,
             "fix": {**_TEXT, "description": "What to do; empty when there is nothing to do."},
         },

@@ -24,7 +24,7 @@ from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.guest import Guest, Task, said_with
-from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument, private_folder
+from goldsmith.stages.parts import PATIENCE, domain_name, no_space_if_full, osinfo_argument, private_folder
 
 CONSOLE = "console-customize.log"
 
@@ -200,5 +200,6 @@ def _plant(host: Host, disk: Path, access: TemporaryAccess, context: Context) ->
             "--chmod", f"0600:{access.host_key_path}",
             "--selinux-relabel",
             env=context.guestfs_env,
+            timeout=PATIENCE,
             fix="the lines above are virt-customize's; the guest's disk was not changed in the store",
         )  # fmt: skip

@@ -14,7 +14,7 @@ from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 from goldsmith.stages.guest import Guest, Task, said_with
-from goldsmith.stages.parts import private_folder
+from goldsmith.stages.parts import PATIENCE, private_folder
 
 Reveal = Callable[[str | Secret], str]
 
@@ -53,6 +53,7 @@ class Offline:
                         for word in commands(one.step, private, self.guest.reveal, at=one.at)
                     ),
                     env=context.guestfs_env,
+            timeout=PATIENCE,
                     on_line=lambda line: context.reporter.tell(ToolSaid(self.name, self.step.title, line)),
                 )  # fmt: skip
             except ToolError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from goldsmith.artifact import qemuimg
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
-from goldsmith.stages.parts import TRIM
+from goldsmith.stages.parts import PATIENCE, TRIM
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Sparsify:
         host.run(
             "virt-sparsify", "--in-place", "--format", "qcow2", work.disk,
             env=context.guestfs_env,
+            timeout=PATIENCE,
             fix="the lines above are virt-sparsify's; the layer before is untouched",
         )  # fmt: skip
 

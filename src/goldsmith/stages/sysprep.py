@@ -8,7 +8,7 @@ from goldsmith.artifact import qemuimg
 from goldsmith.errors import ToolError
 from goldsmith.host.files import write_atomically
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
-from goldsmith.stages.parts import TRIM
+from goldsmith.stages.parts import PATIENCE, TRIM
 
 _FIX = "the lines above are virt-sysprep's; the layer before is untouched"
 
@@ -54,12 +54,14 @@ class Sysprep:
         qemuimg.create_overlay(host, work.before, work.disk, relative=True)
         trimmed = True
         try:
-            host.run(*self.command(work.disk), env=context.guestfs_env, fix=_FIX)
+            host.run(*self.command(work.disk), env=context.guestfs_env, timeout=PATIENCE, fix=_FIX)
         except ToolError as error:
             if not any("fstrim" in line for line in error.evidence):
                 raise
             trimmed = False  # a guest that cannot: once more without, and virt-sparsify does it
             work.disk.unlink()
             qemuimg.create_overlay(host, work.before, work.disk, relative=True)
-            host.run(*self.command(work.disk, trim=False), env=context.guestfs_env, fix=_FIX)
+            host.run(
+                *self.command(work.disk, trim=False), env=context.guestfs_env, timeout=PATIENCE, fix=_FIX
+            )
         write_atomically(work.folder / TRIM, json.dumps({"trimmed": trimmed}))

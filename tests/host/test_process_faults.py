@@ -1,0 +1,35 @@
+import pytest
+
+from goldsmith.errors import HostError, ToolError
+from goldsmith.host.process import LocalHost
+
+
+def test_a_listener_that_fails_does_not_stop_the_program_and_its_error_is_raised_after_it(
+    fake_tool, tmp_path
+):
+    fake_tool("talker", f"seq 1 200000; echo done > {tmp_path}/ended")
+
+    def refuse(line: str) -> None:
+        raise ValueError(f"cannot take {line}")
+
+    with pytest.raises(ValueError, match="cannot take 1"):
+        LocalHost().run("talker", on_line=refuse)
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_log_that_cannot_be_written_costs_the_log_only(fake_tool, tmp_path):
+    fake_tool("talker", "echo hello")
+    assert LocalHost(log=tmp_path / "no folder" / "log").run("talker").stdout == "hello\n"
+
+
+def test_a_tool_without_room_is_a_fault_of_the_host_with_a_way_out(fake_tool):
+    fake_tool("virt-sysprep", "echo 'write: No space left on device' >&2; exit 1")
+    with pytest.raises(HostError, match="no space left for a tool") as caught:
+        LocalHost().run("virt-sysprep")
+    assert "store prune" in caught.value.fix
+
+
+def test_a_tool_that_hangs_is_ended_after_its_time(fake_tool):
+    fake_tool("sleeper", "exec sleep 60")
+    with pytest.raises(ToolError, match="no end after 1 s: sleeper"):
+        LocalHost().run("sleeper", timeout=1)
