@@ -49,7 +49,7 @@ IN_THE_GUEST = "media/installer/"
 
 # Packages of alternatives, listed in one table; the modules named here are contracts that the table imports too.
 TABLES = ("__init__.py", "table.py")
-SHARED = {"stages": {"guest"}, "guests": {"family", "render"}, "catalog": {"entry"}}
+SHARED = {"stages": {"guest"}, "guests": {"family", "render", "rhel"}, "catalog": {"entry"}}
 
 
 def parsed(path: Path) -> ast.Module:

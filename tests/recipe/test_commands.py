@@ -80,7 +80,7 @@ def test_values_are_given_with_set(project, capsys):
     assert run(["validate", "a"]) == 2
     assert "recipes/a.yaml:3:10: who is not given\n  fix: pass --set who=VALUE" in capsys.readouterr().err
     assert run(["validate", "a", "--set", "who"]) == 2
-    assert "--set who is no KEY=VALUE" in capsys.readouterr().err
+    assert "--set who is not KEY=VALUE" in capsys.readouterr().err
 
 
 def test_schema_prints_what_editors_and_scripts_need(capsys):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,17 @@ def find_project(named: Path | None) -> Path | None:
         return named.absolute()
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "recipes").is_dir()), None)
+
+
+def key_values(pairs: Sequence[str]) -> dict[str, str]:
+    """Return KEY=VALUE options as a mapping. Raises UsageError for what is no such pair."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--set {pair} is not KEY=VALUE", fix="for example --set iso=/path/to.iso")
+        values[name] = value
+    return values
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import Command, Settings, key_values, pass_settings
 from goldsmith.cli.hashing import Hashing
 from goldsmith.errors import GoldsmithError, InterruptedBuild, UsageError
 
@@ -22,12 +22,7 @@ if TYPE_CHECKING:  # loaded when needed: they bring libvirt and more
 
 def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
     """Turn ``--set key=value`` and ``--iso PATH`` into the variables of a recipe."""
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"--set {pair} is not KEY=VALUE", fix="for example --set iso=/path/to.iso")
-        values[name] = value
+    values = key_values(pairs)
     if iso is not None:
         file = Path(iso).expanduser()
         known_elsewhere = "://" in iso or ("/" not in iso and not file.exists())  # a URL, or a name

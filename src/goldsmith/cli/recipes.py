@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import Command, Settings, key_values, pass_settings
 from goldsmith.errors import RecipeError, RecipeErrors
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
@@ -96,7 +96,7 @@ def validate(settings: Settings, names: tuple[str, ...], given: tuple[str, ...])
     """Check recipes and their kickstarts, all of them when none is named; show every problem of each."""
     folders = data_folders("recipes", settings.project)
     paths = [find_recipe(name, folders) for name in names] or list_recipes(folders)
-    values = parse_values(given)
+    values = key_values(given)
     problems: list[RecipeError] = []
     warnings: list[RecipeError] = []
     for path in paths:
@@ -124,17 +124,6 @@ def _told(error: RecipeError) -> dict[str, object]:
         "problem": error.problem,
         "fix": error.fix,
     }
-
-
-def parse_values(given: Sequence[str]) -> dict[str, str]:
-    """Return KEY=VALUE options as a mapping. Raises RecipeError for what is no such pair."""
-    values: dict[str, str] = {}
-    for one in given:
-        key, sign, value = one.partition("=")
-        if not sign or not key.isidentifier():
-            raise RecipeError(f"--set {one} is no KEY=VALUE", fix="write --set name=value")
-        values[key] = value
-    return values
 
 
 def _validated(
