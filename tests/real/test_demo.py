@@ -92,7 +92,11 @@ def test_the_exported_image_boots_to_a_login_prompt_on_its_serial_console(demo, 
 
 
 def test_a_changed_last_step_runs_alone_with_what_follows_and_two_builds_make_it_once(demo, in_project):
-    lines = "customize:\n  append:\n    - name: last\n      run: echo last > /etc/last\n"
+    lines = (
+        "customize:\n  append:\n"
+        "    - {name: first of two in a layer, layer: false, run: 'echo first > /etc/first'}\n"
+        "    - {name: last, run: 'test -s /etc/first; echo last > /etc/last'}\n"
+    )
     goldsmith = in_project(changed=lines)
     first, second = (
         goldsmith.start("build", "changed", "--json"),
@@ -101,7 +105,7 @@ def test_a_changed_last_step_runs_alone_with_what_follows_and_two_builds_make_it
     one, two = first.finish(), second.finish()
     assert (one.code, two.code) == (0, 0), one.err + two.err
     made = sorted(one.stages("StageFinished") + two.stages("StageFinished"))
-    after = ["step-6-last", "withdraw", "sysprep", "sparsify", "export", "audit", "seal", "register"]
+    after = ["steps-6-7-last", "withdraw", "sysprep", "sparsify", "export", "audit", "seal", "register"]
     assert made == sorted(after)
     assert "StageWaiting" in {event["event"] for event in (*one.events, *two.events)}
     assert one.end["image"]["id"] == two.end["image"]["id"]
