@@ -70,7 +70,7 @@ class Command:
 
     def finish(self) -> Finished:
         out, err = self.process.communicate(timeout=LIMIT)
-        self.events += [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        self.events += [json.loads(line) for line in out.splitlines() if line.startswith('{"time"')]
         return Finished(self.process.returncode, out, err, self.events)
 
 

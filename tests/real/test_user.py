@@ -54,3 +54,27 @@ def test_an_ordinary_user_types_make_demo_and_has_an_image(user, shared_state, d
     assert "active" in listed.stdout
     again = as_user("cd goldsmith && make demo")
     assert "every stage is cached" in again.stdout
+    libvirtd_dies_in_the_middle(user)
+
+
+def libvirtd_dies_in_the_middle(home: Path) -> None:
+    """The libvirt of this user is nobody else's, so its death disturbs no other test."""
+    recipe = "name: bereft\nextends: demo\ncustomize: {append: [{name: nap, run: sleep 5}]}\n"
+    (home / "goldsmith/recipes/bereft.yaml").write_text(recipe)
+    command = "cd goldsmith && exec .venv/bin/goldsmith build bereft --no-register --json"
+    build = subprocess.Popen(
+        ["su", "-", NAME, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert build.stdout
+    for line in build.stdout:
+        if "Linux version" in line:
+            break
+    subprocess.run(["pkill", "-KILL", "-u", NAME, "-x", "libvirtd"], check=True)
+    _, errors = build.communicate(timeout=600)
+    assert build.returncode == 3, errors
+    assert "libvirt at qemu:///session" in errors
+    assert "fix:" in errors
+    again = as_user("cd goldsmith && .venv/bin/goldsmith build bereft --no-register")
+    assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
+    left = as_user("virsh -c qemu:///session list --all --name")
+    assert "goldsmith-" not in left.stdout
