@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.host.files import locked
+from goldsmith.host.files import is_locked, locked
 
 REPOSITORY = Path(__file__).parents[2]
 LIMIT = 1500  # seconds that one command may take on a busy host without KVM
@@ -96,8 +96,8 @@ class Goldsmith:
     def build(self, recipe: str, *words: str) -> Finished:
         return self.run("build", recipe, "--json", *words)
 
-    def domains(self) -> list[str]:
-        """Return the domains that belong to this state folder."""
+    def domains(self, recipe: str) -> list[str]:
+        """Return the domains of a recipe's builds in this state folder; other tests have their own meanwhile."""
         uri = self.extra.get("GOLDSMITH_LIBVIRT_URI", "qemu:///system")
         virsh = ["virsh", "-c", uri]
         names = subprocess.run(
@@ -106,14 +106,21 @@ class Goldsmith:
         ours = []
         for name in names.stdout.split():
             said = subprocess.run([*virsh, "desc", name], capture_output=True, text=True, env=self.env).stdout
-            if name.startswith("goldsmith-") and f"state={self.state} " in f"{said.strip()} ":
+            if name.startswith(f"goldsmith-{recipe}-") and f"state={self.state} " in f"{said.strip()} ":
                 ours.append(name)
         return ours
 
     def half_layers(self) -> list[Path]:
-        """Return what looks like a result that was not finished."""
-        layers = (self.state / "store" / "layers").glob("*")
-        return [one for one in layers if not (one / "entry.json").exists()]
+        """Return what looks like a result that was not finished, and that nobody is making now."""
+        store = self.state / "store"
+        half = [one for one in (store / "layers").glob("*") if not (one / "entry.json").exists()]
+        return [one for one in half if not is_locked(store / "locks" / f"{one.name}.lock") and one.exists()]
+
+    def nothing_left(self, recipe: str) -> None:
+        """Fail when a build of this recipe left a machine, half a layer or a seed behind."""
+        assert self.domains(recipe) == []
+        assert self.half_layers() == []
+        assert list((self.state / "run").glob(f"{recipe}-*")) == []
 
 
 def a_project(folder: Path, **recipes: str) -> Path:

@@ -40,8 +40,7 @@ def test_kill_9_in_each_stage_and_then_the_same_command_again(demo, in_project):
     done = goldsmith.build("mortal")
     assert done.code == 0, done.err
     assert done.end["image"]["status"] == "active"
-    assert goldsmith.domains() == []
-    assert goldsmith.half_layers() == []
+    goldsmith.nothing_left("mortal")
     images = [one for one in _images(goldsmith) if one["goldsmith_recipe"] == "mortal"]
     assert [one["status"] for one in images] == ["active"]
     assert "cached" in goldsmith.run("plan", "mortal").out

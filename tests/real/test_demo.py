@@ -45,8 +45,7 @@ def test_the_demo_becomes_an_active_image_in_the_catalog(demo, goldsmith):
     assert entry["min_disk"] == 3
     assert entry["os_distro"] == "debian"
     assert entry["os_admin_user"] == "debian"
-    assert goldsmith.domains() == []
-    assert goldsmith.half_layers() == []
+    goldsmith.nothing_left("demo")
 
 
 def test_the_audit_of_the_demo_found_no_fault(demo, goldsmith):

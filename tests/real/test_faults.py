@@ -13,12 +13,6 @@ from .conftest import REPOSITORY, Goldsmith, a_project
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("faults")]
 
 
-def nothing_left(goldsmith: Goldsmith) -> None:
-    assert goldsmith.domains() == []
-    assert goldsmith.half_layers() == []
-    assert not list((goldsmith.state / "run").glob("*"))
-
-
 def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_steps_are_kept(demo, in_project):
     text = (
         "customize:\n  - name: good\n    run: echo fine\n"
@@ -31,7 +25,7 @@ def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_ste
     assert "| the real cause" in done.err
     assert "fix:" in done.err
     assert done.stages("StageFinished") == ["step-1-good"]
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("stumbles")
     assert goldsmith.run("plan", "stumbles").out.splitlines()[2].split()[1] == "cached"
 
 
@@ -44,7 +38,7 @@ def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_pro
     done = goldsmith.build("locked")
     assert done.code == 4
     assert "no new boot" in done.err
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("locked")
 
 
 def test_a_guest_without_network_is_named_as_such(demo, in_project):
@@ -62,7 +56,7 @@ def test_a_guest_without_network_is_named_as_such(demo, in_project):
     assert done.code == 4
     assert "no network address of" in done.err
     assert "DHCP" in done.err
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("alone")
 
 
 def a_kickstart(goldsmith: Goldsmith, name: str, change) -> None:
@@ -80,7 +74,7 @@ def test_a_failing_post_script_is_no_success_although_the_guest_powers_off(demo,
     assert done.code == 4
     assert "kickstart script" in done.err
     assert "StageFinished" not in {event["event"] for event in done.events if event.get("stage") == "install"}
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("post")
 
 
 def test_an_installer_that_falls_silent_is_stopped_and_its_phase_named(demo, in_project):
@@ -91,17 +85,16 @@ def test_an_installer_that_falls_silent_is_stopped_and_its_phase_named(demo, in_
     done = goldsmith.build("silent")
     assert done.code == 4
     assert "the console has said nothing for 25 s (phase 'running %pre'" in done.err
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("silent")
 
 
 def test_ctrl_c_stops_the_machine_and_a_later_build_is_not_disturbed(demo, in_project):
     goldsmith = in_project(stopped="disk: {size: 4 GiB}\n")
     command = goldsmith.start("build", "stopped", "--json")
     command.until("PhaseStarted", "install")
-    assert goldsmith.domains()
+    assert goldsmith.domains("stopped")
     assert command.kill(signal.SIGINT) == 130
-    assert goldsmith.domains() == []
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("stopped")
 
 
 @pytest.fixture
@@ -134,7 +127,7 @@ def test_a_disk_that_fills_during_the_install_is_told_and_the_machine_is_gone(de
     assert done.code == 3, done.err
     assert "no space" in done.err
     assert "fix:" in done.err
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("full")
 
 
 def test_a_disk_too_small_for_the_export_is_told_before_and_the_layers_stay(
@@ -155,4 +148,4 @@ def test_a_disk_too_small_for_the_export_is_told_before_and_the_layers_stay(
     assert done.code == 3, done.err
     assert "the export of the finished image needs" in done.err
     assert done.stages("StageCached")[-1] == "sparsify"
-    nothing_left(goldsmith)
+    goldsmith.nothing_left("demo")
