@@ -114,3 +114,17 @@ def test_lines_of_a_good_install_are_no_failures():
         "GOLDSMITH-INSTALL-OK",
     )
     assert not one.failed
+
+
+def test_a_vague_failure_gives_way_to_the_line_that_names_the_cause():
+    one = watch()
+    hear(
+        one,
+        "Running in cmdline mode, no interactive debugging allowed.",
+        "There was an error running the kickstart script at line 28.  This is a fatal error.",
+        "broken by design.",
+        "Running in cmdline mode, no interactive debugging allowed.",
+    )
+    with pytest.raises(GuestError, match="the kickstart script at line 28 failed") as caught:
+        one.tick(5)
+    assert "broken by design." in caught.value.evidence

@@ -37,7 +37,7 @@ def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_pro
     goldsmith = in_project(locked=text)
     done = goldsmith.build("locked")
     assert done.code == 4
-    assert "no new boot" in done.err
+    assert "no SSH login as goldsmith at" in done.err
     goldsmith.nothing_left("locked")
 
 
@@ -72,7 +72,8 @@ def test_a_failing_post_script_is_no_success_although_the_guest_powers_off(demo,
     a_kickstart(goldsmith, "post", lambda text: text.replace("umask 022", "echo broken by design\nfalse"))
     done = goldsmith.build("post")
     assert done.code == 4
-    assert "kickstart script" in done.err
+    assert "the kickstart script at line" in done.err
+    assert "| broken by design" in done.err
     assert "StageFinished" not in {event["event"] for event in done.events if event.get("stage") == "install"}
     goldsmith.nothing_left("post")
 

@@ -5,9 +5,24 @@ Strings: rhinstaller/anaconda branches rhel6-branch and rhel7-branch, and Beaker
 
 import re
 
-from goldsmith.guests.family import KERNEL_FAILURES, Console, failures, patterns
+from goldsmith.guests.family import KERNEL_FAILURES, Console, Failure, failures, patterns
 
 _PRE_POST_FIX = "read the lines above; the script is the %pre/%post of the recipe's kickstart"
+
+_VAGUE = (
+    Failure(
+        re.compile(r"The installation was stopped due to (.*)"),
+        "the installer stopped due to {1}",
+        "read the console above it",
+        vague=True,
+    ),
+    Failure(
+        re.compile(r"Running in cmdline mode, no interactive debugging allowed"),
+        "the installer met an error and ended",
+        "read the console above it",
+        vague=True,
+    ),
+)
 
 RHEL7 = Console(
     phases=patterns(
@@ -38,8 +53,8 @@ RHEL7 = Console(
                 "remove it from install.packages, or add the repository that has it to install.repos",
             ),
             (
-                r"There was an error running the kickstart script at (?:line )?(.*)",
-                "a kickstart script failed: {1}",
+                r"There was an error running the kickstart script at line (\d+)",
+                "the kickstart script at line {1} failed",
                 _PRE_POST_FIX,
             ),
             (
@@ -62,18 +77,9 @@ RHEL7 = Console(
                 "the installer asks a question and waits for an answer",
                 "the kickstart is incomplete, or was not read; goldsmith render shows it",
             ),
-            (
-                r"The installation was stopped due to (.*)",
-                "the installer stopped due to {1}",
-                "read the console above it",
-            ),
-            (
-                r"Running in cmdline mode, no interactive debugging allowed",
-                "the installer met an error and ended",
-                "read the console above it",
-            ),
             (r"An unknown error has occured", "the installer crashed", "read its traceback above"),
         ),
+        *_VAGUE,
         *KERNEL_FAILURES,
     ),
     progress=re.compile(
@@ -108,8 +114,8 @@ RHEL6 = Console(
                 "the text after it names the question; add the command to the kickstart",
             ),
             (
-                r"There was an error running the kickstart script at (?:line )?(.*)",
-                "a kickstart script failed: {1}",
+                r"There was an error running the kickstart script at line (\d+)",
+                "the kickstart script at line {1} failed",
                 _PRE_POST_FIX,
             ),
             (

@@ -34,12 +34,14 @@ class Phase:
 class Failure:
     """A line of the console that means the install has failed, with its cause and cure in words.
 
-    ``cause`` may use the groups of the pattern by number, as in ``missing package {1}``.
+    ``cause`` may use the groups of the pattern by number, as in ``missing package {1}``. A ``vague`` one only says
+    that something is wrong; a line that follows it and names the cause is preferred.
     """
 
     pattern: re.Pattern[str]
     cause: str
     fix: str
+    vague: bool = False
 
     def explain(self, match: re.Match[str]) -> str:
         return self.cause.format(match.group(0), *(group or "" for group in match.groups()))

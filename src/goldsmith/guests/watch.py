@@ -9,7 +9,7 @@ from itertools import islice
 
 from goldsmith.errors import GuestError
 from goldsmith.events import Event, PhaseStarted, Progress
-from goldsmith.guests.family import Console
+from goldsmith.guests.family import Console, Failure
 from goldsmith.host.files import human_time
 
 EVIDENCE = 20  # lines of console shown with a failure
@@ -35,7 +35,7 @@ class InstallWatch:
         self._started = self._heard = self._phase_since = now
         self._reached = -1
         self._last: list[str] = []
-        self._failed: tuple[float, str, str] | None = None
+        self._failed: tuple[float, Failure, str] | None = None
         self.done = False
         self.phase = "starting the machine"
 
@@ -45,7 +45,7 @@ class InstallWatch:
         self._last = [*self._last[-(EVIDENCE * 2) :], text]
         if text.strip() == self._console.marker or text.endswith(self._console.marker):
             self.done = True
-        if not self._failed:
+        if not self._failed or self._failed[1].vague:
             self._look_for_failure(text, now)
         yield from self._phases(text, now)
         if found := self._console.progress.search(text):
@@ -80,8 +80,8 @@ class InstallWatch:
 
     def failure(self) -> GuestError:
         assert self._failed
-        _, cause, fix = self._failed
-        return GuestError(f"{cause} (in phase '{self.phase}')", fix=fix, evidence=self.evidence())
+        _, kind, cause = self._failed
+        return GuestError(f"{cause} (in phase '{self.phase}')", fix=kind.fix, evidence=self.evidence())
 
     @property
     def failed(self) -> bool:
@@ -93,7 +93,9 @@ class InstallWatch:
     def _look_for_failure(self, text: str, now: float) -> None:
         for one in self._console.failures:
             if match := one.pattern.search(text):
-                self._failed = (now, one.explain(match), one.fix)
+                since = self._failed[0] if self._failed else now
+                if not (self._failed and one.vague):
+                    self._failed = (since, one, one.explain(match))
                 return
 
     def _phases(self, text: str, now: float) -> Iterator[Event]:
