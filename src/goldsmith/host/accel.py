@@ -18,6 +18,7 @@ from goldsmith.host.files import locked, write_atomically
 from goldsmith.host.process import Host
 
 LIMIT = 30.0  # seconds that a kernel gets to come up
+_SHOWN = 60  # characters of QEMU's last words: the end of an assertion says more than the path it begins with
 _SAID = "Kernel panic"  # it has no root file system: this is as far as it can come
 _QEMU = ("qemu-system-x86_64", "/usr/libexec/qemu-kvm")
 
@@ -150,5 +151,5 @@ def _cause(error: ToolError) -> str:
     """Say in one line why QEMU failed, without its long command."""
     if error.problem.startswith("no end after"):
         return error.problem.partition(":")[0]
-    last = error.evidence[-1:] or ("no message",)
-    return f"{error.problem.partition(':')[0]} ({last[0].strip()})"
+    last = (error.evidence[-1:] or ("no message",))[0].strip()
+    return f"{error.problem.partition(':')[0]} ({last if len(last) <= _SHOWN else '…' + last[-_SHOWN:]})"
