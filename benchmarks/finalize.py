@@ -30,7 +30,8 @@ def disk_before_sysprep(state: Path) -> Path:
     seals = [
         (one.stat().st_mtime, json.loads(one.read_text())) for one in state.glob("store/layers/*/entry.json")
     ]
-    newest = max((seal for seal in seals if seal[1]["stage"] == "sysprep"), key=lambda one: one[0])
+    ours = [seal for seal in seals if (seal[1]["stage"], seal[1]["recipe"]) == ("sysprep", "demo")]
+    newest = max(ours, key=lambda one: one[0])
     return state / "store" / "layers" / newest[1]["parent"] / "disk.qcow2"
 
 
