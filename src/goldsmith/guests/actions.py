@@ -9,7 +9,7 @@ from pathlib import Path
 from goldsmith.errors import GuestError, Mark
 from goldsmith.guests import cloudcfg
 from goldsmith.guests.family import Packages as PackageCommand
-from goldsmith.host.commands import GuestCommands
+from goldsmith.host.commands import GuestCommands, Ran
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 
@@ -32,18 +32,15 @@ class Hand:
     reveal: Callable[[str | Secret], str]
     timeout: float  # seconds a step may take
 
-    def root(self, command: str, *, env: Mapping[str, str] | None = None, stdin: str | None = None) -> int:
-        """Run a shell command as root and return its exit status."""
+    def root(self, command: str, *, env: Mapping[str, str] | None = None) -> Ran:
+        """Run a shell command as root; any exit status is an answer."""
         words = [f"{name}={shlex.quote(value)}" for name, value in (env or {}).items()]
         line = f"{self.privilege}env {' '.join(words)} sh -c {shlex.quote(command)}"
-        ran = self.shell.run(line, stdin=stdin, on_line=self.on_line, timeout=self.timeout)
-        return ran.code
+        return self.shell.run(line, on_line=self.on_line, timeout=self.timeout)
 
     def must(self, command: str, *, env: Mapping[str, str] | None = None, what: str) -> None:
         """Run a shell command as root; raise GuestError with its last lines when it fails."""
-        words = [f"{name}={shlex.quote(value)}" for name, value in (env or {}).items()]
-        line = f"{self.privilege}env {' '.join(words)} sh -c {shlex.quote(command)}"
-        ran = self.shell.run(line, on_line=self.on_line, timeout=self.timeout)
+        ran = self.root(command, env=env)
         if ran.code:
             raise GuestError(f"{what} ended with exit status {ran.code}", evidence=ran.tail)
 
