@@ -46,7 +46,6 @@ def test_the_withdrawal_fails_when_the_build_user_stays():
     assert "userdel -f goldsmith" in script
     assert "the build user is still there" in script
     assert "rm -rf /var/lib/cloud/* '/etc/a b'" in script
-    assert "fstrim -av" in script
     assert script.rstrip().endswith("(sleep 2; poweroff) >/dev/null 2>&1 </dev/null &")
 
 

@@ -73,9 +73,10 @@ def _build_user(access: TemporaryAccess) -> dict[str, object]:
 
 
 def withdraw_script(kind: Access, *, leftovers: tuple[str, ...]) -> str:
-    """Return a shell script, run as root in the guest, that removes the access and gives free blocks back.
+    """Return a shell script, run as root in the guest, that removes the access.
 
     It ends with the guest's own power-off. Whatever cannot be removed makes it fail: access that stays is no detail.
+    Free blocks are given back later, in the appliance of sysprep.
     """
     removal = _FORGET_BOOT + (_user_removal() if kind is Access.SEED else "rm -rf /root/.ssh\n")
     paths = " ".join(_glob(path) for path in leftovers)
@@ -83,8 +84,6 @@ def withdraw_script(kind: Access, *, leftovers: tuple[str, ...]) -> str:
 {removal}
 rm -rf {paths}
 rm -f /etc/ssh/ssh_host_*
-sync
-fstrim -av 2>/dev/null || fstrim -v / 2>/dev/null || echo 'no fstrim in this guest'
 sync
 (sleep 2; poweroff) >/dev/null 2>&1 </dev/null &
 """
