@@ -1,4 +1,5 @@
 import base64
+import re
 import stat
 import urllib.parse
 
@@ -6,6 +7,7 @@ import pytest
 
 from goldsmith.errors import RecipeError
 from goldsmith.host.process import LocalHost
+from goldsmith.recipe.marks import read_nodes
 from goldsmith.recipe.secrets import MASK, References, Secret, Vault
 
 VALUE = "s3cr3t/pass+wörd?"
@@ -107,3 +109,20 @@ def test_references_stand_for_values_where_none_are_wanted(monkeypatch):
     assert len(References().digest(Secret("env:KEY"))) == 16
     with pytest.raises(RecipeError, match="not revealed here"):
         References().reveal(Secret("env:KEY"))
+
+
+def test_a_password_for_the_build_is_the_same_again_in_its_state_folder_and_in_no_other(tmp_path):
+    def password(folder):
+        return Vault(state=tmp_path / folder, host=LocalHost()).reveal(Secret("build:administrator"))
+
+    assert password("a") == password("a")
+    assert password("a") != password("b")
+    assert re.fullmatch(r"Gs1-[a-z2-7]{20}", password("a"))
+
+
+def test_no_recipe_can_name_a_password_of_the_build(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text("name: !secret build:administrator\n")
+    problems: list[RecipeError] = []
+    read_nodes(path, problems)
+    assert [one.problem for one in problems] == ["this secret does not say where it is found"]

@@ -19,7 +19,8 @@ from pydantic_core import PydanticKnownError
 from goldsmith.errors import Mark, RecipeError, ToolError
 from goldsmith.host.process import Host, LocalHost
 
-KINDS = ("env", "file", "command")
+KINDS = ("env", "file", "command")  # what a recipe may refer to
+DERIVED = "build"  # made by Goldsmith for one state folder: no recipe can name it, no person need know it
 KEY_FILE = "secret-key"
 MASK = "********"
 _SHORTEST = 4  # shorter values are not masked: they would hide half of every log
@@ -135,6 +136,8 @@ class Vault:
         ]
 
     def _resolve(self, secret: Secret) -> str:
+        if secret.kind == DERIVED:
+            return _derived(_key(self._state / KEY_FILE), secret.target)
         if secret.kind == "env":
             value = os.environ.get(secret.target)
             if value is None:
@@ -174,6 +177,15 @@ class References:
 
     def digest(self, secret: Secret) -> str:
         return hashlib.sha256(secret.reference.encode()).hexdigest()[:16]
+
+
+def _derived(key: bytes, name: str) -> str:
+    """Return a password of 24 characters: the same for every build of a state folder, so that layers are found again.
+
+    It has characters of all the kinds that Windows asks for, and none that a command interpreter reads.
+    """
+    digest = hmac.new(key, f"build password {name}".encode(), "sha256").digest()
+    return "Gs1-" + base64.b32encode(digest).decode()[:20].lower()
 
 
 def _missing(secret: Secret, problem: str, fix: str) -> RecipeError:
