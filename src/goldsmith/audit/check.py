@@ -46,7 +46,10 @@ Question = Callable[[Facts], Finding]
 
 @dataclass(frozen=True)
 class Check:
-    """One question. ``reads`` are files whose text it needs, ``sees`` those it only looks for (globs, ``**``)."""
+    """One question. ``reads`` are files whose text it needs, ``sees`` those it only looks for (globs, ``**``).
+
+    ``labels`` are plain paths of files whose SELinux context it asks for.
+    """
 
     id: str
     title: str
@@ -59,6 +62,7 @@ class Check:
     profiles: frozenset[Profile] = LINUX
     reads: tuple[str, ...] = ()
     sees: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def check(
@@ -73,6 +77,7 @@ def check(
     profiles: frozenset[Profile] = LINUX,
     reads: Sequence[str] = (),
     sees: Sequence[str] = (),
+    labels: Sequence[str] = (),
 ) -> Callable[[Question], Check]:
     """Make a check of the function below, so that question and data stand together."""
 
@@ -89,6 +94,7 @@ def check(
             profiles=profiles,
             reads=tuple(reads),
             sees=tuple(sees),
+            labels=tuple(labels),
         )
 
     return make
@@ -123,3 +129,34 @@ def none_filled(facts: Facts, *patterns: str) -> Finding:
     """Return good when the guest has no file with content that one of the patterns matches."""
     hits = [path for pattern in patterns for path in facts.files.match(pattern) if facts.files.filled(path)]
     return bad(some(hits)) if hits else good("none with content")
+
+
+def absent(
+    ident: str,
+    title: str,
+    *paths: str,
+    why: str,
+    source: str,
+    expected: str,
+    fix: str,
+    severity: Severity = Severity.ERROR,
+    profiles: frozenset[Profile] = LINUX,
+    empty_is_good: bool = False,
+) -> Check:
+    """Return the check that no file matches one of the globs, or none with content where ``empty_is_good``."""
+
+    def find(facts: Facts) -> Finding:
+        return none_filled(facts, *paths) if empty_is_good else none_of(facts, *paths)
+
+    make = check(
+        ident,
+        title,
+        why=why,
+        source=source,
+        expected=expected,
+        fix=fix,
+        severity=severity,
+        profiles=profiles,
+        sees=paths,
+    )
+    return make(find)

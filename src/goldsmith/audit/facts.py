@@ -40,7 +40,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """A file system, swap area or volume; ``faults`` is None where it was not checked."""
+    """A file system, swap area or volume; ``faults`` and ``features`` are None where nobody could look."""
 
     device: str
     kind: str
@@ -49,6 +49,7 @@ class FileSystem:
     part_uuid: str = ""
     part_label: str = ""
     faults: tuple[str, ...] | None = None
+    features: frozenset[str] | None = None  # lower case, as dumpe2fs and xfs_db name them
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,18 @@ class System:
 
 
 @dataclass(frozen=True)
+class Initramfs:
+    """The initramfs of the default kernel: base names of its files that checks ask for, ``.ko.xz`` cut off.
+
+    ``reason`` says why it could not be opened.
+    """
+
+    path: str
+    names: frozenset[str] = frozenset()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Guest:
     """What one look through the appliance gave. ``tree`` is None when no system could be mounted, see ``reason``."""
 
@@ -78,6 +91,9 @@ class Guest:
     systems: tuple[System, ...] = ()
     tree: Tree | None = None
     packages: Mapping[str, str] | None = None  # version by name; None when no list could be read
+    boot_code: bytes = b""  # of the first disk
+    labels: Mapping[str, str] = field(default_factory=dict)  # SELinux context by path; "" where there is none
+    initramfs: Initramfs | None = None  # None without a boot menu that names one
     reason: str = ""
 
 
@@ -107,6 +123,8 @@ class Expected:
     virtual_size: int | None = None
     distro: str | None = None
     major: int | None = None
+    firmware: str | None = None  # bios, uefi
+    growroot: bool = False  # the initramfs grows the root partition
 
 
 @dataclass(frozen=True)

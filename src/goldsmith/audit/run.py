@@ -141,6 +141,7 @@ def _look(image: Path, driver: str, profile: Profile | None, host: Host, env: Ma
             appliance,
             sees=[pattern for check in asked for pattern in check.sees],
             reads=[pattern for check in asked for pattern in check.reads],
+            labels=sorted({path for check in asked for path in check.labels}),
         )
 
     return converse(image, talk, driver=driver, host=host, env=env)

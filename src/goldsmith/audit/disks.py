@@ -1,0 +1,78 @@
+"""What lies on the disks of an image: boot code, partitions, file systems and whether they are sound."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from goldsmith.audit.appliance import Appliance
+from goldsmith.audit.facts import FileSystem, Partition
+
+DEVICE = re.compile(r"/dev/[A-Za-z0-9/_.+-]+")  # goes into scripts, so nothing else may
+_BOOT_CODE = 440  # bytes of the first sector that belong to the boot loader
+_FSCK = {
+    "ext": "e2fsck -fn {}",
+    "xfs": "xfs_repair -n {}",
+    "vfat": "fsck.vfat -n {}",
+}
+_FEATURES = {
+    "ext": 'dumpe2fs -h {} 2>/dev/null | sed -n "s/^Filesystem features: */features=/p"',
+    "xfs": 'xfs_db -r -c version {} 2>/dev/null | sed -n "s/^versionnum.*= */features=/p"',
+}
+_JOURNAL = "skipping journal recovery"
+
+
+def boot_code(appliance: Appliance, disk: str) -> bytes:
+    """Return the code that a BIOS would run from this disk; all zero where there is none."""
+    return appliance.ask("pread-device", disk, str(_BOOT_CODE), "0")
+
+
+def partitions(appliance: Appliance, disk: str) -> Iterator[Partition]:
+    for block in appliance.text("part-list", disk).split("}"):
+        numbers = {name: int(value) for name, value in re.findall(r"part_(\w+): (\d+)", block)}
+        if numbers.keys() >= {"num", "start", "end"}:
+            separator = "p" if disk[-1].isdigit() else ""
+            yield Partition(f"{disk}{separator}{numbers['num']}", numbers["start"], numbers["end"])
+
+
+def filesystems(appliance: Appliance, disks: Sequence[str]) -> Iterator[FileSystem]:
+    for block in appliance.shell("blkid -o export").split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        device, kind = values.get("DEVNAME", ""), values.get("TYPE", "")
+        own = device.rstrip("0123456789") not in disks and device.startswith("/dev/sd")
+        if not kind or own or not DEVICE.fullmatch(device):
+            continue  # a bare partition table, or the disk of the appliance itself
+        found = FileSystem(
+            device,
+            kind,
+            uuid=values.get("UUID", ""),
+            label=values.get("LABEL", ""),
+            part_uuid=values.get("PARTUUID", ""),
+            part_label=values.get("PARTLABEL", ""),
+        )
+        yield _examined(appliance, found)
+
+
+def _examined(appliance: Appliance, found: FileSystem) -> FileSystem:
+    """Return the file system with its faults and features, where its kind is known, by one script."""
+    kind = "ext" if re.fullmatch(r"ext[234]", found.kind) else found.kind
+    if (command := _FSCK.get(kind)) is None:
+        return found
+    ask = _FEATURES.get(kind, "true").format(found.device)
+    said = appliance.shell(
+        f"{ask}; {command.format(found.device)} > /tmp/fsck 2>&1; r=$?; tail -n 30 /tmp/fsck; echo rc=$r"
+    )
+    lines = said.splitlines()
+    features = None
+    if lines and lines[0].startswith("features="):
+        features = frozenset(re.findall(r"\w+", lines.pop(0).removeprefix("features=").lower()))
+    return replace(found, faults=_faults(lines, command.split()[0]), features=features)
+
+
+def _faults(said: Sequence[str], program: str) -> tuple[str, ...]:
+    *lines, end = said or [""]
+    if end == "rc=0" and not any(_JOURNAL in line for line in lines):
+        return ()
+    if end == "rc=127":
+        return (f"{program} is missing in the appliance (package libguestfs-xfs)",)
+    telling = [line for line in lines if "?" in line or "journal" in line or "log" in line] or lines
+    return tuple(telling[:3]) or ("the check gave no result",)
