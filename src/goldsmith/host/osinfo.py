@@ -15,14 +15,30 @@ _FOR_OS = re.compile(r"for OS '(?P<name>[^']*?)(?: \((?P<arch>[\w-]+)\))?'")
 
 
 @dataclass(frozen=True)
-class Medium:
-    """An ISO image as its header and libosinfo see it; ``os`` is empty where libosinfo does not know it."""
+class Match:
+    """One operating system that a medium may be for: its short id, as "rhel7.9", and "" or the architecture."""
 
-    os: str  # short id, as "rhel7.9"
+    os: str
+    arch: str
+
+
+@dataclass(frozen=True)
+class Medium:
+    """An ISO image as its header and libosinfo see it; ``os`` is empty where libosinfo does not know it.
+
+    ``others`` are further systems that it may be for as well: one label stands for several Windows versions.
+    """
+
+    os: str
     arch: str
     bootable: bool
     volume_id: str
     declared_size: int  # bytes that the header says the image has; a shorter file is a broken download
+    others: tuple[Match, ...] = ()
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        return (Match(self.os, self.arch), *self.others) if self.os else ()
 
 
 def identify(host: Host, iso: Path) -> Medium | None:
@@ -31,20 +47,31 @@ def identify(host: Host, iso: Path) -> Medium | None:
     if header is None:
         return None
     volume_id, size = header
-    said = host.run("osinfo-detect", iso, ok=range(256), fix=_FIX).stdout
-    found = _FOR_OS.search(said)
-    short_id = _short_id(host, found["name"]) if found else ""
-    arch = (found["arch"] or "") if found else ""
-    return Medium(short_id, arch, "Media is bootable" in said, volume_id, size)
+    said = _detected(host, iso)
+    matches: list[Match] = []
+    for found in _FOR_OS.finditer(said):
+        for short_id in _query(host, f"name={found['name']}")[:1]:
+            if (one := Match(short_id, found["arch"] or "")) not in matches:
+                matches.append(one)
+    first, *others = matches or [Match("", "")]
+    return Medium(first.os, first.arch, "Media is bootable" in said, volume_id, size, tuple(others))
 
 
 def known(host: Host, short_id: str) -> bool:
     """Say whether virt-install would take this name for --osinfo here."""
-    return short_id in _query(host, f"short-id={short_id}")
+    return bool(canonical(host, short_id))
 
 
-def _short_id(host: Host, name: str) -> str:
-    return next(iter(_query(host, f"name={name}")), "")
+def canonical(host: Host, short_id: str) -> str:
+    """Return the name that libosinfo itself gives an OS ("centos7.0" for "centos7"), or "" where it knows none."""
+    return next(iter(_query(host, f"short-id={short_id}")), "")
+
+
+def _detected(host: Host, iso: Path) -> str:
+    done = host.run("osinfo-detect", "--all", iso, ok=range(256), fix=_FIX)
+    if "--all" in done.stderr:  # libosinfo before 1.10 has no such option
+        done = host.run("osinfo-detect", iso, ok=range(256), fix=_FIX)
+    return done.stdout
 
 
 def _query(host: Host, condition: str) -> list[str]:

@@ -11,6 +11,8 @@ from goldsmith.host import files, osinfo
 from goldsmith.host.process import Host
 from goldsmith.media import named
 from goldsmith.media.download import Download
+from goldsmith.media.identity import Unsure, Wrong, judge_iso, judge_tree, read_treeinfo
+from goldsmith.media.tree import treeinfo
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages.medium import Source, library_of, wrong_digest
 from goldsmith.stages.parts import MEDIUM
@@ -38,7 +40,7 @@ class Fetch:
     group = ""
 
     def inputs(self) -> Inputs:
-        if self.source.kind == "iso" and not self.source.is_made_here:
+        if self.source.kind != "image" and not self.source.is_made_here:
             return {**self.source.known, "os": self.os}  # another os asks again whether the medium is for it
         return dict(self.source.known)
 
@@ -54,9 +56,19 @@ class Fetch:
         files.write_atomically(work.folder / MEDIUM, json.dumps(noted, indent=1))
 
     def _tree(self, context: Context) -> str:
+        if not self.source.is_url and not Path(self.source.location).exists():
+            raise HostError(f"the tree {self.source.location} is gone", fix="mount it again")
+        said = treeinfo(context.host_for(self.name), self.source.location)
+        tree = read_treeinfo(said) if said is not None else None
+        if tree is None:
+            what = "it has no .treeinfo" if said is None else "its .treeinfo is none"
+            raise RecipeError(
+                f"{self.source.location} is no installation tree: {what}",
+                at=self.source.at,
+                fix="give the URL or folder that .treeinfo is in: the os/ folder of a release",
+            )
+        self._require_the_os(judge_tree(tree, os=self.os, arch=self.arch), self.source.location, "", context)
         if not self.source.is_url:
-            if not Path(self.source.location).exists():
-                raise HostError(f"the tree {self.source.location} is gone", fix="mount it again")
             context.reporter.tell(
                 Warned(
                     f"the installer is started from {self.source.location}, which the guest cannot read",
@@ -168,16 +180,29 @@ class Fetch:
                 at=self.source.at,
                 fix="get it again: the download did not end",
             )
-        if found.os == self.os and found.arch in ("", self.arch):
-            return
-        vague = not found.os or found.os.endswith("-unknown")
-        if vague or not osinfo.known(host, self.os):
-            said = f"takes it for {found.os}" if found.os else "does not know it"
-            context.reporter.tell(Warned(f"{file.name} is taken to be {self.os}: libosinfo here {said}"))
-            return
-        arch = f" ({found.arch})" if found.arch else ""
-        raise RecipeError(
-            f"os is {self.os} ({self.arch}), but {file.name} installs {found.os}{arch}",
-            at=self.os_at,
-            fix=f"say os: {found.os}, or give the medium of {self.os}",
-        )
+        name = osinfo.canonical(host, self.os)
+        verdict = judge_iso(found.matches, os=name or self.os, arch=self.arch, known=bool(name))
+        self._require_the_os(verdict, file.name, _label(found), context)
+
+    def _require_the_os(
+        self, verdict: Wrong | Unsure | None, what: str, label: str, context: Context
+    ) -> None:
+        """Refuse a medium for another guest; one that nobody can judge here is taken as it is, and that is said."""
+        if isinstance(verdict, Unsure):
+            fix = f"see that this is the medium you mean{label}"
+            context.reporter.tell(Warned(f"{what} is taken to be {self.os}: {verdict.why}", fix=fix))
+        elif verdict:
+            right = f"give the {self.arch} medium of {self.os}"
+            raise RecipeError(
+                f"os is {self.os} ({self.arch}), but {what} installs {verdict.found}{label}",
+                at=self.source.at if verdict.arch else self.os_at,
+                fix=right if verdict.arch else f"say os: {verdict.os}, or {right}",
+            )
+
+
+def _label(found: osinfo.Medium) -> str:
+    """Return what the medium calls itself, and that it does not boot, for a message."""
+    said = [f"volume id {found.volume_id!r}"] if found.volume_id else []
+    if not found.bootable:
+        said.append("not bootable")
+    return f" ({', '.join(said)})" if said else ""

@@ -10,11 +10,11 @@ from goldsmith.host import files
 from goldsmith.media import named
 from goldsmith.media.download import SCHEMES
 from goldsmith.media.library import Library, whole_size
+from goldsmith.media.tree import NAMES as TREE_FILES
 from goldsmith.plan.stage import Json
 from goldsmith.recipe.model import Recipe
 
 TREE_SCHEMES = ("http", "https", "ftp")
-TREE_FILES = (".treeinfo", "treeinfo")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from goldsmith.errors import HostError, RecipeError
+from goldsmith.errors import CatalogError, HostError, RecipeError
 from goldsmith.events import PhaseStarted, Progress, Warned
 from goldsmith.host import files
 from goldsmith.media.library import Library
@@ -17,6 +17,19 @@ OS = "rhel7.9"
 
 def recipe(**media) -> Recipe:
     return Recipe(name="r", family="demo", os=OS, media=media)
+
+
+CURL = """
+for word; do case "$before" in --output) to=$word;; --dump-header) head=$word;; esac; before=$word; done
+case "$before" in *{name}) ;; *)
+    printf 'HTTP/1.1 404 Not Found\\r\\n\\r\\n' > "$head"; printf 404
+    echo 'curl: (22) The requested URL returned error: 404' >&2; exit 22;;
+esac
+printf 'HTTP/1.1 200 OK\\r\\n\\r\\n' > "$head"; printf 200
+cat > "$to" <<'END'
+{text}END
+"""
+TREEINFO = "[general]\nfamily = Red Hat Enterprise Linux\nversion = {0}\narch = {1}\n"
 
 
 def fetch(source: Source, os: str = OS) -> Fetch:
@@ -80,7 +93,7 @@ def test_a_medium_for_another_guest_is_refused_at_its_place_in_the_recipe(run, i
         RecipeError, match=r"os is rhel7\.9 \(x86_64\), but rhel\.iso installs rhel7\.8 \(x86_64\)"
     ) as error:
         run(iso=str(iso))
-    assert error.value.fix == "say os: rhel7.8, or give the medium of rhel7.9"
+    assert error.value.fix == "say os: rhel7.8, or give the x86_64 medium of rhel7.9"
     assert error.value.exit_code == 2
 
 
@@ -188,15 +201,100 @@ def test_an_image_is_kept_without_asking_libosinfo(run, tmp_path, libosinfo):
     assert run(image=str(image))["location"].endswith("/base.qcow2")
 
 
-def test_a_tree_by_url_is_left_where_it_is(run):
+def test_a_tree_by_url_is_left_where_it_is(run, fake_tool, notes):
+    curl = fake_tool("curl", CURL.format(name=".treeinfo", text=TREEINFO.format("7.9", "x86_64")))
     noted = run(tree="http://mirror.invalid/os/")
     assert noted == {"location": "http://mirror.invalid/os/", "sha256": "", "size": None}
+    assert curl.calls[0][-1] == "http://mirror.invalid/os/.treeinfo"
+    assert not notes.of(Warned)
+
+
+def test_a_tree_whose_server_hides_files_with_a_dot_is_found(run, fake_tool):
+    curl = fake_tool("curl", CURL.format(name="/treeinfo", text=TREEINFO.format("7.9", "x86_64")))
+    assert run(tree="http://mirror.invalid/os")["location"] == "http://mirror.invalid/os"
+    assert [one[-1] for one in curl.calls] == [
+        "http://mirror.invalid/os/.treeinfo",
+        "http://mirror.invalid/os/treeinfo",
+    ]
+
+
+def test_a_url_without_treeinfo_is_no_tree(run, fake_tool):
+    fake_tool("curl", CURL.format(name="nothing", text=""))
+    with pytest.raises(
+        RecipeError, match=r"http://mirror\.invalid/os/ is no installation tree: it has no"
+    ) as error:
+        run(tree="http://mirror.invalid/os/")
+    assert error.value.exit_code == 2
+    assert "os/ folder" in error.value.fix
+
+
+def test_a_server_that_refuses_is_not_taken_for_one_without_a_tree(run, fake_tool):
+    fake_tool("curl", "echo 'curl: (22) The requested URL returned error: 403' >&2; printf 403; exit 22")
+    with pytest.raises(CatalogError, match="cannot download http://mirror") as error:
+        run(tree="http://mirror.invalid/os/")
+    assert error.value.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "fix"),
+    [
+        (
+            TREEINFO.format("7.8", "x86_64"),
+            r"installs Red Hat Enterprise Linux 7\.8 \(x86_64\)",
+            "say os: rhel7.8, or give",
+        ),
+        (
+            TREEINFO.format("7.9", "i386"),
+            r"installs Red Hat Enterprise Linux 7\.9 \(i386\)",
+            "give the x86_64 medium",
+        ),
+        (
+            "[general]\nfamily=CentOS\nversion=7\narch=x86_64\n",
+            r"installs CentOS 7 \(x86_64\)",
+            "say os: centos7, or give",
+        ),
+        (
+            "[release]\nname = AlmaLinux\nversion = 9.4\n[tree]\narch = x86_64\n",
+            r"installs AlmaLinux 9\.4",
+            "almalinux9.4",
+        ),
+        ("<html>please log in</html>", "is no installation tree: its .treeinfo is none", "os/ folder"),
+    ],
+)
+def test_a_tree_of_another_system_is_refused(run, tmp_path, text, problem, fix):
+    (tmp_path / ".treeinfo").write_text(text)
+    with pytest.raises(RecipeError, match=problem) as error:
+        run(tree=str(tmp_path))
+    assert fix in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("os", "family", "version"),
+    [
+        ("centos7.0", "CentOS", "7"),  # libosinfo has one name for all of them
+        ("centos6.10", "CentOS", "6.10"),
+        ("almalinux9", "AlmaLinux", "9.4"),
+        ("rocky9", "Rocky Linux", "9.4"),
+        ("centos-stream9", "CentOS Stream", "9"),
+        ("rhel10.0", "Red Hat Enterprise Linux", "10.0"),
+    ],
+)
+def test_a_rebuild_is_taken_where_the_recipe_says_so(run, tmp_path, notes, os, family, version):
+    (tmp_path / ".treeinfo").write_text(f"[general]\nfamily = {family}\nversion = {version}\narch = x86_64\n")
+    run(tree=str(tmp_path), os=os)
+    assert not [one for one in notes.of(Warned) if "taken to be" in one.text]
+
+
+def test_another_os_asks_again_whether_a_tree_is_for_it(tmp_path, context):
+    (tmp_path / ".treeinfo").write_text(TREEINFO.format("7.9", "x86_64"))
+    source = find_source(recipe(tree=str(tmp_path)), context.state, media_help="")
+    assert fetch(source).inputs() != fetch(source, os="rhel7.8").inputs()
 
 
 def test_a_tree_on_this_host_is_named_by_its_treeinfo(run, tmp_path, context, notes):
     (tmp_path / "tree").mkdir()
     info = tmp_path / "tree" / ".treeinfo"
-    info.write_text("[general]\nversion = 7.9\n")
+    info.write_text(TREEINFO.format("7.9", "x86_64"))
     assert run(tree=str(tmp_path / "tree"))["location"] == str(tmp_path / "tree")
     assert "url --url=" in notes.of(Warned)[0].fix
     known = [
