@@ -39,6 +39,7 @@ OWNERS = {
     "jinja2": "guests/render.py",
     "yaml": "recipe/marks.py",
     "oslo_utils": "audit/container.py",
+    "tzlocal": "guests/timezones.py",
     "click": "cli/",
     "rich": "cli/",
     "pykickstart": "media/installer/",  # GPL: everybody else runs ksvalidator

@@ -24,6 +24,8 @@ class Target(StrEnum):
     XML = "xml"
     SHELL = "shell"
     TEXT = "text"
+    CMD = "cmd"  # batch of Windows
+    INI = "ini"
 
 
 class Refused(ValueError):
@@ -52,6 +54,8 @@ def place_for(target: Target) -> Place:
         Target.SHELL: ShellPlace,
         Target.XML: XmlPlace,
         Target.TEXT: TextPlace,
+        Target.CMD: CmdPlace,
+        Target.INI: IniPlace,
     }
     return places[target]()
 
@@ -67,6 +71,30 @@ class TextPlace:
 
     def writer(self, *, for_shell: bool) -> Write:
         return shlex.quote if for_shell else _one_line
+
+
+class CmdPlace:
+    """Batch of Windows, which expands and splits a line before it looks at quotes: no quoting holds a value."""
+
+    def feed(self, text: str) -> None:
+        """Do nothing: what is dangerous is dangerous everywhere."""
+
+    def writer(self, *, for_shell: bool) -> Write:
+        if for_shell:
+            raise Refused("is quoted for a shell, but this is batch of Windows", "remove | sh")
+        return _batch
+
+
+class IniPlace:
+    """An INI file as oslo.config reads it: a value ends with its line, and $ begins the name of another option."""
+
+    def feed(self, text: str) -> None:
+        """Do nothing: every place of such a file is the same."""
+
+    def writer(self, *, for_shell: bool) -> Write:
+        if for_shell:
+            raise Refused("is quoted for a shell, but this is an INI file", "remove | sh")
+        return _ini
 
 
 class XmlPlace:
@@ -130,6 +158,22 @@ class KickstartPlace:
 def _one_line(text: str) -> str:
     if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp", "Cs") for sign in text):
         raise Refused("holds a line break or a control character", "give it as one line of text")
+    return text
+
+
+def _batch(text: str) -> str:
+    if found := sorted(set(_one_line(text)) & set("%!\"&|<>^()'`")):
+        raise Refused(f"holds {' '.join(found)}, which batch of Windows reads as a command", "leave it out")
+    if not text.isascii():
+        raise Refused("is not plain ASCII, and batch of Windows has no certain encoding", "leave it out")
+    return text
+
+
+def _ini(text: str) -> str:
+    if "$" in _one_line(text):
+        raise Refused("holds $, which names another option", "leave it out")
+    if text != text.strip():
+        raise Refused("begins or ends with a space, which is lost", "remove the space")
     return text
 
 

@@ -12,6 +12,7 @@ from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
 from goldsmith.recipe.secrets import TextOrSecret
 from goldsmith.recipe.steps import Step
+from goldsmith.recipe.windows import Windows
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 VERSION = "{{ version }}"  # stands in the catalog's texts until the build gives the version
@@ -241,6 +242,7 @@ class Recipe(Part):
     machine: Machine = Machine()
     disk: Disk = Disk()
     install: Install = Install()
+    windows: Windows | None = Field(default=None, description="Choices of a Windows guest.")
     customize: Many[Step] = ()
     sysprep: Sysprep = Sysprep()
     export: Many[Export] = Field(default=(Export(),), min_length=1)
