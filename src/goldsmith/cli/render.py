@@ -16,12 +16,21 @@ from goldsmith.cli.build import parse_values
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
 @click.option("--iso", metavar="PATH", help="The installation medium; need not exist.")
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Write the files into this folder.")
+@click.option("--xml", is_flag=True, help="Show the domain XML too; needs virt-install and libvirt.")
 @pass_settings
 def render(
-    settings: Settings, *, recipe: str, pairs: tuple[str, ...], iso: str | None, folder: Path | None
+    settings: Settings,
+    *,
+    recipe: str,
+    pairs: tuple[str, ...],
+    iso: str | None,
+    folder: Path | None,
+    xml: bool,
 ) -> None:
     """Show every rendered file and the virt-install command of a recipe, with secrets masked."""
     files = rendered_files(settings, recipe, parse_values(pairs, iso))
+    if xml:
+        files.update(_domain_xml(files["virt-install.sh"]))
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
@@ -77,6 +86,16 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         "virt-install.sh": _script(command),
         "recipe.json": json.dumps(recipe.said(), indent=2, ensure_ascii=False) + "\n",
     }
+
+
+def _domain_xml(script: str) -> dict[str, str]:
+    """Return what virt-install makes of the command with the libvirt of this host."""
+    from goldsmith.guests.domain_xml import domain_xml, read_capabilities
+    from goldsmith.host.process import LocalHost
+
+    command, host = shlex.split(script.replace("\\\n", " ")), LocalHost()
+    uri, machine_type = (command[command.index(option) + 1] for option in ("--connect", "--machine"))
+    return domain_xml(host, command, read_capabilities(host, uri, machine_type))
 
 
 def _script(command: Sequence[str]) -> str:
