@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from goldsmith.errors import ToolError
 from goldsmith.host.process import Host
 
 T = TypeVar("T")
+DEVICE = re.compile(r"/dev/[A-Za-z0-9/_.+-]+")  # goes into scripts, so nothing else may
 _FIX = "apt install libguestfs-tools libguestfs-xfs, then goldsmith doctor"
 
 

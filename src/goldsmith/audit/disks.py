@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from goldsmith.audit.appliance import Appliance
+from goldsmith.audit import ntfs
+from goldsmith.audit.appliance import DEVICE, Appliance
 from goldsmith.audit.facts import FileSystem, Partition
 
-DEVICE = re.compile(r"/dev/[A-Za-z0-9/_.+-]+")  # goes into scripts, so nothing else may
 _BOOT_CODE = 440  # bytes of the first sector that belong to the boot loader
 _FSCK = {
     "ext": "e2fsck -fn {}",
@@ -54,6 +54,8 @@ def filesystems(appliance: Appliance, disks: Sequence[str]) -> Iterator[FileSyst
 
 def _examined(appliance: Appliance, found: FileSystem) -> FileSystem:
     """Return the file system with its faults and features, where its kind is known, by one script."""
+    if found.kind == "ntfs":
+        return replace(found, faults=ntfs.faults(appliance, found.device))
     kind = "ext" if re.fullmatch(r"ext[234]", found.kind) else found.kind
     if (command := _FSCK.get(kind)) is None:
         return found

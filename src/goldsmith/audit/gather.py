@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from goldsmith.audit.appliance import Appliance
+from goldsmith.audit.appliance import DEVICE, Appliance
 from goldsmith.audit.bootmenu import read_menu
-from goldsmith.audit.disks import DEVICE, boot_code, filesystems, partitions
+from goldsmith.audit.disks import boot_code, filesystems, partitions
 from goldsmith.audit.facts import Guest, System
 from goldsmith.audit.initramfs import open_initramfs
 from goldsmith.audit.listing import list_tree, read_texts

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 import posixpath
 import re
 import stat
@@ -37,7 +38,7 @@ def list_tree(appliance: Appliance, patterns: Iterable[str]) -> Tree:
         elif posixpath.dirname(folder) in straight:
             by_depth.setdefault(0, []).append(folder)  # the link itself is worth knowing
     finds = [
-        _FIND.format(folders=" ".join(f".{folder}" for folder in folders), depth=depth)
+        _FIND.format(folders=" ".join(_word(f".{folder}") for folder in folders), depth=depth)
         for depth, folders in sorted(by_depth.items())
     ]
     raw = _unpacked(appliance.shell(f"cd {_ROOT}; {{ {'; '.join(finds)}; }} | {_PACK}"))
@@ -48,9 +49,14 @@ def list_tree(appliance: Appliance, patterns: Iterable[str]) -> Tree:
 def _straight(appliance: Appliance, folders: Iterable[str]) -> set[str]:
     """Return those folders whose path in the guest has no link in it."""
     places = {folder: posixpath.normpath(f"{_ROOT}/{folder}") for folder in sorted(folders)}
-    raw = _unpacked(appliance.shell(f"readlink -z -m {' '.join(places.values())} | {_PACK}"))
+    raw = _unpacked(appliance.shell(f"readlink -z -m {' '.join(map(_word, places.values()))} | {_PACK}"))
     found = raw.decode("utf-8", "replace").split("\0")
     return {folder for (folder, place), real in zip(places.items(), found, strict=False) if place == real}
+
+
+def _word(path: str) -> str:
+    """Return a declared path for the appliance's shell; Windows has spaces and dollars in its names."""
+    return '"' + re.sub(r'([$`"\\])', r"\\\1", path) + '"'
 
 
 def _unpacked(packed: str) -> bytes:
@@ -96,8 +102,16 @@ def read_texts(appliance: Appliance, tree: Tree, patterns: Sequence[str]) -> Tre
             if refusal != "is absent":
                 unread[real] = refusal
         else:
-            texts[real] = appliance.text("pread", path, str(MOST_TEXT), "0")
+            texts[real] = decoded(appliance.ask("pread", path, str(MOST_TEXT), "0"))
     return replace(tree, texts=texts, unread=unread)
+
+
+def decoded(data: bytes) -> str:
+    """Return a file's text: UTF-8, or what its byte order mark says; Windows writes many logs as UTF-16."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
 
 
 def _matches(tree: Tree, pattern: str) -> list[str]:

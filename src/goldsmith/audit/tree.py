@@ -40,7 +40,8 @@ class Tree:
 
     ``texts`` holds the files that were read, by resolved path. ``seen`` are the folders that were listed, absent
     ones too, and how deep; ``hidden`` those that were not because a link leads there; ``unread`` files that are
-    there but were not read, with the reason.
+    there but were not read, with the reason. With ``ignore_case`` all names are kept in lower case and each
+    question may use any.
     """
 
     entries: Mapping[str, Entry]
@@ -48,9 +49,11 @@ class Tree:
     seen: Mapping[str, int] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     unread: Mapping[str, str] = field(default_factory=dict)
+    ignore_case: bool = False
 
     def resolve(self, path: str) -> str:
         """Return where a path leads inside the guest; ``..`` never climbs over the guest's root."""
+        path = self._spelled(path)
         done, todo, links = "/", path.split("/"), 0
         while todo:
             name = todo.pop(0)
@@ -68,7 +71,7 @@ class Tree:
             if links > _MOST_LINKS:
                 return path
             done = "/" if entry.target.startswith("/") else done
-            todo[:0] = entry.target.split("/")
+            todo[:0] = self._spelled(entry.target).split("/")
         return done
 
     def at(self, path: str) -> Entry | None:
@@ -80,6 +83,7 @@ class Tree:
 
         Raises Unseen when a link leads to a folder that was not listed deep enough.
         """
+        pattern = self._spelled(pattern)
         self._demand(*fixed_part(pattern))
         found = [""]
         parts = pattern.strip("/").split("/")
@@ -100,6 +104,7 @@ class Tree:
 
     def text(self, path: str) -> str | None:
         """Return the text of a file, or None when the guest has no such file. Raises Unseen when it was not read."""
+        path = self._spelled(path)
         self._demand(posixpath.dirname(path), 1)
         real = self.resolve(path)
         if real in self.texts:
@@ -113,6 +118,9 @@ class Tree:
         """Return whether this is a file with content (a link counts by what it leads to)."""
         entry = self.at(path)
         return entry is not None and entry.kind == Kind.FILE and entry.size > 0
+
+    def _spelled(self, path: str) -> str:
+        return path.lower() if self.ignore_case else path
 
     def _below(self, folder: str) -> Iterator[str]:
         for name in self._names.get(self.resolve(folder), ()):
