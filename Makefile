@@ -4,7 +4,7 @@ export SET
 GOLDSMITH := .venv/bin/goldsmith
 PYTHON := .venv/bin/python
 # Two workers: a guest under TCG keeps one core busy, and more than one at a time makes all of them late.
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadgroup
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 # Every recipe is a target; those that begin with _ are only there to be extended.
 RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*.yaml)))
 

@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import Goldsmith
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("death")]
+pytestmark = pytest.mark.real
 
 STAGES = [
     "fetch",

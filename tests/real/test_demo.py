@@ -11,7 +11,7 @@ from goldsmith.host import files
 
 from .conftest import wait_for
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.real
 
 STEPS = [
     "step-1-cloud-init",

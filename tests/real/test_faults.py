@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import REPOSITORY, Goldsmith, a_project
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.real
 
 
 def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_steps_are_kept(demo, in_project):

@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import REPOSITORY
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("user")]
+pytestmark = pytest.mark.real
 
 NAME = "gs-test-user"
 

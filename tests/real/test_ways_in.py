@@ -22,7 +22,7 @@ from goldsmith.stages.customize import Customize
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.offline import Offline
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ FAMILY = GuestFamily(
             "vcpus": 2,
             "timeouts": {"install": "15 min", "silence": "5 min", "phase": "8 min", "boot": "5 min"},
         },
-        "disk": {"size": "3 GiB", "bus": "virtio"},
+        "disk": {"size": "8 GiB", "bus": "virtio"},
         "install": {"kickstart": "demo.ks.j2"},
     },
     kickstart_version="RHEL7",
