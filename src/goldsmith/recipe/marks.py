@@ -89,6 +89,11 @@ def read_nodes(path: Path, problems: list[RecipeError]) -> Node:
     return _Reader(path, problems).read()
 
 
+def read_text(text: str, name: str, problems: list[RecipeError]) -> Node:
+    """Read YAML that stands in no file here, such as a guest's, with the same limits; ``name`` is for errors."""
+    return _Reader(Path(name), problems).parse(text)
+
+
 class _Reader:
     def __init__(self, path: Path, problems: list[RecipeError]) -> None:
         self._path = str(path)
@@ -97,7 +102,10 @@ class _Reader:
         self._count = 0
 
     def read(self) -> Node:
-        root = self._compose(self._text())
+        return self.parse(self._text())
+
+    def parse(self, text: str) -> Node:
+        root = self._compose(text)
         if root is None:
             raise self._error(
                 "the file is empty", Mark(self._path, 1, 1), "see docs/recipes.md for what a recipe says"

@@ -1,14 +1,29 @@
 """The table of checks; a new one is a function with its data in one of these files, and a name in its CHECKS."""
 
 from goldsmith.audit.check import Check
-from goldsmith.audit.checks import accounts, boot, cloud, container, identity, leftovers
+from goldsmith.audit.checks import (
+    accounts,
+    boot,
+    cloud,
+    container,
+    identity,
+    kernel,
+    leftovers,
+    network,
+    sources,
+    system,
+)
 
 CHECKS: tuple[Check, ...] = (
     *container.CHECKS,
     *boot.CHECKS,
+    *kernel.CHECKS,
+    *system.CHECKS,
+    *network.CHECKS,
     *accounts.CHECKS,
     *identity.CHECKS,
     *cloud.CHECKS,
+    *sources.CHECKS,
     *leftovers.CHECKS,
 )
 BY_ID = {check.id: check for check in CHECKS}

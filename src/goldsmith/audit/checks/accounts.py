@@ -1,6 +1,8 @@
 """Who can get in: passwords, keys, accounts, and what the build's own account left."""
 
+from goldsmith.audit import cloudconfig
 from goldsmith.audit.check import RHEL, Finding, Profile, Severity, bad, check, good, moot, none_of, some
+from goldsmith.audit.cloudconfig import Unreadable, merged, switched_off
 from goldsmith.audit.facts import Facts
 
 BUILD_USER = "goldsmith"
@@ -114,8 +116,7 @@ def no_keys(facts: Facts) -> Finding:
     reads=[
         "/etc/ssh/sshd_config",
         "/etc/ssh/sshd_config.d/*.conf",
-        "/etc/cloud/cloud.cfg",
-        "/etc/cloud/cloud.cfg.d/*.cfg",
+        *cloudconfig.FILES,
     ],
 )
 def no_ssh_passwords(facts: Facts) -> Finding:
@@ -129,13 +130,14 @@ def no_ssh_passwords(facts: Facts) -> Finding:
             break
         if len(words) > 1 and words[0].lower() == "passwordauthentication":
             return good(line.strip()) if words[1].lower() == "no" else bad(line.strip())
-    cloud = ["/etc/cloud/cloud.cfg", *facts.files.match("/etc/cloud/cloud.cfg.d/*.cfg")]
-    lines = [
-        line.split("#")[0].strip() for path in cloud for line in (facts.files.text(path) or "").splitlines()
-    ]
-    setting = next((line for line in reversed(lines) if line.startswith("ssh_pwauth:")), "")
-    off = setting.partition(":")[2].strip().lower() in ("0", "no", "false")
-    return good(f"{setting} for cloud-init") if off else bad(setting or "no setting, so yes")
+    try:
+        setting = merged(facts.files).get("ssh_pwauth")
+    except Unreadable as error:
+        return bad(str(error))
+    if setting is None:
+        return bad("no setting, so yes")
+    told = f"ssh_pwauth: {setting} for cloud-init"
+    return good(told) if switched_off(setting) else bad(told)
 
 
 @check(

@@ -1,9 +1,9 @@
-"""How the guest boots: kernel, boot menu, consoles, file systems to mount, network names."""
+"""How the guest boots: boot loader, boot menu, consoles."""
 
 from collections.abc import Sequence
 
 from goldsmith.audit import bootmenu
-from goldsmith.audit.bootmenu import Item, locate, read_menu, shell_values, version
+from goldsmith.audit.bootmenu import read_menu, shell_values
 from goldsmith.audit.check import (
     LINUX,
     RHEL,
@@ -14,41 +14,35 @@ from goldsmith.audit.check import (
     check,
     good,
     moot,
-    none_of,
     some,
 )
-from goldsmith.audit.facts import Facts, FileSystem
+from goldsmith.audit.facts import Facts
+from goldsmith.audit.tree import Kind
 
 _SERIAL = {"aarch64": "ttyAMA0", "ppc64le": "hvc0"}
 _GRUB_DEFAULTS = ("/etc/default/grub", "/etc/default/grub.d/*.cfg")
-_UNSTABLE = ("/dev/sd", "/dev/vd", "/dev/hd", "/dev/xvd", "/dev/nvme")
-_FOREIGN = frozenset({"iso9660", "udf", "nfs", "nfs4", "cifs", "smbfs"})
+_PAIR = ("tty0", "ttyS0,115200n8")
+_SHOWN = "console=tty0 console=ttyS0,115200n8"
+_LEGACY = "/boot/grub/grub.conf"
+_LINKS = ("/boot/grub/menu.lst", "/etc/grub.conf")
+_EFI = "/boot/efi/EFI/*/*"
+_OLD = frozenset({Profile.RHEL6})
 
 
 def _serial(facts: Facts) -> str:
     return _SERIAL.get(facts.system.arch, "ttyS0")
 
 
+def _consoles(args: Sequence[str]) -> list[str]:
+    return [arg.removeprefix("console=") for arg in args if arg.startswith("console=")]
+
+
 def _last_console(args: Sequence[str]) -> str:
-    consoles = [arg.removeprefix("console=") for arg in args if arg.startswith("console=")]
-    return consoles[-1] if consoles else ""
+    return next(reversed(_consoles(args)), "")
 
 
 def _speaks(args: Sequence[str], port: str) -> bool:
     return _last_console(args).partition(",")[0] == port
-
-
-@check(
-    "O-L4",
-    "no network names tied to this machine",
-    why="the rule names eth0 by the MAC address of the build; every clone would get eth1",
-    source="virt-sysprep(1), udev-persistent-net",
-    expected="no 70-persistent-net.rules",
-    fix="virt-sysprep --operations udev-persistent-net -a IMAGE",
-    sees=["/etc/udev/rules.d/70-persistent-net.rules"],
-)
-def no_net_rules(facts: Facts) -> Finding:
-    return none_of(facts, "/etc/udev/rules.d/70-persistent-net.rules")
 
 
 @check(
@@ -58,6 +52,7 @@ def no_net_rules(facts: Facts) -> Finding:
     source="OpenStack Virtual Machine Image Guide, image requirements",
     expected="console=ttyS0 last in every entry, no rhgb",
     fix='GRUB_CMDLINE_LINUX_DEFAULT="console=tty0 console=ttyS0,115200n8", then update-grub or grub2-mkconfig',
+    profiles=LINUX - _OLD,
     reads=bootmenu.FILES,
 )
 def serial_console(facts: Facts) -> Finding:
@@ -72,6 +67,9 @@ def serial_console(facts: Facts) -> Finding:
             return bad(f"{found} in {menu.path}, entry {item.title!r}", expected=expected)
         if "rhgb" in item.args:
             return bad(f"rhgb in {menu.path}, entry {item.title!r}", expected=expected)
+        if facts.profile == Profile.RHEL7 and set(_consoles(item.args)) != set(_PAIR):
+            found = some([f"console={one}" for one in _consoles(item.args)])
+            return bad(f"{found} in {menu.path}, entry {item.title!r}", expected=f"{_SHOWN}, no rhgb")
     return good(f"console={_last_console(menu.normal[0].args)} last in {len(menu.normal)} entries")
 
 
@@ -83,7 +81,7 @@ def serial_console(facts: Facts) -> Finding:
     expected="console=ttyS0 last in the settings",
     fix='write GRUB_CMDLINE_LINUX_DEFAULT="console=tty0 console=ttyS0,115200n8" to /etc/default/grub',
     reads=_GRUB_DEFAULTS,
-    profiles=LINUX - {Profile.RHEL6},
+    profiles=LINUX - _OLD,
 )
 def serial_console_kept(facts: Facts) -> Finding:
     texts = [facts.files.text(path) or "" for name in _GRUB_DEFAULTS for path in facts.files.match(name)]
@@ -92,13 +90,10 @@ def serial_console_kept(facts: Facts) -> Finding:
     values = shell_values("\n".join(texts))
     always, normal = values.get("GRUB_CMDLINE_LINUX", ""), values.get("GRUB_CMDLINE_LINUX_DEFAULT", "")
     if facts.profile == Profile.RHEL7:
-        wanted = (
-            'GRUB_CMDLINE_LINUX_DEFAULT="console=tty0 console=ttyS0,115200n8", none in GRUB_CMDLINE_LINUX'
-        )
+        wanted = f'GRUB_CMDLINE_LINUX_DEFAULT="{_SHOWN}", no console= in GRUB_CMDLINE_LINUX'
         if "console=" in always:
             return bad(f"console= in GRUB_CMDLINE_LINUX: {always}", expected=wanted)
-        exact = normal == "console=tty0 console=ttyS0,115200n8"
-        return good(normal) if exact else bad(normal or "nothing", expected=wanted)
+        return good(normal) if normal == _SHOWN else bad(normal or "nothing", expected=wanted)
     args = f"{always} {normal}".split()
     return (
         good(f"console={_last_console(args)}")
@@ -108,121 +103,72 @@ def serial_console_kept(facts: Facts) -> Finding:
 
 
 @check(
-    "O-L37",
-    "SELinux enforces",
-    why="a guest that was built permissive, or that relabels at its first start, is not what was tested",
-    source="selinux(8)",
-    expected="SELINUX=enforcing, no /.autorelabel",
-    fix="selinux --enforcing in the kickstart; virt-customize --selinux-relabel -a IMAGE",
-    profiles=RHEL,
-    reads=["/etc/selinux/config"],
-    sees=["/.autorelabel"],
-)
-def selinux(facts: Facts) -> Finding:
-    if facts.files.match("/.autorelabel"):
-        return bad("/.autorelabel")
-    mode = shell_values(facts.files.text("/etc/selinux/config") or "").get("SELINUX", "no setting")
-    return good(mode) if mode == "enforcing" else bad(mode)
-
-
-def _matches(spec: str, system: FileSystem) -> bool:
-    key, _, value = spec.partition("=")
-    known = {
-        "UUID": system.uuid.lower(),
-        "LABEL": system.label,
-        "PARTUUID": system.part_uuid.lower(),
-        "PARTLABEL": system.part_label,
-    }
-    value = value.strip('"')
-    return bool(value) and known.get(key) == (value.lower() if "UUID" in key else value)
-
-
-@check(
-    "O-L39",
-    "fstab names file systems that exist, by UUID or label",
-    why="device names change with the bus; a missing file system stops the boot in emergency mode",
-    source="fstab(5)",
-    expected="root by the UUID or LABEL it has, no device names, no media, no network shares",
-    fix="name file systems by UUID in /etc/fstab and remove lines of the build",
-    reads=["/etc/fstab"],
-)
-def fstab(facts: Facts) -> Finding:
-    rows = [line.split() for line in (facts.files.text("/etc/fstab") or "").splitlines()]
-    rows = [row for row in rows if len(row) >= 3 and not row[0].startswith("#")]
-    roots = [row[0] for row in rows if row[1] == "/"]
-    if not roots:
-        return bad("no line for /")
-    own = [one for one in facts.look.filesystems if one.device == facts.system.root]
-    if "=" in roots[0] and not any(_matches(roots[0], one) for one in own):
-        return bad(f"{roots[0]} for /, which has {some([f'UUID={one.uuid}' for one in own]) or 'no UUID'}")
-    wrong = [row[0] for row in rows if row[0].startswith(_UNSTABLE) or row[2] in _FOREIGN]
-    wrong += [
-        row[0]
-        for row in rows
-        if row[0].startswith(("UUID=", "LABEL=", "PARTUUID=", "PARTLABEL="))
-        and not any(_matches(row[0], one) for one in facts.look.filesystems)
-    ]
-    return bad(some(wrong)) if wrong else good(roots[0])
-
-
-@check(
-    "O-L45",
-    "the newest kernel starts by itself, with its initramfs",
-    why="an update that was not taken into the menu leaves the guest on the old kernel, or without a root disk",
-    source="grubby(8), update-grub(8)",
-    expected="default entry with the newest /boot/vmlinuz-* and an initramfs that exists",
-    fix="run update-grub (Debian) or grub2-mkconfig and grubby --set-default in the guest",
+    "O-L9",
+    "every kernel speaks on the serial console (GRUB legacy)",
+    why="Nova's console log is the serial port; the last console= is where init and cloud-init write",
+    source="vendor manual, grub.conf; GRUB legacy manual",
+    expected=f"{_SHOWN}, once, in every kernel line",
+    fix=f"write this pair once into each kernel line of {_LEGACY}, never into its links",
+    profiles=_OLD,
     reads=bootmenu.FILES,
-    sees=["/boot/*", "/vmlinuz", "/initrd.img"],
 )
-def newest_kernel(facts: Facts) -> Finding:
+def serial_console_legacy(facts: Facts) -> Finding:
     menu = read_menu(facts.files)
-    if menu is None:
-        return bad("no boot menu was found")
-    if menu.default is None or not menu.default.kernel:
-        return bad(f"the default of {menu.path} is an entry that is not there")
-    kernels = [path for path in facts.files.match("/boot/vmlinuz-*") if "-rescue-" not in path]
-    return _boots_newest(facts, menu.default, max(kernels, key=version, default=""))
-
-
-def _boots_newest(facts: Facts, default: Item, newest: str) -> Finding:
-    kernel = locate(facts.files, default.kernel)
-    if kernel is None:
-        return bad(f"{default.kernel} does not exist")
-    if version(kernel) < version(newest):
-        return bad(kernel, expected=newest)
-    for initrd in default.initrds:
-        found = locate(facts.files, initrd)
-        if found is None or not facts.files.filled(found):
-            return bad(f"{initrd} does not exist", expected=f"an initramfs for {kernel}")
-    return good(kernel) if default.initrds else bad(f"no initrd for {kernel}")
+    if menu is None or not menu.normal:
+        return bad("no boot menu with a kernel was found")
+    for item in menu.normal:
+        if tuple(consoles := _consoles(item.args)) != _PAIR:
+            found = some([f"console={one}" for one in consoles]) or "no console="
+            return bad(f"{found} in {menu.path}, entry {item.title!r}")
+    return good(f"in {len(menu.normal)} entries")
 
 
 @check(
-    "O-L47",
-    "it starts without a graphical desktop",
-    why="a cloud guest has nobody to look at it, and a display manager waits for a screen",
-    source="systemd.special(7)",
-    expected="multi-user.target, or graphical.target without a display manager",
-    fix="systemctl set-default multi-user.target",
+    "O-L10",
+    "there is one boot menu, under all its names",
+    why="sed -i on a link leaves two menus; updates of the kernel then change the one that nobody reads",
+    source="grubby(8); Anaconda, booty",
+    expected=f"{' and '.join(_LINKS)} linked to {_LEGACY}",
+    fix="ln -sf ./grub.conf /boot/grub/menu.lst; ln -sf ../boot/grub/grub.conf /etc/grub.conf",
     severity=Severity.WARNING,
-    profiles=LINUX - {Profile.RHEL6},
-    sees=["/etc/systemd/system/default.target", "/etc/systemd/system/display-manager.service"],
+    profiles=_OLD,
+    sees=[*_LINKS, _LEGACY],
 )
-def no_desktop(facts: Facts) -> Finding:
-    entry = facts.files.entries.get("/etc/systemd/system/default.target")
-    target = entry.target.rpartition("/")[2] if entry and entry.target else "the default of systemd"
-    manager = facts.files.match("/etc/systemd/system/display-manager.service")
-    strict = facts.profile in RHEL and target != "multi-user.target"
-    return bad(target) if strict or (manager and target != "multi-user.target") else good(target)
+def one_menu(facts: Facts) -> Finding:
+    entries = facts.files.entries
+    wrong = [
+        f"{path} is {'a file' if path in entries else 'absent'}"
+        if path not in entries or entries[path].kind != Kind.LINK
+        else f"{path} leads to {entries[path].target}"
+        for path in _LINKS
+        if path not in entries or entries[path].kind != Kind.LINK or facts.files.resolve(path) != _LEGACY
+    ]
+    return bad(some(wrong)) if wrong else good("two links")
 
 
-CHECKS = (
-    no_net_rules,
-    serial_console,
-    serial_console_kept,
-    selinux,
-    fstab,
-    newest_kernel,
-    no_desktop,
+@check(
+    "O-L11",
+    "the disk has a boot loader for the firmware",
+    why="a cloud starts an image by BIOS or by UEFI as its properties say; the other one finds nothing to start",
+    source="OpenStack Nova, hw_firmware_type; GNU GRUB manual, BIOS installation",
+    expected="GRUB in the first sector of the disk (BIOS) or a program in /boot/efi/EFI (UEFI)",
+    fix="grub2-install /dev/vda (GRUB legacy: grub-install) in the guest; for UEFI install shim and grub2-efi",
+    sees=[_EFI],
 )
+def boot_loader(facts: Facts) -> Finding:
+    programs = [path for path in facts.files.match(_EFI) if path.lower().endswith(".efi")]
+    code = facts.look.boot_code
+    known = b"GRUB" in code if facts.profile in RHEL else any(code)
+    present = {
+        "bios": "boot code in the first sector" if known else "",
+        "uefi": some(programs, at_most=2),
+    }
+    wanted = facts.expected.firmware
+    if wanted is None:
+        found = "; ".join(text for text in present.values() if text)
+        return good(found) if found else bad("neither")
+    text = present.get(wanted, "")
+    return good(text) if text else bad(f"none for {wanted}", expected=f"a boot loader for {wanted}")
+
+
+CHECKS = (serial_console, serial_console_kept, serial_console_legacy, one_menu, boot_loader)

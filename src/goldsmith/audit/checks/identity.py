@@ -8,11 +8,10 @@ from goldsmith.audit.check import (
     Finding,
     Profile,
     Severity,
+    absent,
     bad,
     check,
     good,
-    none_filled,
-    none_of,
     some,
 )
 from goldsmith.audit.facts import Facts
@@ -28,17 +27,15 @@ _LEASES = (
 _SEEDS = ("/var/lib/systemd/random-seed", "/var/lib/random-seed", "/var/lib/urandom/random-seed")
 
 
-@check(
+no_host_keys = absent(
     "O-L16",
     "no SSH host keys",
+    "/etc/ssh/ssh_host_*",
     why="guests with the same host key can stand in for one another",
     source="virt-sysprep(1), ssh-hostkeys",
     expected="no /etc/ssh/ssh_host_*",
     fix="virt-sysprep --operations ssh-hostkeys -a IMAGE",
-    sees=["/etc/ssh/ssh_host_*"],
 )
-def no_host_keys(facts: Facts) -> Finding:
-    return none_of(facts, "/etc/ssh/ssh_host_*")
 
 
 @check(
@@ -118,32 +115,29 @@ def host_name(facts: Facts) -> Finding:
     return good(name or "none") if name in _HOST_NAMES else bad(name)
 
 
-@check(
+no_leases = absent(
     "O-L43",
     "no DHCP leases",
+    *_LEASES,
     why="a clone would ask for the address of the machine it was built on",
     source="virt-sysprep(1), dhcp-client-state",
     expected="no lease files with content",
     fix="virt-sysprep --operations dhcp-client-state -a IMAGE",
     severity=Severity.WARNING,
-    sees=_LEASES,
+    empty_is_good=True,
 )
-def no_leases(facts: Facts) -> Finding:
-    return none_filled(facts, *_LEASES)
 
 
-@check(
+no_seed = absent(
     "O-L44",
     "no saved random seed",
+    *_SEEDS,
     why="guests that start from one seed may make the same keys",
     source="systemd-random-seed.service(8)",
     expected="no random-seed file",
     fix="rm /var/lib/systemd/random-seed as the last customize step",
     severity=Severity.WARNING,
-    sees=_SEEDS,
 )
-def no_seed(facts: Facts) -> Finding:
-    return none_of(facts, *_SEEDS)
 
 
 CHECKS = (no_host_keys, machine_id, dbus_id, no_name_server, host_name, no_leases, no_seed)
