@@ -151,7 +151,7 @@ def network(wanted: str, uri: str) -> str:
 
 
 def secrets_of(recipe: Recipe) -> tuple[Secret, ...]:
-    """Return every secret that the recipe refers to, each once."""
+    """Return every secret that a build of the recipe uses, each once; an image is not installed."""
     found: dict[str, Secret] = {}
 
     def walk(value: object) -> None:
@@ -165,7 +165,8 @@ def secrets_of(recipe: Recipe) -> tuple[Secret, ...]:
                 walk(one)
         else:
             for field_name in getattr(type(value), "model_fields", ()):
-                walk(getattr(value, field_name))
+                if not (value is recipe and field_name == "install" and recipe.media.kind == "image"):
+                    walk(getattr(value, field_name))
 
     walk(recipe)
     return tuple(found.values())

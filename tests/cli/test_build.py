@@ -182,7 +182,9 @@ def test_an_install_without_its_marks_is_a_failure_of_the_guest(factory, monkeyp
     assert factory.left == []
 
 
-def test_a_medium_that_is_not_there_says_where_one_is_obtained(factory):
+def test_a_medium_that_is_not_there_says_where_one_is_obtained(factory, monkeypatch):
+    monkeypatch.setenv("RHSM_ORG", "an organization")
+    monkeypatch.setenv("RHSM_KEY", "a key of it")
     for command in ("build", "plan"):
         done = factory(command, "rhel7", "--iso", "/nowhere/rhel.iso")
         assert done.code == 2

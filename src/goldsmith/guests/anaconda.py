@@ -9,6 +9,35 @@ from goldsmith.guests.family import KERNEL_FAILURES, Console, Failure, failures,
 
 _PRE_POST_FIX = "read the lines above; the script is the %pre/%post of the recipe's kickstart"
 
+# What kickstarts/parts/content.sh says, after it has unregistered the guest.
+_CONTENT = failures(
+    (
+        r"GOLDSMITH-FAILED registration: (.*)",
+        "the guest could not be registered: {1}",
+        "see install.subscription and the secrets it names; or choose another install.content.origin",
+    ),
+    (
+        r"GOLDSMITH-FAILED unregister: (.*)",
+        "the guest could not be unregistered: {1}",
+        "remove the system goldsmith-build by hand where it was registered, then build again",
+    ),
+    (
+        r"GOLDSMITH-FAILED (repository|package): (.*)",
+        "{2}",
+        "name in install.subscription.repos the repository that has it; the lines above are yum's",
+    ),
+    (r"GOLDSMITH-FAILED \w+: (.*)", "the update failed: {1}", "the lines above are yum's"),
+)
+_STEPS = tuple(
+    (rf"GOLDSMITH-STEP {word}", name)
+    for word, name in (
+        ("registering", "registering"),
+        ("updating", "updating"),
+        ("installing", "installing what the medium lacks"),
+        ("unregistering", "unregistering"),
+    )
+)
+
 _VAGUE = (
     Failure(
         re.compile(r"The installation was stopped due to (.*)"),
@@ -36,6 +65,7 @@ RHEL7 = Console(
         (r"Performing post-installation setup tasks|Configuring installed system", "configuring the system"),
         (r"Installing boot loader", "installing the boot loader"),
         (r"Running post-installation scripts", "running %post"),
+        *_STEPS,
         (r"Installation complete", "finishing"),
         (r"Power down\.|Powering off\.", "powering off"),
     ),
@@ -79,6 +109,7 @@ RHEL7 = Console(
             ),
             (r"An unknown error has occured", "the installer crashed", "read its traceback above"),
         ),
+        *_CONTENT,
         *_VAGUE,
         *KERNEL_FAILURES,
     ),
@@ -98,6 +129,7 @@ RHEL6 = Console(
         (r"Installing bootloader|Installing boot loader", "installing the boot loader"),
         (r"Performing post-installation configuration", "configuring the system"),
         (r"Running post-installation scripts", "running %post"),
+        *_STEPS,
         (r"terminating anaconda\.\.\.done|sending termination signals", "finishing"),
         (r"Power down\.|powering off system", "powering off"),
     ),
@@ -142,6 +174,7 @@ RHEL6 = Console(
             ),
             (r"Error downloading kickstart file", "the installer did not find its kickstart", "report it"),
         ),
+        *_CONTENT,
         *KERNEL_FAILURES,
     ),
     progress=re.compile(

@@ -47,13 +47,24 @@ def kickstart_values(recipe: Recipe) -> dict[str, object]:
         "keyboard": install.keyboard,
         "timezone": install.timezone,
         "hostname": install.hostname,
-        "packages": list(install.packages),
+        "packages": [*install.packages, *(() if install.origin.in_the_guest else install.content.packages)],
         "repos": [{"name": repo.name, "baseurl": repo.baseurl} for repo in install.repos],
         "variables": dict(install.variables),
-        "subscription": dict(install.subscription),
+        "subscription": _subscription(recipe),
+        "content": {
+            "origin": str(install.origin),
+            "in_the_guest": install.origin.in_the_guest,
+            "variables": install.content_variables(),
+        },
+        "root_growth": str(install.root_growth or ""),
         "marker": MARKER,
         "marker_file": MARKER_FILE,
     }
+
+
+def _subscription(recipe: Recipe) -> dict[str, object]:
+    said = recipe.install.subscription
+    return {name: getattr(said, name) for name in type(said).model_fields} if said else {}
 
 
 def _tree(recipe: Recipe) -> str:

@@ -10,6 +10,7 @@ from goldsmith.errors import Mark
 from goldsmith.recipe.marks import Node, locate
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
+from goldsmith.recipe.rhel import Sources
 from goldsmith.recipe.secrets import TextOrSecret
 from goldsmith.recipe.steps import Step
 from goldsmith.recipe.windows import Windows
@@ -132,14 +133,7 @@ class Disk(Part):
         return {Bus.VIRTIO: "vda", Bus.IDE: "sda"}.get(self.bus, "sda")
 
 
-class Repository(Part):
-    """A package repository that the installer uses."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    baseurl: str = Field(pattern=r"^(https?|ftp|file)://[^\s\"'<>]+$")
-
-
-class Install(Part):
+class Install(Sources):
     """The unattended installation."""
 
     kickstart: str | None = Field(
@@ -160,15 +154,11 @@ class Install(Part):
     packages: Many[str] = Field(
         default=(), description="Packages and @groups for the installer; -name leaves one out."
     )
-    repos: Many[Repository] = Field(default=(), description="Further repositories for the installer.")
     boot_arguments: Many[str] = Field(
         default=(), description="Arguments for the installer's kernel, after the family's."
     )
     variables: dict[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")], TextOrSecret | int | bool] = Field(
         default={}, description="Values for the templates, as variables.NAME; secrets are allowed."
-    )
-    subscription: dict[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")], TextOrSecret] = Field(
-        default={}, description="What registers the guest while it is built: org, activation_key, ..."
     )
 
 

@@ -47,4 +47,4 @@ def test_a_plan_with_an_image_has_base_in_place_of_install(render, tmp_path, cap
     (tmp_path / "base.qcow2").write_bytes(b"QFI\xfb" * 200)
     assert run(["plan", "own", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert [one["name"] for one in plan["stages"]][:3] == ["fetch", "base", "step-1-motd"]
+    assert [one["name"] for one in plan["stages"]][:3] == ["fetch", "base", "step-1-cloud-init"]
