@@ -2,7 +2,6 @@
 
 import pytest
 
-from goldsmith.build import sweep
 from goldsmith.compose import Where
 from goldsmith.errors import HostError
 from goldsmith.host import files
@@ -10,6 +9,7 @@ from goldsmith.host.domains import DomainState
 from goldsmith.host.faults import host_fault
 from goldsmith.host.hypervisor import connect
 from goldsmith.plan.store import Store
+from goldsmith.sweep import sweep
 
 URI = "test:///default"
 XML = (

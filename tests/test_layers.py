@@ -22,7 +22,7 @@ LAYERS = (
     {"plan"},
     {"stages"},
     {"record", "compose"},
-    {"runner"},
+    {"runner", "sweep"},
     {"build", "doctor"},
     {"fleet", "report"},
     {"cli"},

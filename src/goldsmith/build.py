@@ -1,7 +1,5 @@
 """One build from start to end: record, sweep, plan, run, summary."""
 
-import re
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,11 +29,11 @@ from goldsmith.plan.planner import Plan, make_plan
 from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, History, read_history
-from goldsmith.record.masked import Mask, Masked, mask_error
+from goldsmith.record.masked import Mask, Masked, mask_error, mask_files
 from goldsmith.record.turns import ASKED, await_turn
 from goldsmith.runner import Runner
-from goldsmith.stages.parts import DOMAIN_PREFIX
 from goldsmith.stages.register import first_image, image_is_gone, next_steps
+from goldsmith.sweep import sweep
 
 
 @dataclass(frozen=True)
@@ -110,29 +108,9 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
                 raise
             raise failure from None
         finally:
+            mask_files(record.folder, redact)  # qemu and the installer write there themselves
             took = time.monotonic() - started
             reporter.tell(_finished(record, composed, runner, end, took, took - (outside.seconds - waited)))
-
-
-def sweep(where: Where, store: Store) -> list[str]:
-    """Remove what killed builds of this state folder left: domains, half layers, seeds. Return what was found."""
-    swept = [f"half-made layer {key[:12]}" for key in store.sweep()]
-    for folder in (where.state / "run").glob("*"):
-        if _is_dead(where.state, folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-            swept.append(f"seed of {folder.name}")
-    with connect(where.uri) as hypervisor:
-        for domain in hypervisor.domains(DOMAIN_PREFIX):
-            whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
-            if whose and whose[2] == str(where.state) and _is_dead(where.state, whose[1]):
-                hypervisor.destroy(domain.name)
-                hypervisor.undefine(domain.name)
-                swept.append(f"machine {domain.name}")
-    return swept
-
-
-def _is_dead(state: Path, build: str) -> bool:
-    return not files.is_locked(state / "builds" / build / "lock")
 
 
 def _acceleration(host: Host, where: Where, plan: Plan, reporter: Reporter) -> Acceleration | None:
@@ -156,7 +134,7 @@ def _prepare(
     """Do what must be right before the first stage starts, so that nothing fails late that could fail early."""
     check(composed.recipe, composed.kickstart, host)
     libvirtd.ensure_running(host, where.uri)
-    for found in sweep(where, store):
+    for found in sweep(where, store, composed.vault.redactor):
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))
     if composed.machine.network == "network=default":
         with connect(where.uri) as hypervisor:

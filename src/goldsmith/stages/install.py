@@ -12,6 +12,7 @@ from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import InstallWatch, Limits
 from goldsmith.guests.writing import Rendered
+from goldsmith.host import injected
 from goldsmith.host.clock import outside
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import Host
@@ -90,15 +91,25 @@ class Install:
         with private_folder(context) as private:  # the file may hold secrets
             kickstart = private / "ks.cfg"  # the installer finds it under its base name
             kickstart.touch(mode=0o600)
-            kickstart.write_text(self.kickstart.reveal(), encoding="utf-8")
+            signature = injected.signature(context.build, context.state)
+            kickstart.write_text(f"{self.kickstart.reveal().rstrip()}\n{signature}", encoding="utf-8")
             arguments = machines.install(
                 machine, media=media, kickstart=kickstart, boot_arguments=self.boot_arguments
             )
-            host.run(
-                *arguments,
-                timeout=300,
-                fix="the lines above are virt-install's; goldsmith doctor checks this host",
-            )
+            try:
+                host.run(
+                    *arguments,
+                    timeout=300,
+                    fix="the lines above are virt-install's; goldsmith doctor checks this host",
+                )
+            except BaseException:  # one that was stopped has not cleaned up
+                self._remove_copies(context)
+                raise
+
+    def _remove_copies(self, context: Context) -> None:
+        injected.remove_copies(
+            context.state, lambda build: build == context.build, folders=injected.scratch_folders()
+        )
 
     def _follow(
         self, hypervisor: Hypervisor, name: str, console: ConsoleFile, work: Work, context: Context

@@ -1,0 +1,45 @@
+import gzip
+import os
+
+import pytest
+
+from goldsmith.host.injected import remove_copies, signature
+
+
+@pytest.fixture
+def boot(tmp_path):
+    folder = tmp_path / "boot"
+    folder.mkdir()
+    return folder
+
+
+def initrd(folder, name, text):
+    """Write an initrd that virt-install has appended an archive with this text to."""
+    path = folder / f"virtinst-{name}-initrd.img"
+    noise = b"\x1f\x8b\x08" + os.urandom(3000)  # the installer's own archive begins like ours
+    path.write_bytes(noise + gzip.compress(b"070701 ks.cfg\0" + text.encode()))
+    return path
+
+
+def test_copies_of_dead_builds_go_and_all_others_stay(boot, tmp_path):
+    state = tmp_path / "a state"
+    mine = initrd(boot, "one", f"rootpw x\n{signature('dead', state)}")
+    others = [
+        initrd(boot, "alive", f"rootpw x\n{signature('alive', state)}"),
+        initrd(boot, "elsewhere", f"rootpw x\n{signature('dead', tmp_path / 'other')}"),
+        initrd(boot, "foreign", "rootpw x\n"),
+        initrd(boot, "quoted", f"echo '{signature('dead', state)}'"),
+    ]
+    (boot / "virtinst-plain-vmlinuz").write_bytes(b"no archive")
+    removed = remove_copies(state, lambda build: build == "dead", folders=(boot, tmp_path / "none"))
+    assert removed == [mine]
+    assert not mine.exists()
+    assert all(one.exists() for one in others)
+
+
+def test_a_folder_whose_files_were_about_to_be_injected_goes_as_a_whole(boot, tmp_path):
+    folder = boot / "tmp1234"
+    folder.mkdir()
+    (folder / "ks.cfg").write_text(f"rootpw x\n{signature('dead', tmp_path)}")
+    assert remove_copies(tmp_path, lambda build: True, folders=(boot,)) == [folder]
+    assert not folder.exists()
