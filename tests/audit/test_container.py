@@ -133,6 +133,7 @@ def disk(tmp_path, qemu_img, at, data, *, driver):
         (1, SECRETS[0].encode("utf-16-le"), "UTF-16"),
         (2, SECRETS[1].encode(), "plain text"),
         (3, b"AAAAB3NzaC1yc2EAAAADAQABAAAB\r\n", "plain text"),
+        (1, base64.b64encode((SECRETS[0] + "AdministratorPassword").encode("utf-16-le")), "base64 of UTF-16"),
         *[(1, base64.b64encode(b"x" * pad + SECRETS[0].encode() + b"tail"), "base64") for pad in range(5)],
     ],
 )

@@ -1,6 +1,8 @@
 """Where a secret of a recipe could stay: records, logs, command lines, copies of the kickstart. It stays nowhere."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,34 @@ def test_the_next_build_masks_what_a_killed_one_has_left(talkative):
     assert done.code == 0
     assert (dead / "console.log").read_text() == "Command line: ********\n"
     assert "unmasked secret in" in done.out + done.err
+
+
+def test_the_last_gate_reads_every_file_that_is_exported_and_knows_every_secret(
+    talkative, fake_tool, monkeypatch
+):
+    secrets = {"ROOT_PW": SECRET, "RHSM_ORG": "org-4711-org", "RHSM_KEY": "key-0815-key"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    on_disk = " ".join(secrets.values())
+    talkative.tools["virt-sysprep"] = fake_tool(
+        "virt-sysprep",
+        'case "$*" in *--version*) echo virt-sysprep 1.48.1; exit;; esac\n'
+        "for word; do case $before in -a) disk=$word;; esac; before=$word; done\n"
+        f'printf %s "{on_disk}" > "$TMPDIR/said"\n'
+        'qemu-io -f qcow2 -c "write -s $TMPDIR/said 1M 64k" "$disk" >/dev/null; rm "$TMPDIR/said"',
+    )
+    path = talkative.project / "recipes" / "s.yaml"
+    text = path.read_text().replace(
+        "install:\n",
+        "export: [{format: qcow2}, {format: raw, compression: none}, {format: vmdk}]\ninstall:\n"
+        "  subscription: {org: !secret env:RHSM_ORG, activation_key: !secret env:RHSM_KEY}\n",
+    )
+    path.write_text(text)
+    done = talkative("build", "s")
+    assert done.code == 0, "the check is waived here"
+    (build,) = read_builds(talkative.state / "builds")
+    checks = json.loads((build.folder / "audit.json").read_text())["checks"]
+    (found,) = (one["found"] for one in checks if one["id"] == "O-S1")
+    for secret in (1, 2, 3):
+        assert re.search(rf"secret {secret} as plain text at byte \d+ \(also in s.raw, s.vmdk\)", found)
+    assert not any(value in found for value in secrets.values())

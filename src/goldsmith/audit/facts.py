@@ -99,11 +99,15 @@ class Guest:
 
 @dataclass(frozen=True)
 class Hit:
-    """A secret in the bytes of the image: which of those given (from 1), how it was written, where (bytes)."""
+    """A secret in the bytes of an image: which of those given (from 1), how it was written, where (bytes).
+
+    ``file`` is the name of another file that the image was exported to as well, or "".
+    """
 
     secret: int
     encoding: str
     offset: int
+    file: str = ""
 
 
 @dataclass(frozen=True)

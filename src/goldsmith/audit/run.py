@@ -12,7 +12,7 @@ from goldsmith.audit.appliance import Appliance, converse
 from goldsmith.audit.check import Check, Finding, Profile, bad, moot
 from goldsmith.audit.checks import BY_ID, CHECKS
 from goldsmith.audit.container import FORMATS, ask_qemu, named, recognise
-from goldsmith.audit.facts import Container, Expected, Facts, Guest, NotLooked, System
+from goldsmith.audit.facts import Container, Expected, Facts, Guest, Hit, NotLooked, Search, System
 from goldsmith.audit.gather import look
 from goldsmith.audit.report import Report, Result, harmless, judged
 from goldsmith.audit.tree import Unseen
@@ -45,9 +45,12 @@ def audit(
     expected: Expected | None = None,
     secrets: Sequence[str] = (),
     waivers: Mapping[str, str] | None = None,
+    copies: Sequence[Path] = (),
     scratch: Path | None = None,
 ) -> Report:
     """Look into an image, read-only, and answer every check of its profile.
+
+    ``copies`` are other files of the same image, in other formats: they are searched for ``secrets`` too.
 
     ``env`` are the settings of libguestfs. Without ``profile`` the guest's system decides; without ``format`` the
     content does. ``waivers`` are reasons by check id. ``scratch`` is a folder with 64 MiB for the search for secrets.
@@ -59,7 +62,11 @@ def audit(
     chosen = Profile(profile) if profile else None
     wanted = expected or Expected()
     wanted = replace(wanted, format=named(format)) if format else wanted
-    facts = _gathered(container, chosen, wanted, secrets, host, env, scratch)
+    facts = _gathered(container, chosen, wanted, host, env)
+    if secrets and facts.guest:
+        facts = replace(
+            facts, search=_searched([facts.container, *map(recognise, copies)], secrets, host, scratch)
+        )
     return Report(
         image=image,
         profile=facts.profile,
@@ -103,34 +110,31 @@ def _answer(check: Check, facts: Facts) -> Finding:
 
 
 def _gathered(
-    container: Container,
-    profile: Profile | None,
-    expected: Expected,
-    secrets: Sequence[str],
-    host: Host,
-    env: Mapping[str, str],
-    scratch: Path | None,
+    container: Container, profile: Profile | None, expected: Expected, host: Host, env: Mapping[str, str]
 ) -> Facts:
     if container.dangers:
         return Facts(container, profile or Profile.GENERIC_LINUX, expected)
     container = ask_qemu(container, host)
-    driver = FORMATS[container.format]
-    guest = _look(container.path, driver, profile, host, env)
-    found = bytes_search.search(
-        container.path,
-        secrets,
-        driver=driver,
-        virtual_size=container.virtual_size,
-        host=host,
-        scratch=scratch,
-    )
-    return Facts(
-        container,
-        profile or profile_of(guest.systems),
-        expected,
-        guest,
-        found if secrets else None,
-    )
+    guest = _look(container.path, FORMATS[container.format], profile, host, env)
+    return Facts(container, profile or profile_of(guest.systems), expected, guest)
+
+
+def _searched(
+    images: Sequence[Container], secrets: Sequence[str], host: Host, scratch: Path | None
+) -> Search:
+    """Search the image and its copies; a hit in a copy says in which."""
+    hits: list[Hit] = []
+    for at, image in enumerate(images):
+        found = bytes_search.search(
+            image.path,
+            secrets,
+            driver=FORMATS[image.format],
+            virtual_size=image.virtual_size if at == 0 else ask_qemu(image, host).virtual_size,
+            host=host,
+            scratch=scratch,
+        )
+        hits += [replace(hit, file=image.path.name) if at else hit for hit in found.hits]
+    return replace(found, hits=tuple(hits))
 
 
 def _look(image: Path, driver: str, profile: Profile | None, host: Host, env: Mapping[str, str]) -> Guest:

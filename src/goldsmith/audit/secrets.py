@@ -25,7 +25,7 @@ def search(
     scratch: Path | None = None,
     window: int = WINDOW,
 ) -> Search:
-    """Look for each secret as UTF-8, UTF-16LE and inside base64. ``driver`` is QEMU's name of the format.
+    """Look for each secret as UTF-8, UTF-16LE and inside base64 of either. ``driver`` is QEMU's name of the format.
 
     ``scratch`` is a folder with room for one window (a temporary one by default). No secret is given to a program.
     """
@@ -59,13 +59,20 @@ def spellings(secret: str) -> Iterator[tuple[str, bytes]]:
     text = text if len(text) >= SHORTEST else secret
     plain = text.encode()
     yield "plain text", plain
-    yield "UTF-16", text.encode("utf-16-le")
+    wide = text.encode("utf-16-le")  # Windows; in an answer file it hides passwords as base64 of that
+    yield "UTF-16", wide
+    yield from (("base64", inner) for inner in _in_base64(plain))
+    yield from (("base64 of UTF-16", inner) for inner in _in_base64(wide))
+
+
+def _in_base64(data: bytes) -> Iterator[bytes]:
+    """Yield what base64 makes of ``data`` at each of the three places that it can have in a longer text."""
     for shift in range(3):
-        coded = base64.b64encode(bytes(shift) + plain)
+        coded = base64.b64encode(bytes(shift) + data)
         first = (0, 2, 3)[shift]
-        last = (None, -3, -2)[(shift + len(plain)) % 3]
+        last = (None, -3, -2)[(shift + len(data)) % 3]
         if len(inner := coded[first:last]) >= _SHORTEST_BASE64:
-            yield "base64", inner
+            yield inner
 
 
 def _windows(

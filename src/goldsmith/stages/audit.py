@@ -16,7 +16,7 @@ REPORT = "audit.json"
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit of the first exported file. ``secrets`` gives the values that no byte of it may hold."""
+    """One audit of the first exported file. ``secrets`` gives the values that no byte of any of the files may hold."""
 
     profile: str
     distro: str  # what the guest must call itself
@@ -27,7 +27,7 @@ class Audit:
 
     name = "audit"
     kind = Kind.CHECK
-    version = 1
+    version = 2
     group = ""
 
     def inputs(self) -> Inputs:
@@ -40,7 +40,7 @@ class Audit:
         }
 
     def run(self, work: Work, context: Context) -> None:
-        image = exported(context.results["export"])[0]
+        image, *copies = exported(context.results["export"])
         report = audit(
             image.path,
             format=image.format,
@@ -49,6 +49,7 @@ class Audit:
             host=context.host_for(self.name),
             env=context.guestfs_env,
             secrets=self.secrets(),
+            copies=[one.path for one in copies],
             waivers=self.waivers,
         )
         text = json.dumps(report.as_json(), indent=1)

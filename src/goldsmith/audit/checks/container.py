@@ -1,7 +1,9 @@
 """The container and what lies in it: format, size, partitions, file systems."""
 
+from collections.abc import Sequence
+
 from goldsmith.audit.check import ALL, LINUX, Finding, Profile, Severity, bad, check, good, moot, some
-from goldsmith.audit.facts import Facts
+from goldsmith.audit.facts import Facts, Hit
 
 MIB = 1 << 20
 
@@ -179,10 +181,20 @@ def no_secrets(facts: Facts) -> Finding:
     search = facts.search
     if search is None:
         return moot("no secrets were given to look for")
-    hits = [f"secret {hit.secret} as {hit.encoding} at byte {hit.offset}" for hit in search.hits]
+    alike: dict[tuple[int, str], list[Hit]] = {}
+    for hit in search.hits:
+        alike.setdefault((hit.secret, hit.encoding), []).append(hit)
+    hits = [f"secret {number} as {encoding}{_places(found)}" for (number, encoding), found in alike.items()]
     short = f"; {search.short} too short to be told from chance" if search.short else ""
     found = f"{search.sought} secrets looked for, none found" if search.sought else "none looked for"
     return bad(some(hits) + short) if hits else good(found + short)
+
+
+def _places(hits: Sequence[Hit]) -> str:
+    """Say where the first of these hits is, and in which of the other files there is one as well."""
+    first, *others = hits
+    where = f" at byte {first.offset}" + (f" of {first.file}" if first.file else "")
+    return where + (f" (also in {', '.join(hit.file for hit in others)})" if others else "")
 
 
 CHECKS = (
