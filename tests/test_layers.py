@@ -39,6 +39,7 @@ OWNERS = {
     "jinja2": "guests/render.py",
     "yaml": "recipe/marks.py",
     "oslo_utils": "audit/container.py",
+    "pycdlib": "host/disc.py",
     "tzlocal": "guests/timezones.py",
     "click": "cli/",
     "rich": "cli/",

@@ -29,7 +29,7 @@ BUILD_PASSWORD = Secret(
     "build:administrator"
 )  # not the recipe's: made anew, and gone from the finished image
 GENERIC, NO_KEY = "generic", "none"
-_ARCH = "amd64"
+ARCH = "amd64"
 _INF = {"NetKVM": "netkvm.inf", "Balloon": "balloon.inf", "vioserial": "vioser.inf"}  # the others: NAME.inf
 
 
@@ -114,13 +114,13 @@ def driver_paths(recipe: Recipe) -> list[str]:
 def setup_folders(recipe: Recipe) -> list[str]:
     """Return the folders of the virtio-win ISO that Setup itself needs, as ``viostor/2k22/amd64``."""
     folder = version_of(recipe).drivers
-    return [f"{driver}/{folder}/{_ARCH}" for driver in SETUP_DRIVERS]
+    return [f"{driver}/{folder}/{ARCH}" for driver in SETUP_DRIVERS]
 
 
 def driver_files(recipe: Recipe) -> list[str]:
     """Return the files of the virtio-win ISO that build.cmd installs, as ``viostor/2k22/amd64/viostor.inf``."""
     folder = version_of(recipe).drivers
-    return [f"{one}/{folder}/{_ARCH}/{_inf(one)}" for one in ALL_DRIVERS]
+    return [f"{one}/{folder}/{ARCH}/{_inf(one)}" for one in ALL_DRIVERS]
 
 
 def answer_values(recipe: Recipe) -> dict[str, object]:
@@ -132,7 +132,7 @@ def answer_values(recipe: Recipe) -> dict[str, object]:
         "name": recipe.name,
         "os": recipe.os,
         "title": version.title,
-        "arch": _ARCH,
+        "arch": ARCH,
         "client": version.client,
         "firmware": str(recipe.machine.firmware),
         "locale": locale,

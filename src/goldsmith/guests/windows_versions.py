@@ -37,12 +37,13 @@ class EditionFacts:
 
 @dataclass(frozen=True)
 class WindowsVersion:
-    """What is true of one version. Sizes are bytes; ``build`` is the first build number."""
+    """What is true of one version. Sizes are bytes; ``build`` and ``last_build`` are the first and last number."""
 
     os: str
     title: str
     client: bool
     build: int
+    last_build: int
     drivers: str  # name of its folders on the virtio-win ISO
     editions: Mapping[Edition, EditionFacts]
     min_disk: int
@@ -107,6 +108,7 @@ _ROWS = (
         title="Windows Server 2012 R2",
         client=False,
         build=9600,
+        last_build=9600,
         drivers="2k12R2",
         editions=_server(
             "Windows Server 2012 R2", "D2N9P-3P6X9-2R39C-7RTCD-MDVJX", "W3GGN-FT8W3-Y4M27-J84CP-Q3VJ9"
@@ -121,6 +123,7 @@ _ROWS = (
         title="Windows Server 2016",
         client=False,
         build=14393,
+        last_build=14393,
         drivers="2k16",
         editions=_server(
             "Windows Server 2016", "WC2BQ-8NRM3-FDDYY-2BFGV-KHKQY", "CB7KF-BWN84-R7R2Y-793K2-8XDDG"
@@ -134,6 +137,7 @@ _ROWS = (
         title="Windows Server 2019",
         client=False,
         build=17763,
+        last_build=17763,
         drivers="2k19",
         editions=_server(
             "Windows Server 2019", "N69G4-B89J2-4G8F4-WWYCC-J464C", "WMDGN-G9PQG-XVVXX-R3X43-63DFG"
@@ -147,6 +151,7 @@ _ROWS = (
         title="Windows Server 2022",
         client=False,
         build=20348,
+        last_build=20348,
         drivers="2k22",
         editions=_server(
             "Windows Server 2022", "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", "WX4NM-KYWYW-QJJR4-XV3QB-6VM33"
@@ -160,6 +165,7 @@ _ROWS = (
         title="Windows Server 2025",
         client=False,
         build=26100,
+        last_build=26100,
         drivers="2k25",
         editions=_server(
             "Windows Server 2025", "TVRH6-WHNXV-R9WG3-9XRFY-MY832", "D764K-2NDRG-47T6Q-P8T8W-YP6DF"
@@ -173,6 +179,7 @@ _ROWS = (
         title="Windows 10",
         client=True,
         build=10240,
+        last_build=19999,
         drivers="w10",
         editions=_client("Windows 10"),
         min_disk=32 * GIB,
@@ -184,6 +191,7 @@ _ROWS = (
         title="Windows 11",
         client=True,
         build=22000,
+        last_build=99999,
         drivers="w11",
         editions=_client("Windows 11"),
         min_disk=64 * GIB,
@@ -195,3 +203,10 @@ _ROWS = (
 )
 
 VERSIONS: Mapping[str, WindowsVersion] = {row.os: row for row in _ROWS}
+
+# Each generic key with the version (one for both clients) and the EDITIONID that it is for.
+GENERIC_KEYS: Mapping[str, tuple[str, str]] = {
+    facts.generic_key: ("client" if row.client else row.os, facts.id)
+    for row in _ROWS
+    for facts in row.editions.values()
+}
