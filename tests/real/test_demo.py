@@ -42,7 +42,7 @@ def test_the_demo_becomes_an_active_image_in_the_catalog(demo, goldsmith):
     (entry,) = [one for one in listed if one["id"] == image["id"]]
     assert entry["status"] == "active"
     assert entry["disk_format"] == "qcow2"
-    assert entry["min_disk"] == 3
+    assert entry["min_disk"] == 8
     assert entry["os_distro"] == "debian"
     assert entry["os_admin_user"] == "debian"
     goldsmith.nothing_left("demo")
