@@ -25,6 +25,7 @@ from goldsmith.host.clock import outside
 from goldsmith.host.faults import host_fault
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host, LocalHost
+from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, make_plan
 from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
@@ -88,9 +89,13 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
     with record:
         try:
             plan = plan_of(composed, store, options)
+            damaged = [] if plan.cached else drop_damaged(plan, store)
+            plan = plan_of(composed, store, options) if damaged else plan
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
+            for text in damaged:
+                reporter.tell(Warned(text, fix="goldsmith store verify reads the others; see to this disk"))
             record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
             if virt:
                 _await_turn(record, plan, reporter)

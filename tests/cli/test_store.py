@@ -96,3 +96,25 @@ def test_what_a_running_build_has_in_its_plan_stays(entry, state):
 def test_less_than_nothing_is_no_age(capsys):
     assert run(["store", "prune", "--older-than", "-1"]) == 2
     assert "--older-than" in capsys.readouterr().err
+
+
+def test_verify_tells_what_is_damaged_and_removes_it_only_when_told(state, capsys):
+    store = Store(state)
+    store.prepare()
+    for letter, parent in (("a", ""), ("b", "a" * 64)):
+        (store.begin(letter * 64) / "disk.qcow2").write_bytes(b"x" * 5000)
+        store.commit(letter * 64, stage=letter, recipe="r", parent=parent, inputs={}, seconds=1.0)
+    assert run(["store", "verify"]) == 0
+    assert capsys.readouterr().out == "2 entries read, 0 damaged\n"
+    (store.layers / ("a" * 64) / "disk.qcow2").write_bytes(b"y" * 5000)
+    assert run(["store", "verify"]) == 1
+    said = capsys.readouterr()
+    assert said.out == (
+        "aaaaaaaaaaaa  disk.qcow2 has other content than when it was made\n2 entries read, 1 damaged\n"
+    )
+    assert "fix: goldsmith store verify --apply" in said.err
+    assert left(state) == ["a", "b"]
+    assert run(["store", "verify", "--apply", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["entries"], told["applied"], told["damaged"][0]["key"]) == (2, True, "a" * 64)
+    assert left(state) == []

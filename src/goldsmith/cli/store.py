@@ -82,6 +82,39 @@ def prune(settings: Settings, *, days: float, apply: bool) -> None:
     click.echo(f"{verb} {len(doomed)} entries, {human_size(size)}")
 
 
+@store.command(cls=Command)
+@click.option(
+    "--apply", is_flag=True, help="Remove what is damaged, and what stands on it; builds make it again."
+)
+@pass_settings
+def verify(settings: Settings, *, apply: bool) -> None:
+    """Read every byte of every entry and tell what is not as it was made; exit status 1 when there is something."""
+    from goldsmith.errors import GoldsmithError
+    from goldsmith.plan.store import Store
+
+    place = Store(settings.state)
+    keys = place.keys()
+    found = {key: damage for key in keys if (damage := place.damage(key, thorough=True))}
+    if apply:
+        for key in found:
+            place.remove_with_all_on_it(key)
+    if settings.json:
+        damaged = [{"key": key, "problems": [str(one) for one in what]} for key, what in found.items()]
+        settings.emit({"entries": len(keys), "damaged": damaged, "applied": apply})
+    else:
+        for key, what in found.items():
+            for one in what:
+                click.echo(f"{key[:12]}  {one}")
+        click.echo(
+            f"{len(keys)} entries read, {len(found)} damaged{' and removed' if apply and found else ''}"
+        )
+    if found and not apply:
+        raise GoldsmithError(
+            f"{len(found)} entries of the store are damaged",
+            fix="goldsmith store verify --apply removes them; builds make them again, and never use them",
+        )
+
+
 def _in_use(settings: Settings) -> set[str]:
     """Return the keys in the plans of all builds that run; they may stand on these at any moment."""
     from goldsmith.record import BuildState, read_builds

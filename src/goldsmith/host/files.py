@@ -185,6 +185,11 @@ def _readable(path: Path) -> os.stat_result:
         raise HostError(f"{path}: {error.strerror}", fix="see to the path and its permissions") from None
 
 
+def identity(path: Path) -> list[int]:
+    """Return device, inode, size and time of a file's last change: while they stay, no program has written to it."""
+    return _identity(path.stat())
+
+
 def _identity(stat: os.stat_result) -> list[int]:
     return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns]
 

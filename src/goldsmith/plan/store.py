@@ -3,6 +3,7 @@
 A layer names the one below it by a relative path, so the whole state folder can be moved or copied.
 """
 
+import hashlib
 import json
 import shutil
 import time
@@ -13,9 +14,12 @@ from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host import files
+from goldsmith.plan import damage
+from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import Entry, Inputs, Json
 
 SEAL = "entry.json"
+SIGNED = "sha256"  # the key of the seal with the digest of all the others
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,7 @@ class Store:
         An entry of this key that is there goes, and every layer on it: on another disk below they would be garbage.
         """
         folder = self.layers / key
-        for one in [*self.standing_on(key), key]:
-            self.remove(one)
+        self.remove_with_all_on_it(key)
         folder.mkdir(mode=0o711)
         folder.chmod(0o711)
         return folder
@@ -106,9 +109,21 @@ class Store:
             "created": time.time(),
             "seconds": round(seconds, 3),
             "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
+            damage.FILES: damage.note(folder, seal=SEAL),
         }
+        noted[SIGNED] = _own_digest(noted)
         files.write_atomically(self._seal(key), json.dumps(noted, indent=1, sort_keys=True), mode=0o644)
         return Entry(key, folder)
+
+    def damage(self, key: str, *, thorough: bool) -> list[Damage]:
+        """Return what is wrong with an entry; see ``plan.damage`` for ``thorough``."""
+        noted = self.facts(key)
+        made = noted.get(damage.FILES)
+        if not isinstance(made, Mapping):
+            return [Damage(SEAL, "cannot be read")]
+        if noted.get(SIGNED) != _own_digest(noted):
+            return [Damage(SEAL, "has other content than when it was made")]
+        return damage.find(self.layers / key, made, thorough=thorough)
 
     def remove(self, key: str) -> None:
         """Take an entry away, its seal first, so that a crash leaves no entry that looks whole."""
@@ -116,6 +131,16 @@ class Store:
         folder = self.layers / key
         if folder.exists():
             shutil.rmtree(folder)
+
+    def remove_with_all_on_it(self, key: str) -> None:
+        """Take an entry away, and before it every layer that stands on it."""
+        for one in [*self.standing_on(key), key]:
+            self.remove(one)
+
+    def keys(self) -> list[str]:
+        """Return the keys of all entries, those with an unreadable seal included."""
+        folders = self.layers.iterdir() if self.layers.is_dir() else ()
+        return sorted(one.name for one in folders if self.has(one.name))
 
     def entries(self) -> Iterator[EntryInfo]:
         if not self.layers.is_dir():
@@ -175,6 +200,11 @@ class Store:
 
     def _seal(self, key: str) -> Path:
         return self.layers / key / SEAL
+
+
+def _own_digest(noted: Mapping[str, Json]) -> str:
+    others = {name: value for name, value in noted.items() if name != SIGNED}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:

@@ -1,0 +1,56 @@
+"""Find results that changed after they were sealed: a disk that rots, a hand in the store, a half copy of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.host import files
+from goldsmith.plan.stage import Json
+
+FILES = "files"  # the key of the seal under which the files are noted
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing wrong with a sealed result; ``file`` is relative to its folder."""
+
+    file: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.problem}"
+
+
+def note(folder: Path, *, seal: str) -> dict[str, Json]:
+    """Return what the files of a finished result are: sha256, bytes, and how to see cheaply that none changed."""
+    noted: dict[str, Json] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.name != seal:
+            noted[str(path.relative_to(folder))] = {
+                "sha256": files.sha256_of(path),
+                "size": path.stat().st_size,
+                "identity": files.identity(path),
+            }
+    return noted
+
+
+def find(folder: Path, noted: Mapping[str, Json], *, thorough: bool) -> list[Damage]:
+    """Return what differs from the note.
+
+    Without ``thorough`` a file with the inode, size and time of the note is not read again, so that only a change by
+    a program is seen; with it every byte is read, which also finds a disk that returns other bytes than were written.
+    """
+    found = []
+    for name, facts in noted.items():
+        path = folder / name
+        if not isinstance(facts, Mapping):
+            found.append(Damage(name, "has a note that cannot be read"))
+        elif not path.is_file():
+            found.append(Damage(name, "is missing"))
+        elif path.stat().st_size != facts.get("size"):
+            found.append(Damage(name, f"has {path.stat().st_size} bytes instead of {facts.get('size')}"))
+        elif not thorough and files.identity(path) == facts.get("identity"):
+            continue
+        elif files.sha256_of(path) != facts.get("sha256"):
+            found.append(Damage(name, "has other content than when it was made"))
+    return found

@@ -1,0 +1,113 @@
+"""A result that changed in the store is found, told, and never used."""
+
+import json
+import os
+
+import pytest
+
+from goldsmith.plan.mend import drop_damaged
+from goldsmith.plan.planner import Plan, Step
+from goldsmith.plan.store import Store
+
+BELOW, ABOVE = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def store(tmp_path):
+    found = Store(tmp_path)
+    found.prepare()
+    for key, parent in ((BELOW, ""), (ABOVE, BELOW)):
+        folder = found.begin(key)
+        (folder / "disk.qcow2").write_bytes(b"layer" * 1000)
+        (folder / "logs").mkdir()
+        (folder / "logs" / "tool.log").write_bytes(b"said")
+        found.commit(key, stage=f"stage-{key[0]}", recipe="r", parent=parent, inputs={}, seconds=1.0)
+    return found
+
+
+def flip(path, *, at=0, keep_time=False):
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+    if keep_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def said(store, key=BELOW, *, thorough=True):
+    return [str(one) for one in store.damage(key, thorough=thorough)]
+
+
+def test_what_was_made_is_whole(store):
+    assert said(store) == said(store, thorough=False) == []
+
+
+@pytest.mark.parametrize("name", ["disk.qcow2", "logs/tool.log"])
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_changed_file_is_found(store, name, thorough):
+    flip(store.layers / BELOW / name, at=2)
+    assert said(store, thorough=thorough) == [f"{name} has other content than when it was made"]
+
+
+def test_a_disk_that_returns_other_bytes_is_found_by_reading_all(store):
+    flip(store.layers / BELOW / "disk.qcow2", at=4999, keep_time=True)
+    assert said(store) == ["disk.qcow2 has other content than when it was made"]
+
+
+def test_a_file_that_is_gone_or_shorter_is_found(store):
+    folder = store.layers / BELOW
+    (folder / "logs" / "tool.log").unlink()
+    os.truncate(folder / "disk.qcow2", 10)
+    assert said(store) == ["disk.qcow2 has 10 bytes instead of 5000", "logs/tool.log is missing"]
+
+
+def test_every_byte_of_the_seal_counts(store):
+    seal = store.layers / BELOW / "entry.json"
+    whole = seal.read_bytes()
+    for at in range(0, len(whole), 7):
+        if whole[at : at + 1].isspace():
+            continue  # a space more or less says nothing else
+        seal.write_bytes(whole)
+        flip(seal, at=at)
+        assert said(store) != [], whole[at : at + 20]
+
+
+def test_a_copy_of_the_store_is_whole(store, tmp_path):
+    other = Store(tmp_path / "copy")
+    other.prepare()
+    (store.layers / BELOW).rename(other.layers / BELOW)
+    disk = other.layers / BELOW / "disk.qcow2"
+    data = disk.read_bytes()
+    disk.unlink()
+    disk.write_bytes(data)
+    assert said(other, thorough=False) == []
+
+
+class Stage:
+    name = "stage-a"
+
+
+def test_a_plan_loses_what_is_damaged_and_all_that_stands_on_it(store):
+    flip(store.layers / BELOW / "disk.qcow2")
+    plan = Plan("r", (Step(Stage(), BELOW, ""),))
+    assert drop_damaged(plan, store) == [
+        "the stored result of stage-a was damaged and is built again: "
+        "disk.qcow2 has other content than when it was made"
+    ]
+    assert store.keys() == []
+    assert drop_damaged(plan, store) == []
+
+
+def test_an_entry_whose_seal_is_garbage_is_dropped(store):
+    (store.layers / BELOW / "entry.json").write_bytes(b"\xff\x00garbage")
+    told = drop_damaged(Plan("r", (Step(Stage(), BELOW, ""),)), store)
+    assert told == ["the stored result of stage-a was damaged and is built again: entry.json cannot be read"]
+    assert not store.has(BELOW)
+
+
+def test_a_seal_without_notes_of_files_is_no_proof(store):
+    seal = store.layers / BELOW / "entry.json"
+    noted = json.loads(seal.read_text())
+    del noted["files"]
+    seal.write_text(json.dumps(noted))
+    assert said(store) == ["entry.json cannot be read"]
