@@ -281,3 +281,8 @@ def test_digests_that_are_pinned_name_who_published_them(os):
     assert bool(pin.sha256) == bool(pin.source)
     assert pin.sha256 == "" or re.fullmatch("[0-9a-f]{64}", pin.sha256)
     assert pin.version in pin.url
+
+
+def test_a_path_alone_is_a_medium():
+    said = recipe_of(windows={"drivers": "a.iso", "cloudbase_init": "b.msi", "guest_agent": {"msi": "c.msi"}}).windows
+    assert (said.drivers.iso, said.cloudbase_init.msi, said.guest_agent.msi) == ("a.iso", "b.msi", "c.msi")

@@ -64,7 +64,7 @@ VIRTIO_WIN = Pin(
     url=f"{_ARCHIVE}/virtio-win-0.1.285-1/virtio-win-0.1.285.iso",
     version="0.1.285",
     sha256="e14cf2b94492c3e925f0070ba7fdfedeb2048c91eea9c5a5afb30232a3976331",
-    source="github.com/Pumba98/proxmox-packer-templates windows-11.pkrvars.hcl, and a second project's own count",
+    source="github.com/Pumba98/proxmox-packer-templates windows-11.pkrvars.hcl; a second builder counted the same",
 )
 # The last one whose drivers Windows before 10 accepts: later ones carry only a test signature for it
 # (virtio-win-pkg-scripts issue 61).
@@ -78,7 +78,7 @@ CLOUDBASE_INIT = Pin(
     url="https://github.com/cloudbase/cloudbase-init/releases/download/1.1.8/CloudbaseInitSetup_1_1_8_x64.msi",
     version="1.1.8",
     sha256="0e7fa42e0cbc0ce7657f85730b0c6cc7afc4087a3639df0ff51a721a0be19bd5",
-    source="the pin of a public image builder, computed there from the release's file",
+    source="several public image builders pin this release and have this value; the project publishes none",
 )
 GUEST_AGENT_ON_DRIVERS = "guest-agent/qemu-ga-x86_64.msi"  # path on the virtio-win ISO
 CERTIFICATE_ON_DRIVERS = "cert/Virtio_Win_Red_Hat_CA.cer"  # not on every virtio-win ISO

@@ -68,6 +68,8 @@ def _takes_template(schema: Schema) -> bool:
 def _shorthands(definitions: dict[str, Schema]) -> None:
     """Add the short forms that the model turns into long ones."""
     step, cloud = definitions["Step"]["properties"], definitions["CloudInit"]["properties"]
+    for name in ("drivers", "cloudbase_init", "guest_agent"):
+        definitions["Windows"]["properties"][name]["anyOf"].append({"type": "string"})
     step["run"] = {
         "anyOf": [{"$ref": "#/$defs/Run"}, {"type": "string"}],
         "description": step["run"]["description"],

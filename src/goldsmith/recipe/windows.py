@@ -1,9 +1,9 @@
 """What a recipe may say about a Windows guest; none of it means anything to other families."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, refuse
@@ -54,6 +54,15 @@ class Msi(Part):
     sha256: str | None = Field(
         default=None, pattern=DIGEST, description="Digest that the file must have; a URL needs one."
     )
+
+
+def _of(key: str) -> BeforeValidator:
+    """Take a path or URL alone for ``{key: PATH}``."""
+
+    def long(value: Any) -> Any:
+        return {key: value} if isinstance(value, str) else value
+
+    return BeforeValidator(long)
 
 
 class CloudbaseOptions(Part):
@@ -126,16 +135,16 @@ class Windows(Part):
         default="generic",
         description="generic (Microsoft's public KMS client key), none (evaluation media), or a key.",
     )
-    drivers: Iso | None = Field(
+    drivers: Annotated[Iso | None, _of("iso")] = Field(
         default=None, description="The virtio-win ISO; the one tried with this Windows when not given."
     )
     driver_letters: Many[Annotated[str, Field(pattern=r"^[D-Z]$")]] = Field(
         default=("E",), min_length=1, description="Drive letters under which Setup finds the virtio-win ISO."
     )
-    cloudbase_init: Msi | None = Field(
+    cloudbase_init: Annotated[Msi | None, _of("msi")] = Field(
         default=None, description="The Cloudbase-Init MSI; the pinned one when not given."
     )
-    guest_agent: Msi | None = Field(
+    guest_agent: Annotated[Msi | None, _of("msi")] = Field(
         default=None, description="The QEMU guest agent's MSI; the virtio-win ISO's own when not given."
     )
     requirements: Annotated[Requirements, Field(strict=False)] = Field(
