@@ -284,5 +284,7 @@ def test_digests_that_are_pinned_name_who_published_them(os):
 
 
 def test_a_path_alone_is_a_medium():
-    said = recipe_of(windows={"drivers": "a.iso", "cloudbase_init": "b.msi", "guest_agent": {"msi": "c.msi"}}).windows
+    said = recipe_of(
+        windows={"drivers": "a.iso", "cloudbase_init": "b.msi", "guest_agent": {"msi": "c.msi"}}
+    ).windows
     assert (said.drivers.iso, said.cloudbase_init.msi, said.guest_agent.msi) == ("a.iso", "b.msi", "c.msi")
