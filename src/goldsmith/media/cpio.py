@@ -31,12 +31,16 @@ class Archive:
         self.folder(str(PurePosixPath(path).parent))
         self.members[path] = Member(stat.S_IFLNK | 0o777, to.encode())
 
-    def packed(self) -> bytes:
-        """Return the archive, compressed with gzip, which every kernel can read."""
+    def plain(self) -> bytes:
+        """Return the archive; another one may follow it in the same file."""
         body = b"".join(
             _entry(number, name, one) for number, (name, one) in enumerate(self.members.items(), 1)
         )
-        return gzip.compress(body + _entry(0, "TRAILER!!!", Member(0)), compresslevel=6, mtime=0)
+        return body + _entry(0, "TRAILER!!!", Member(0))
+
+    def packed(self) -> bytes:
+        """Return the archive, compressed with gzip, which every kernel can read."""
+        return gzip.compress(self.plain(), compresslevel=6, mtime=0)
 
 
 def _entry(inode: int, name: str, member: Member) -> bytes:

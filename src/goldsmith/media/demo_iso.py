@@ -1,4 +1,4 @@
-"""Make the demo's installation medium: an ISO with the stand-in installer and a Debian payload."""
+"""Make installation media: an ISO with the stand-in installer and a Debian payload, for the demo or as RHEL."""
 
 import getpass
 import hashlib
@@ -9,6 +9,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
@@ -18,7 +19,7 @@ from goldsmith.host.process import Host, Listener
 from goldsmith.media import initramfs, rootfs
 from goldsmith.media.aptsources import Distribution, read_apt_sources, this_distribution
 
-VERSION = 1  # raise it when equal inputs start to give another ISO
+VERSION = 2  # raise it when equal inputs start to give another ISO
 LABEL = "GOLDSMITH_DEMO"
 SPACE = 3 * 1024**3
 Said = Callable[[str], None]  # the next part of the work, in words
@@ -26,10 +27,10 @@ TREEINFO = """[general]
 family = Red Hat Enterprise Linux
 name = Goldsmith stand-in for Red Hat Enterprise Linux {release}
 version = {release}
-arch = x86_64
+arch = {arch}
 variant = Server
 
-[images-x86_64]
+[images-{arch}]
 kernel = images/pxeboot/vmlinuz
 initrd = images/pxeboot/initrd.img
 """
@@ -45,17 +46,39 @@ menuentry 'Install by the Goldsmith stand-in (kickstart on OEMDRV)' {
 """
 
 
-def installer_key(*, release: str = "7.9", distribution: Distribution | None = None) -> dict[str, object]:
+@dataclass(frozen=True)
+class Product:
+    """What a medium says it is; ``redhat``: its guests look and act like it, which the demo's do not.
+
+    ``arch`` is only said: the kernel is that of x86_64 in any case. i386 is what a 32-bit medium says.
+    """
+
+    release: str = "7.9"
+    redhat: bool = False
+    arch: str = "x86_64"
+
+    @property
+    def label(self) -> str:
+        """Return the volume id; by Red Hat's libosinfo knows a medium of RHEL."""
+        return f"RHEL-{self.release} Server.{self.arch}" if self.redhat else LABEL
+
+
+DEMO = Product()
+
+
+def installer_key(product: Product = DEMO, *, distribution: Distribution | None = None) -> dict[str, object]:
     """Return everything that decides the ISO, as JSON values; the mirror it comes from is no part of it.
 
     Raises HostError on a host that cannot make it.
     """
-    _check(release)
+    _check(product)
     sources = initramfs.installer_sources()
     digest = hashlib.sha256(json.dumps({k: v.hex() for k, v in sources.items()}, sort_keys=True).encode())
     return {
         "version": VERSION,
-        "release": release,
+        "release": product.release,
+        "redhat": product.redhat,
+        "arch": product.arch,
         "root": rootfs.inputs(distribution or this_distribution()),
         "installer": digest.hexdigest(),
         "pykickstart": initramfs.pykickstart_version(),
@@ -68,7 +91,7 @@ def build_installer(
     out: Path,
     *,
     cache: Path,
-    release: str = "7.9",
+    product: Product = DEMO,
     distribution: Distribution | None = None,
     on_line: Listener | None = None,
     on_progress: Said | None = None,
@@ -80,7 +103,7 @@ def build_installer(
     Raises HostError where a tool, a right or space is missing, ToolError where a tool fails. After a failure or a
     crash ``out`` does not exist.
     """
-    _check(release)
+    _check(product)
     say = on_progress or _nothing
     initramfs.pykickstart_version()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -88,20 +111,20 @@ def build_installer(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         say("making the installer's initramfs")
         tree = Path(work, "iso")
-        _lay_out(tree, parts, release)
+        _lay_out(tree, parts, product)
         say("writing the ISO")
         aside = Path(work, "aside.iso")
-        host.run(*_xorriso(tree, aside), fix="apt-get install xorriso", on_line=on_line)
+        host.run(*_xorriso(tree, aside, product.label), fix="apt-get install xorriso", on_line=on_line)
         aside.chmod(0o644)
         _fsync(aside)
         aside.replace(out)
     return out
 
 
-def _check(release: str) -> None:
-    if not re.fullmatch(r"[67]\.\d+", release):
+def _check(product: Product) -> None:
+    if not re.fullmatch(r"[67]\.\d+", product.release):
         raise UsageError(
-            f"there is no stand-in for RHEL {release}", fix="releases are 6.x and 7.x, such as 7.9"
+            f"there is no stand-in for RHEL {product.release}", fix="releases are 6.x and 7.x, such as 7.9"
         )
 
 
@@ -143,26 +166,29 @@ def _unpacked(tar: Path) -> int:
         return sum(-(-member.size // 4096) * 4096 for member in archive if member.isreg())
 
 
-def _lay_out(tree: Path, parts: Path, release: str) -> None:
-    for name in ("LiveOS", "images/pxeboot", "boot/grub"):
+def _lay_out(tree: Path, parts: Path, product: Product) -> None:
+    for name in ("LiveOS", "images/pxeboot", "boot/grub", "isolinux"):
         (tree / name).mkdir(parents=True)
     about = json.loads((parts / "payload.json").read_text(encoding="utf-8"))
     for source, target in (
         ("payload.squashfs", "LiveOS/payload.squashfs"),
-        ("payload.json", "LiveOS/payload.json"),
         ("vmlinuz", "images/pxeboot/vmlinuz"),
         ("eltorito.img", "boot/grub/eltorito.img"),
     ):
         shutil.copyfile(parts / source, tree / target)
+    (tree / "LiveOS/payload.json").write_text(json.dumps({**about, "redhat": product.redhat}))
     (tree / "images/pxeboot/initrd.img").write_bytes(initramfs.make_initramfs(parts, about["python"]))
-    (tree / ".treeinfo").write_text(TREEINFO.format(release=release), encoding="utf-8")
+    treeinfo = TREEINFO.format(release=product.release, arch=product.arch)
+    (tree / ".treeinfo").write_text(treeinfo, encoding="utf-8")
+    for name in ("vmlinuz", "initrd.img"):  # where libosinfo says that RHEL has them
+        (tree / "isolinux" / name).hardlink_to(tree / "images/pxeboot" / name)
     (tree / "boot/grub/grub.cfg").write_text(GRUB, encoding="utf-8")
     (tree / "README").write_text("Goldsmith stand-in installer. This is not Red Hat Enterprise Linux.\n")
 
 
-def _xorriso(tree: Path, target: Path) -> list[str | Path]:
+def _xorriso(tree: Path, target: Path, label: str) -> list[str | Path]:
     boot = ["-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
-    return ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", LABEL, *boot, "-o", target, tree]
+    return ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-sysid", "LINUX", "-V", label, *boot, "-o", target, tree]
 
 
 def _fsync(path: Path) -> None:

@@ -44,9 +44,9 @@ def pykickstart_version() -> str:
 
 
 def installer_sources() -> dict[str, bytes]:
-    """Return the installer's files by their names."""
-    wanted = (one for one in sorted(INSTALLER.iterdir()) if one.is_file())
-    return {one.name: one.read_bytes() for one in wanted}
+    """Return the installer's files by their paths below its folder."""
+    found = sorted(one for one in INSTALLER.rglob("*") if one.is_file() and "__pycache__" not in one.parts)
+    return {str(one.relative_to(INSTALLER)): one.read_bytes() for one in found}
 
 
 def collect_tools(guest_tar: Path, tools_tar: Path, folder: Path) -> str:
@@ -140,6 +140,8 @@ def make_initramfs(folder: Path, python: str) -> bytes:
     archive.file(f"{HOME}/udhcpc", sources["udhcpc"], mode=0o755)
     for name, data in _python_files(sources):
         archive.file(f"{HOME}/{name}", data)
+        if not name.endswith(".py"):
+            continue
         if python == f"{sys.version_info.major}.{sys.version_info.minor}":
             archive.file(f"{HOME}/{_cached(name)}", _compiled(name, data))
     return archive.packed()
@@ -150,8 +152,9 @@ def _python_files(sources: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     yield "requests/exceptions.py", NO_EXCEPTIONS.encode()
     yield "goldsmith/__init__.py", b""
     yield "goldsmith/media/__init__.py", b""
+    yield "goldsmith/media/cpio.py", Path(__file__).with_name("cpio.py").read_bytes()
     for name, data in sources.items():
-        if name.endswith(".py"):
+        if "/" in name or name.endswith(".py"):
             yield f"goldsmith/media/installer/{name}", data
     spec = importlib.util.find_spec("pykickstart")
     if spec is None or not spec.submodule_search_locations:

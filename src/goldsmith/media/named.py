@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.host.process import Host
-from goldsmith.media.demo_iso import build_installer, installer_key
+from goldsmith.media.demo_iso import DEMO, Product, build_installer, installer_key
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Said = Callable[[str], None]
@@ -15,12 +15,12 @@ Said = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Made:
-    """An installer ISO that is built on this host; ``release`` is what its .treeinfo says."""
+    """An installer ISO that is built on this host."""
 
-    release: str
+    product: Product
 
     def inputs(self) -> Mapping[str, Json]:
-        made: Mapping[str, Json] = json.loads(json.dumps(installer_key(release=self.release)))
+        made: Mapping[str, Json] = json.loads(json.dumps(installer_key(self.product)))
         return made
 
     def path(self, state: Path) -> Path:
@@ -37,9 +37,14 @@ class Made:
             path.parent.mkdir(parents=True, exist_ok=True)
             cache = state / "cache" / "installer"
             build_installer(
-                host, path, cache=cache, release=self.release, on_line=on_line, on_progress=on_phase
+                host, path, cache=cache, product=self.product, on_line=on_line, on_progress=on_phase
             )
         return path
 
 
-NAMED: Mapping[str, Made] = {"goldsmith-demo-installer": Made(release="7.9")}
+NAMED: Mapping[str, Made] = {
+    "goldsmith-demo-installer": Made(DEMO),
+    "goldsmith-standin-rhel7": Made(Product("7.9", redhat=True)),
+    "goldsmith-standin-rhel6": Made(Product("6.10", redhat=True)),
+    "goldsmith-standin-rhel6-i386": Made(Product("6.10", redhat=True, arch="i386")),
+}

@@ -2,9 +2,11 @@
 """Install this machine from a kickstart: the order of things."""
 
 import configparser
+import json
 import os
 import time
 import traceback
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.media.installer import ending, payload
@@ -14,6 +16,8 @@ from goldsmith.media.installer.disks import Layout, lay_out, storage_steps
 from goldsmith.media.installer.grub import Kernel, bootloader_steps
 from goldsmith.media.installer.kickstart import KickstartProblem, read_kickstart, read_pre_scripts
 from goldsmith.media.installer.machine import Machine, sysrq
+from goldsmith.media.installer.redhat import install as redhat
+from goldsmith.media.installer.redhat.release import Release
 from goldsmith.media.installer.scripts import run_scripts
 from goldsmith.media.installer.source import bring_up_network, find_kickstart
 from goldsmith.media.installer.steps import InstallProblem, Run
@@ -21,17 +25,26 @@ from goldsmith.media.installer.system import configuration_steps
 from goldsmith.media.installer.voice import BANNER, Voice, voice
 
 
-def read_release(medium: Path) -> str:
+@dataclass(frozen=True)
+class Medium:
+    """What the medium stands in for; ``redhat``: the guest is to look like it, too."""
+
+    release: Release
+    redhat: bool = False
+
+
+def read_medium(folder: Path) -> Medium:
     treeinfo = configparser.ConfigParser()
-    treeinfo.read(medium / ".treeinfo")
-    return treeinfo["general"]["version"]
+    treeinfo.read(folder / ".treeinfo")
+    about = json.loads((folder / "LiveOS/payload.json").read_text(encoding="utf-8"))
+    return Medium(Release(treeinfo["general"]["version"]), bool(about.get("redhat")))
 
 
-def install(machine: Machine, release: str) -> None:
+def install(machine: Machine, medium: Medium) -> None:
     """Do everything; leaves only by the machine's end."""
-    generation = int(release.partition(".")[0])
+    generation = medium.release.generation
     say = voice(generation)
-    machine.say(say.started.format(release=release))
+    machine.say(say.started.format(release=medium.release.version))
     kickstart = find_kickstart(machine)
     if kickstart is None:
         ending.ask(machine)
@@ -46,7 +59,7 @@ def install(machine: Machine, release: str) -> None:
             run_scripts(machine, scripts, When.PRE, say)
         answers = read_kickstart(kickstart, generation)
         cmdline = cmdline or answers.cmdline
-        build(machine, answers, say, kickstart, generation)
+        build(machine, answers, say, kickstart, medium)
     except KickstartProblem as problem:
         ending.fail_to_parse(machine, say, str(problem), cmdline=cmdline)
     except InstallProblem as problem:
@@ -58,15 +71,20 @@ def install(machine: Machine, release: str) -> None:
     ending.finish(machine, say, answers.ending)
 
 
-def build(machine: Machine, answers: Answers, say: Voice, kickstart: Path, generation: int) -> None:
+def build(machine: Machine, answers: Answers, say: Voice, kickstart: Path, medium: Medium) -> None:
     """Make the new system, phase by phase."""
+    generation = medium.release.generation
     for line in say.checking:
         machine.say(line)
     if any(one.activate for one in answers.networks) or answers.url.startswith(("http", "ftp")):
         bring_up_network(machine)
     image = payload.find_payload(machine, answers)
-    have = payload.read_packages(machine, image)
-    payload.check_packages(machine, answers.packages, have)
+    if medium.redhat:
+        have = redhat.choose_packages(machine, answers, medium.release)
+        answers = replace(answers, storage=redhat.old_features(answers.storage, medium.release))
+    else:
+        have = payload.read_packages(machine, image)
+        payload.check_packages(machine, answers.packages, have)
     machine.reach("storage")
     try:
         layout = lay_out(answers.storage, machine.disks())
@@ -85,7 +103,10 @@ def build(machine: Machine, answers: Answers, say: Voice, kickstart: Path, gener
     if say.installed:
         machine.say(say.installed)
     machine.mount_kernel_folders()
-    configure(machine, answers, layout, say)
+    if medium.redhat:
+        redhat.configure(machine, answers, layout, say, medium.release, have)
+    else:
+        configure(machine, answers, layout, say)
     if generation == 6:
         ending.save_kickstart(machine, kickstart)
     machine.reach("post")
@@ -116,7 +137,7 @@ def main() -> None:
     print(f"\n{BANNER}\nStarting installer, one moment...", flush=True)
     machine = Machine(read_boot(Path("/proc/cmdline").read_text()))
     try:
-        install(machine, read_release(payload.MEDIUM))
+        install(machine, read_medium(payload.MEDIUM))
     except Exception:  # noqa: BLE001  a bug must be seen on the console, too
         traceback.print_exc()
         print("An unknown error has occured. This is a bug of the stand-in installer.", flush=True)

@@ -136,4 +136,9 @@ class Answers:
     bootloader: Bootloader | None = None
     packages: Packages = Packages()
     scripts: tuple[Script, ...] = ()
+    selinux: str = ""
+    firewall: tuple[str, ...] = ()  # as options of the program that sets it
+    authconfig: str = ""
+    repos: tuple[str, ...] = ()
+    kdump: bool = True  # unless the add-on com_redhat_kdump is disabled
     recorded: tuple[str, ...] = ()  # commands accepted, with no effect here

@@ -65,11 +65,12 @@ def _defaults(args: str, timeout: int, boot: Boot, kernel: Kernel) -> str:
         "GRUB_DISABLE_OS_PROBER=true",
     ]
     if boot.serial:
-        lines += ['GRUB_TERMINAL="console serial"', f'GRUB_SERIAL_COMMAND="{_serial(boot)}"']
+        lines += ['GRUB_TERMINAL="console serial"', f'GRUB_SERIAL_COMMAND="{serial_command(boot)}"']
     return "\n".join(lines) + "\n"
 
 
-def _serial(boot: Boot) -> str:
+def serial_command(boot: Boot) -> str:
+    """Return GRUB's command for the port that the last ``console=`` names."""
     port, _, mode = boot.console.partition(",")
     speed = re.match(r"\d+", mode)  # 115200n8: speed, parity, bits
     return f"serial --unit={port.removeprefix('ttyS')} --speed={speed.group() if speed else 9600}"
@@ -81,7 +82,7 @@ def _menu(layout: Layout, kernel: Kernel, args: str, timeout: int, boot: Boot) -
     folder = "" if separate else "/boot"
     image, initrd = (name.format(version=kernel.version) for name in (kernel.image, kernel.initrd))
     table = "part_gpt" if layout.table == "gpt" else "part_msdos"
-    serial = [_serial(boot), "terminal_input console serial", "terminal_output console serial"]
+    serial = [serial_command(boot), "terminal_input console serial", "terminal_output console serial"]
     lines = [
         "# Written by the stand-in installer; update-grub replaces it by its own.",
         "set default=0",

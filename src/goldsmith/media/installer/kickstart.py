@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Read a kickstart with pykickstart, at the version of the RHEL that the medium stands in for."""
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ WHEN = {
     constants.KS_SCRIPT_PREINSTALL: When.PRE_INSTALL,
     constants.KS_SCRIPT_POST: When.POST,
     constants.KS_SCRIPT_ONERROR: When.ERROR,
+}
+SELINUX = {
+    constants.SELINUX_DISABLED: "disabled",
+    constants.SELINUX_ENFORCING: "enforcing",
+    constants.SELINUX_PERMISSIVE: "permissive",
 }
 ENDINGS = {constants.KS_REBOOT: "reboot", constants.KS_SHUTDOWN: "poweroff", constants.KS_WAIT: "halt"}
 # Every other command of the grammar is accepted, so that real kickstarts pass, and noted in the log.
@@ -91,6 +97,11 @@ def read_kickstart(path: Path, generation: int) -> Answers:
         bootloader=_bootloader(handler.bootloader),
         packages=_packages(handler.packages),
         scripts=_scripts(handler),
+        selinux=SELINUX.get(handler.selinux.selinux, ""),
+        firewall=_firewall(handler.firewall),
+        authconfig=str(handler.authconfig.authconfig or "").strip(),
+        repos=tuple(str(one.name) for one in handler.repo.repoList),
+        kdump=not re.search(r"(?m)^%addon\s+com_redhat_kdump\b.*--disable", path.read_text(encoding="utf-8")),
         recorded=_recorded(handler),
     )
 
@@ -219,6 +230,15 @@ def _partition(one: Any, default: str) -> Partition:
         format=bool(one.format),
         line=int(one.lineno or 0),
     )
+
+
+def _firewall(command: Any) -> tuple[str, ...]:
+    if not _given(command):
+        return ()
+    if command.enabled is False:
+        return ("--disabled",)
+    services = [f"--service={one}" for one in command.services]
+    return ("--enabled", *services, *(f"--port={one}" for one in command.ports))
 
 
 def _bootloader(command: Any) -> Bootloader | None:

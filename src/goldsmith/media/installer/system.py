@@ -22,7 +22,7 @@ def configuration_steps(answers: Answers, layout: Layout, voice: Voice) -> list[
     steps += [Say(voice.network)] if voice.network else []
     steps += network_steps(answers.networks)
     steps += [Say(voice.users)] if voice.users else []
-    steps += _accounts(answers)
+    steps += account_steps(answers)
     steps += _services(answers)
     return steps
 
@@ -96,7 +96,8 @@ def _unit(one: Network, device: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _accounts(answers: Answers) -> list[Step]:
+def account_steps(answers: Answers) -> list[Step]:
+    """Return the steps for root, users, groups and SSH keys."""
     steps: list[Step] = [_group(group) for group in answers.groups]
     for user in answers.users:
         steps += _user(user)
