@@ -12,7 +12,7 @@ from goldsmith.host.process import LocalHost
 from goldsmith.media import initramfs, rootfs
 from goldsmith.media.aptsources import Distribution
 from goldsmith.media.cpio import Archive
-from goldsmith.media.demo_iso import build_installer, installer_key
+from goldsmith.media.demo_iso import Product, build_installer, installer_key
 
 BOOKWORM = Distribution("debian", "bookworm")
 ROW = "http://mirror.example/debian/|bookworm|main|Debian|/etc/apt/sources.list.d/none.sources:1"
@@ -33,6 +33,7 @@ for word; do
 	previous=$word tree=$word
 done
 cp -r "$tree" "{seen}/tree"
+printf "%s\\n" "$@" > "{seen}/xorriso"
 echo iso > "$out"
 """
 
@@ -123,13 +124,28 @@ def test_the_iso_holds_payload_kernel_installer_and_treeinfo(host, tmp_path):
     assert out.read_text() == "iso\n"
     assert (tree / "LiveOS/payload.squashfs").read_text() == "squash\n"
     about = json.loads((tree / "LiveOS/payload.json").read_text())
-    assert about == {"bytes": 4096 + 4096 + 8192, "suite": "bookworm", "python": "3.11"}
+    assert about == {"bytes": 4096 + 4096 + 8192, "suite": "bookworm", "python": "3.11", "redhat": False}
     assert (tree / "images/pxeboot/vmlinuz").read_bytes() == b"kernel"
     assert "family = Red Hat Enterprise Linux" in (tree / ".treeinfo").read_text()
     assert "version = 7.9" in (tree / ".treeinfo").read_text()
     assert "This is not Red Hat" in (tree / "README").read_text()
     assert said[0] == "making a bookworm root file system with mmdebstrap"
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_stand_in_for_rhel_is_named_as_libosinfo_knows_it_and_says_its_architecture(host, tmp_path):
+    build(tmp_path, product=Product("6.10", redhat=True, arch="i386"))
+    tree = tmp_path / "seen/tree"
+    words = (tmp_path / "seen/xorriso").read_text().splitlines()
+    assert words[words.index("-V") + 1] == "RHEL-6.10 Server.i386"
+    assert words[words.index("-sysid") + 1] == "LINUX"
+    assert (tree / "isolinux/vmlinuz").read_bytes() == b"kernel"
+    assert (tree / "isolinux/initrd.img").stat().st_size > 1000
+    assert "arch = i386\n" in (tree / ".treeinfo").read_text()
+    assert json.loads((tree / "LiveOS/payload.json").read_text())["redhat"] is True
+    members = read_cpio((tree / "images/pxeboot/initrd.img").read_bytes())
+    home = "tools/usr/lib/standin/goldsmith/media/installer/redhat"
+    assert {f"{home}/packages.txt", f"{home}/tree/6/etc/ssh/sshd_config"} <= members.keys()
 
 
 def test_the_initramfs_holds_drivers_in_order_tools_and_the_real_pykickstart(host, tmp_path):
@@ -174,7 +190,7 @@ def test_packages_come_by_the_hosts_own_mirror_and_proxy(host, tmp_path):
 
 def test_what_comes_from_packages_is_made_once(host, tmp_path):
     build(tmp_path)
-    _, said = build(tmp_path, release="6.10")
+    _, said = build(tmp_path, product=Product("6.10", redhat=True))
     assert said == ["making the installer's initramfs", "writing the ISO"]
     assert len(host.calls) == 2
 
@@ -206,24 +222,28 @@ def test_a_missing_tool_is_named_with_its_package(host, tmp_path):
 
 def test_there_is_a_stand_in_for_rhel_6_and_7_alone(tmp_path):
     with pytest.raises(UsageError, match=r"no stand-in for RHEL 8\.1"):
-        build(tmp_path, release="8.1")
+        build(tmp_path, product=Product("8.1"))
     with pytest.raises(UsageError, match=r"no stand-in for RHEL 7\n"):
-        installer_key(release="7", distribution=BOOKWORM)
+        installer_key(Product("7"), distribution=BOOKWORM)
 
 
 def test_the_key_changes_with_what_decides_the_iso():
     key = installer_key(distribution=BOOKWORM)
     assert key == json.loads(json.dumps(key)) == installer_key(distribution=BOOKWORM)
-    assert key != installer_key(release="6.10", distribution=BOOKWORM)
+    products = [Product("6.10"), Product("7.9", redhat=True), Product("7.9", arch="i386")]
+    keys = [key, *(installer_key(one, distribution=BOOKWORM) for one in products)]
+    assert len({json.dumps(one) for one in keys}) == 4
     assert key != installer_key(distribution=Distribution("debian", "trixie"))
     assert key["root"]["squashfs"] == list(rootfs.SQUASHFS)
     assert "://" not in json.dumps(key)
 
 
 def test_every_file_of_the_installer_counts_for_the_key_and_none_for_its_root():
-    names = {path.name for path in initramfs.INSTALLER.iterdir() if path.is_file()}
+    here = initramfs.INSTALLER
+    files = [path for path in here.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    names = {str(path.relative_to(here)) for path in files}
     assert names == initramfs.installer_sources().keys()
-    assert {"init", "__main__.py"} <= names
+    assert {"init", "__main__.py", "redhat/packages.txt", "redhat/tree/both/usr/sbin/ifup"} <= names
     key = installer_key(distribution=BOOKWORM)
     assert key["root"] == rootfs.inputs(BOOKWORM)
     assert key["installer"] not in json.dumps(key["root"])

@@ -2,11 +2,12 @@ import json
 
 import pytest
 
-from goldsmith.media.installer.__main__ import find_kernel, read_release
+from goldsmith.media.installer.__main__ import Medium, find_kernel, read_medium
 from goldsmith.media.installer.answers import Answers, Packages, Script, When
 from goldsmith.media.installer.boot import read_boot
 from goldsmith.media.installer.ending import save_kickstart
 from goldsmith.media.installer.payload import check_packages, find_payload, missing, package_names, unpack
+from goldsmith.media.installer.redhat.release import Release
 from goldsmith.media.installer.scripts import run_scripts
 from goldsmith.media.installer.steps import InstallProblem, Link, Note, Run, Say, Write
 from goldsmith.media.installer.voice import voice
@@ -183,7 +184,9 @@ def test_an_interpreter_that_is_not_there_is_a_failure(machine, tmp_path):
 
 def test_the_release_comes_from_the_medium_and_the_kernel_from_the_payload(tmp_path, machine):
     (tmp_path / ".treeinfo").write_text("[general]\nfamily = Red Hat Enterprise Linux\nversion = 6.10\n")
-    assert read_release(tmp_path) == "6.10"
+    (tmp_path / "LiveOS").mkdir()
+    (tmp_path / "LiveOS/payload.json").write_text('{"bytes": 1, "redhat": true}')
+    assert read_medium(tmp_path) == Medium(Release("6.10"), redhat=True)
     here = machine()
     with pytest.raises(InstallProblem, match="no kernel"):
         find_kernel(here.root)

@@ -128,7 +128,12 @@ def test_the_command_adds_and_lists(tmp_path, capsys):
     assert run(["media", "list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed["media"] == [added]
-    assert [one["name"] for one in listed["named"]] == ["goldsmith-demo-installer"]
+    assert [one["name"] for one in listed["named"]] == [
+        "goldsmith-demo-installer",
+        "goldsmith-standin-rhel7",
+        "goldsmith-standin-rhel6",
+        "goldsmith-standin-rhel6-i386",
+    ]
     assert run(["media", "list"]) == 0
     assert "one.iso" in capsys.readouterr().out
 

@@ -31,16 +31,12 @@ class Archive:
         self.folder(str(PurePosixPath(path).parent))
         self.members[path] = Member(stat.S_IFLNK | 0o777, to.encode())
 
-    def plain(self) -> bytes:
-        """Return the archive; another one may follow it in the same file."""
+    def packed(self) -> bytes:
+        """Return the archive, compressed with gzip, which every kernel can read."""
         body = b"".join(
             _entry(number, name, one) for number, (name, one) in enumerate(self.members.items(), 1)
         )
-        return body + _entry(0, "TRAILER!!!", Member(0))
-
-    def packed(self) -> bytes:
-        """Return the archive, compressed with gzip, which every kernel can read."""
-        return gzip.compress(self.plain(), compresslevel=6, mtime=0)
+        return gzip.compress(body + _entry(0, "TRAILER!!!", Member(0)), compresslevel=6, mtime=0)
 
 
 def _entry(inode: int, name: str, member: Member) -> bytes:

@@ -188,7 +188,8 @@ def _lay_out(tree: Path, parts: Path, product: Product) -> None:
 
 def _xorriso(tree: Path, target: Path, label: str) -> list[str | Path]:
     boot = ["-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
-    return ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-sysid", "LINUX", "-V", label, *boot, "-o", target, tree]
+    names = ["-sysid", "LINUX", "-V", label]
+    return ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", *names, *boot, "-o", target, tree]
 
 
 def _fsync(path: Path) -> None:

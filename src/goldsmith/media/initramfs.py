@@ -152,7 +152,6 @@ def _python_files(sources: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     yield "requests/exceptions.py", NO_EXCEPTIONS.encode()
     yield "goldsmith/__init__.py", b""
     yield "goldsmith/media/__init__.py", b""
-    yield "goldsmith/media/cpio.py", Path(__file__).with_name("cpio.py").read_bytes()
     for name, data in sources.items():
         if "/" in name or name.endswith(".py"):
             yield f"goldsmith/media/installer/{name}", data

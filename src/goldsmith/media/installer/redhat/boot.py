@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from goldsmith.media.cpio import Archive
 from goldsmith.media.installer.redhat.guest import Guest
+from goldsmith.media.installer.redhat.initramfs import names, write_initramfs
 from goldsmith.media.installer.redhat.menus import (
     GRUB_CFG,
     GRUB_CONF,
@@ -24,8 +24,6 @@ _SETTINGS = (
     "GRUB_TIMEOUT", "GRUB_DEFAULT", "GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT", "GRUB_TERMINAL",
     "GRUB_TERMINAL_INPUT", "GRUB_TERMINAL_OUTPUT", "GRUB_SERIAL_COMMAND",
 )  # fmt: skip
-_BLOCK = 512
-_NAMES = "etc/systemd/network/99-default.link"  # an empty one leaves eth0 its name, as in RHEL 6
 
 
 def kernels(guest: Guest) -> list[str]:
@@ -163,46 +161,10 @@ def dracut(guest: Guest, args: Sequence[str]) -> int:
     return 0
 
 
-def write_initramfs(guest: Guest, source: Path, target: Path) -> None:
-    """Write ``target``: what ``source`` holds, behind a part of our own that replaces an earlier one."""
-    archive = Archive()
-    for name, text in _extra(guest).items():
-        archive.file(name, text.encode())
-    part = archive.plain()
-    body = source.read_bytes()
-    aside = target.with_name(f"{target.name}.new")
-    aside.write_bytes(part + b"\0" * (-len(part) % _BLOCK) + body[_own(body) :])
-    aside.chmod(0o600)
-    aside.replace(target)
-
-
-def _extra(guest: Guest) -> dict[str, str]:
-    modules = "base\nkernel-modules\nrootfs-block\nudev-rules\n"
-    extra = {} if guest.systemd else {_NAMES: ""}
-    if any(one.name == "dracut-modules-growroot" for one in guest.installed()):
-        modules += "growroot\n"
-        extra["usr/share/dracut/hooks/pre-pivot/99growroot.sh"] = (
-            "#!/bin/sh\n# the payload grows while it runs\n"
-        )
-    return {**extra, "usr/lib/dracut/modules.txt": modules}
-
-
-def _own(body: bytes) -> int:
-    """Return where our part ends: 0 when there is none."""
-    end = body.find(b"TRAILER!!!\0", 0, 1 << 16)
-    if not body.startswith(b"070701") or b"usr/lib/dracut/modules.txt" not in body[: end + 1]:
-        return 0
-    end += len(b"TRAILER!!!\0")
-    end += -end % 4
-    return end + (-end % _BLOCK)
-
-
 def lsinitrd(guest: Guest, args: Sequence[str]) -> int:
     """List what our part of an initramfs holds."""
-    names = [word for word in args if not word.startswith("-")] or [
-        f"/boot/initramfs-{kernels(guest)[0]}.img"
-    ]
-    body = guest.path(names[0]).read_bytes()
-    for name in re.findall(rb"(?:usr|etc)/[\w./-]+", body[: _own(body)]):
-        guest.say(name.decode())
+    images = [word for word in args if not word.startswith("-")]
+    image = images[0] if images else f"/boot/initramfs-{kernels(guest)[0]}.img"
+    for name in names(guest.path(image)):
+        guest.say(name)
     return 0

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from goldsmith.media.installer.redhat import boot, calls
+from goldsmith.media.installer.redhat import calls
 from goldsmith.media.installer.redhat.guest import HOME, Guest
+from goldsmith.media.installer.redhat.initramfs import write_initramfs
 from goldsmith.media.installer.redhat.packages import CORE, Offer
 from goldsmith.media.installer.redhat.release import Release
 
@@ -184,7 +185,7 @@ def _kernel(guest: Guest) -> None:
             (folder / source).rename(folder / target)
     guest.path(f"/lib/modules/{uname}").symlink_to(own)
     initramfs = folder / f"initramfs-{uname}.img"
-    boot.write_initramfs(guest, initramfs, initramfs)
+    write_initramfs(guest, initramfs, initramfs)
 
 
 def _commands(guest: Guest) -> None:
@@ -195,7 +196,6 @@ def _commands(guest: Guest) -> None:
     for one in HERE.iterdir():
         if one.suffix in (".py", ".txt"):
             shutil.copyfile(one, target / one.name)
-    shutil.copyfile(HERE.parents[1] / "cpio.py", library / "cpio.py")
     for folder in (library.parent, library, library / "installer"):
         (folder / "__init__.py").touch()
     start = f"{HOME}/call"

@@ -42,27 +42,23 @@ def fixfiles(guest: Guest, args: Sequence[str]) -> int:
 
 def label(guest: Guest, name: str, *, below: bool) -> int:
     """Label a path and return how many files that were."""
-    rules = list(_rules(guest))
+    pattern, contexts = _rules(guest)
     done = 0
     for path in _walk(guest.path(name)) if below else (guest.path(name),):
         inside = "/" + str(path.relative_to(guest.root)).removeprefix(".")
-        if inside.startswith(_OTHERS):
-            continue
-        for pattern, context in rules:
-            if pattern.fullmatch(inside):
-                os.setxattr(path, ATTRIBUTE, context + b"\0", follow_symlinks=False)
-                done += 1
-                break
+        found = None if inside.startswith(_OTHERS) else pattern.fullmatch(inside)
+        if found and found.lastindex:
+            os.setxattr(path, ATTRIBUTE, contexts[found.lastindex - 1], follow_symlinks=False)
+            done += 1
     return done
 
 
-def _rules(guest: Guest) -> Iterator[tuple[re.Pattern[str], bytes]]:
-    """Yield the rules, the last of the file first: it wins."""
+def _rules(guest: Guest) -> tuple[re.Pattern[str], list[bytes]]:
+    """Return one pattern with a group for each rule, and the labels; the last of the file comes first: it wins."""
     lines = guest.path(CONTEXTS).read_text(encoding="utf-8").splitlines()
-    for line in reversed(lines):
-        words = line.split()
-        if len(words) >= 2 and not line.startswith("#"):
-            yield re.compile(words[0]), words[-1].encode()
+    rows = [line.split() for line in reversed(lines) if line.strip() and not line.startswith("#")]
+    groups = [f"({row[0].replace('(', '(?:')})" for row in rows]
+    return re.compile("|".join(groups)), [row[-1].encode() + b"\0" for row in rows]
 
 
 def _walk(top: Path) -> Iterator[Path]:
