@@ -60,7 +60,7 @@ class Guest:
         with suppress(OSError):
             descriptor = os.open(self.path(CONSOLE), os.O_WRONLY | os.O_NOCTTY | os.O_APPEND)
             try:
-                os.write(descriptor, f"{line}\r\n".encode())
+                os.write(descriptor, f"{line}\n".encode())
             finally:
                 os.close(descriptor)
 
