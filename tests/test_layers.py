@@ -32,7 +32,7 @@ RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 OWNERS = {
     "subprocess": "host/process.py",
-    "libvirt": "host/hypervisor.py",
+    "libvirt": "host/hypervisor",
     "libvirt_qemu": "host/hypervisor.py",
     "paramiko": "host/shell.py",
     "tenacity": "host/retry.py",

@@ -7,10 +7,18 @@ from enum import StrEnum
 from typing import Any
 
 
+class Answer(StrEnum):
+    """What an installer reads instead of asking."""
+
+    KICKSTART = "kickstart"  # Anaconda's file, injected into its initramfs
+    UNATTEND = "unattend"  # Windows Setup's Autounattend.xml, on a disc of its own with the scripts it calls
+
+
 class Access(StrEnum):
     """How Goldsmith gets its temporary key into a guest that it customizes."""
 
     SEED = "seed"  # cloud-init reads a NoCloud seed
+    AGENT = "agent"  # none is needed: the guest agent is there already, and has all rights
     OFFLINE = "offline"  # virt-customize plants it before the boot and it is removed at the end
 
 
@@ -20,6 +28,7 @@ class Packages(StrEnum):
     APT = "apt"
     YUM = "yum"
     DNF = "dnf"
+    NONE = "none"  # Windows has none that could be relied on
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,7 @@ class GuestFamily:
     audit_profile: str
     admin_user: str
     os_distro: str
+    answer: Answer = Answer.KICKSTART
     legacy_ssh: bool = False  # the guest's sshd knows no signature newer than RSA with SHA-1
     anaconda_log: bool = False  # Anaconda sends its logs to a virtio port of this name by itself
     machine_type: str = "q35"

@@ -1,10 +1,22 @@
 """The virt-install command lines of the machines that Goldsmith builds in. Pure: nothing is run here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 MIB = 1024 * 1024
+_TPM = "backend.type=emulator,backend.version=2.0,model=tpm-crb"
+_WINDOWS_CLOCK = (
+    "offset=localtime,rtc_tickpolicy=catchup,pit_tickpolicy=delay,hpet_present=no,hypervclock_present=yes"
+)
+_HYPERV = (
+    "hyperv.relaxed.state=on",
+    "hyperv.vapic.state=on",
+    "hyperv.spinlocks.state=on",
+    "hyperv.spinlocks.retries=8191",
+)
+_HYPERV_SYNIC = ("hyperv.synic.state=on",)  # these need KVM: QEMU does not start with them without it
+_HYPERV_BY_XML = ("vpindex", "runtime", "stimer", "frequencies")  # virt-install 4.1 has no options for them
 AGENT = "unix,target.type=virtio,target.name=org.qemu.guest_agent.0"
 
 
@@ -37,8 +49,8 @@ def anaconda_log(path: Path) -> str:
     return f"file,source.path={_quoted(path)},target.type=virtio,target.name=org.fedoraproject.anaconda.log.0"
 
 
-def common(machine: Machine) -> list[str]:
-    """Return the arguments that every machine has.
+def common(machine: Machine, *, disk_options: str = "") -> list[str]:
+    """Return the arguments that every machine has; ``disk_options`` are further ones of its disk.
 
     VNC stays on loopback, and a VGA device stays: without one GRUB can spin for ever with nothing on the console.
     The disk is ``cache=unsafe``: a crash throws the running stage away in any case.
@@ -53,7 +65,7 @@ def common(machine: Machine) -> list[str]:
         argv += ["--boot", "uefi"]
     argv += [
         "--disk",
-        f"path={_quoted(machine.disk)},format=qcow2,bus={machine.bus},cache=unsafe,discard=unmap",
+        f"path={_quoted(machine.disk)},format=qcow2,bus={machine.bus},cache=unsafe,discard=unmap{disk_options}",
     ]
     argv += _network(machine)
     argv += ["--graphics", "vnc,listen=127.0.0.1", "--video", "vga", "--sound", "none"]
@@ -76,6 +88,45 @@ def boot(machine: Machine, *, seed: Path | None) -> list[str]:
     if seed:  # as a virtio disk: a cloud kernel does not see a SATA CD on q35
         argv += ["--disk", f"path={_quoted(seed)},format=raw,bus=virtio,readonly=on"]
     return [*argv, "--import", "--events", "on_reboot=restart,on_crash=preserve", "--print-xml"]
+
+
+def windows(
+    machine: Machine, *, discs: Sequence[Path], tpm: bool = False, secure_boot: bool = False
+) -> list[str]:
+    """Return the command that prints the XML of a Windows machine; with ``discs`` the first one is Setup's.
+
+    Setup boots anew several times and virt-install's own way restarts a guest once at most, so that the machine is
+    imported: the empty disk comes first in the boot order and falls through to the disc, and wins from then on.
+    A controller for virtio-scsi is always there, for Windows keeps a driver ready to boot from only where its device
+    was seen. What libosinfo would add is said here, since it does not know every Windows: the clock in local time,
+    and what lets Windows see that it is a guest, as far as the hypervisor can do it.
+    """
+    argv = common(replace(machine, firmware="bios"), disk_options=",boot.order=1")
+    for number, disc in enumerate(discs):
+        order = ",boot.order=2" if number == 0 else ""
+        argv += ["--disk", f"path={_quoted(disc)},device=cdrom,bus=sata,readonly=on{order}"]
+    argv += ["--controller", "type=scsi,model=virtio-scsi"]
+    argv += [*_windows_firmware(machine, secure_boot=secure_boot), "--tpm", _TPM if tpm else "none"]
+    features = _HYPERV + _HYPERV_SYNIC if machine.virt_type == "kvm" else _HYPERV
+    argv += ["--clock", _WINDOWS_CLOCK, "--features", ",".join(features)]
+    if machine.virt_type == "kvm":
+        for name in _HYPERV_BY_XML:
+            argv += ["--xml", f"./features/hyperv/{name}/@state=on"]
+    events = "on_reboot=restart,on_poweroff=destroy,on_crash=preserve"
+    return [*argv, "--import", "--events", events, "--print-xml"]
+
+
+def _windows_firmware(machine: Machine, *, secure_boot: bool) -> list[str]:
+    if machine.firmware != "uefi":
+        return []
+    if not secure_boot:
+        return ["--boot", "uefi"]
+    features = ("secure-boot", "enrolled-keys")
+    said = [
+        f"firmware.feature{number}.name={name},firmware.feature{number}.enabled=yes"
+        for number, name in enumerate(features)
+    ]
+    return ["--boot", f"firmware=efi,{','.join(said)}", "--features", "smm.state=on"]
 
 
 def _network(machine: Machine) -> list[str]:

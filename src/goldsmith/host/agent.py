@@ -12,7 +12,7 @@ from goldsmith.host import retry
 from goldsmith.host.commands import ConnectionLost, Ran, exporting
 from goldsmith.host.lines import Lines
 
-_CHUNK = 256 << 10  # libvirt takes messages of 4 MiB
+CHUNK = 256 << 10  # libvirt takes messages of 4 MiB
 _SILENCE = 60.0  # seconds that a busy agent may not answer before its guest counts as gone
 _QUICK = 60.0  # seconds for a chmod
 
@@ -27,11 +27,8 @@ class AgentCaller(Protocol):
     ) -> object: ...
 
 
-class AgentShell:
-    """Commands and files through the agent, as root; see GuestCommands for the contract.
-
-    The agent gives a command's output at its end, so ``on_line`` hears nothing before.
-    """
+class Asking:
+    """An agent that is asked, whatever its guest: files by handles, programs by their number."""
 
     def __init__(self, caller: AgentCaller, name: str) -> None:
         self._caller = caller
@@ -43,6 +40,48 @@ class AgentShell:
         except GuestError:
             return False
         return True
+
+    def _put(self, read: Callable[[], bytes], remote: str, mode: str) -> None:
+        handle = self._ask("guest-file-open", {"path": remote, "mode": mode})
+        try:
+            while part := read():
+                self._write(handle, part)
+        finally:
+            self._ask("guest-file-close", {"handle": handle})
+
+    def _write(self, handle: object, part: bytes) -> None:
+        while part:
+            text = base64.b64encode(part).decode()
+            answer = cast("Answer", self._ask("guest-file-write", {"handle": handle, "buf-b64": text}))
+            part = part[cast("int", answer["count"]) :]
+
+    def _question(self, pid: int, command: str) -> Callable[[], Answer | None]:
+        heard = time.monotonic()
+
+        def ended() -> Answer | None:
+            nonlocal heard
+            try:
+                answer = cast("Answer", self._ask("guest-exec-status", {"pid": pid}))
+            except GuestError as error:
+                if time.monotonic() - heard < _SILENCE:
+                    return None
+                fix = "the console log shows whether the guest crashed or rebooted"
+                problem = f"the guest went away while running {command}"
+                raise ConnectionLost(problem, fix=fix, evidence=[error.problem]) from None
+            heard = time.monotonic()
+            return answer if answer["exited"] else None
+
+        return ended
+
+    def _ask(self, command: str, arguments: Mapping[str, object]) -> object:
+        return self._caller.agent(self._name, command, arguments, timeout=30)
+
+
+class AgentShell(Asking):
+    """Commands and files through the agent, as root; see GuestCommands for the contract.
+
+    The agent gives a command's output at its end, so ``on_line`` hears nothing before.
+    """
 
     def run(
         self,
@@ -80,52 +119,20 @@ class AgentShell:
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:
         with local.open("rb") as content:
-            self._put(lambda: content.read(_CHUNK), remote, mode)
+            self._place(lambda: content.read(CHUNK), remote, mode)
 
     def put_bytes(self, data: bytes, remote: str, *, mode: int) -> None:
-        parts = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
-        self._put(lambda: next(parts, b""), remote, mode)
+        parts = (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+        self._place(lambda: next(parts, b""), remote, mode)
 
-    def _put(self, read: Callable[[], bytes], remote: str, mode: int) -> None:
+    def _place(self, read: Callable[[], bytes], remote: str, mode: int) -> None:
         name = shlex.quote(remote)
         self._must(f": > {name} && chmod 600 {name}", remote)
-        handle = self._ask("guest-file-open", {"path": remote, "mode": "w"})
-        try:
-            while part := read():
-                self._write(handle, part)
-        finally:
-            self._ask("guest-file-close", {"handle": handle})
+        self._put(read, remote, "w")
         self._must(f"chmod {mode:o} {name}", remote)
-
-    def _write(self, handle: object, part: bytes) -> None:
-        while part:
-            text = base64.b64encode(part).decode()
-            answer = cast("Answer", self._ask("guest-file-write", {"handle": handle, "buf-b64": text}))
-            part = part[cast("int", answer["count"]) :]
 
     def _must(self, command: str, remote: str) -> None:
         ran = self.run(command, timeout=_QUICK)
         if ran.code:
             fix = "see to the folder and the disk of the guest"
             raise GuestError(f"{remote} in the guest: {ran.text}", fix=fix)
-
-    def _question(self, pid: int, command: str) -> Callable[[], Answer | None]:
-        heard = time.monotonic()
-
-        def ended() -> Answer | None:
-            nonlocal heard
-            try:
-                answer = cast("Answer", self._ask("guest-exec-status", {"pid": pid}))
-            except GuestError as error:
-                if time.monotonic() - heard < _SILENCE:
-                    return None
-                fix = "the console log shows whether the guest crashed or rebooted"
-                problem = f"the guest went away while running {command}"
-                raise ConnectionLost(problem, fix=fix, evidence=[error.problem]) from None
-            heard = time.monotonic()
-            return answer if answer["exited"] else None
-
-        return ended
-
-    def _ask(self, command: str, arguments: Mapping[str, object]) -> object:
-        return self._caller.agent(self._name, command, arguments, timeout=30)

@@ -1,7 +1,7 @@
 """The only module that talks to libvirt."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,25 +18,21 @@ from goldsmith.host.domains import (
     disks_of,
     first_usable,
     network_xml,
-    no_such,
     snapshot_xml,
 )
+from goldsmith.host.hypervisor_words import translated
 
 __all__ = ["DomainInfo", "DomainState", "Hypervisor", "Screenshot", "connect"]
 
 _PING = 10  # seconds between two signs of life of libvirtd
 _PINGS_LOST = 6
+_PRESSED = 80  # milliseconds
 _STATES = {
     libvirt.VIR_DOMAIN_PAUSED: DomainState.PAUSED,
     libvirt.VIR_DOMAIN_PMSUSPENDED: DomainState.PAUSED,
     libvirt.VIR_DOMAIN_SHUTOFF: DomainState.SHUTOFF,
     libvirt.VIR_DOMAIN_CRASHED: DomainState.CRASHED,
 }
-_NO_AGENT = (
-    libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
-    libvirt.VIR_ERR_AGENT_UNSYNCED,
-    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
-)
 _ADDRESS_SOURCES = (
     libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
     libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
@@ -97,6 +93,30 @@ class Hypervisor:
         """Ask the guest to power off, by its agent or the power button, and return at once."""
         with self._guest(name) as guest:
             guest.shutdown()
+
+    def reboot(self, name: str) -> None:
+        """Ask the guest's agent to boot anew, and return at once."""
+        with self._guest(name) as guest:
+            guest.reboot(libvirt.VIR_DOMAIN_REBOOT_GUEST_AGENT)
+
+    @contextmanager
+    def counting_resets(self, name: str) -> Iterator[Callable[[], int]]:
+        """Count how often the guest resets its machine, from now on; the number grows within a second."""
+        resets: list[None] = []
+        with self._guest(name) as guest:
+            number = self._connection.domainEventRegisterAny(
+                guest, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, lambda *_event: resets.append(None), None
+            )
+        try:
+            yield lambda: len(resets)
+        finally:
+            with suppress(libvirt.libvirtError):
+                self._connection.domainEventDeregisterAny(number)
+
+    def press(self, name: str, *keys: int) -> None:
+        """Press keys together for a moment, by their Linux codes (KEY_ENTER is 28)."""
+        with self._guest(name) as guest:
+            guest.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, _PRESSED, list(keys), len(keys), 0)
 
     def destroy(self, name: str) -> None:
         """Take the power away; a guest that is off or gone is left so."""
@@ -243,7 +263,7 @@ class Hypervisor:
                     f"libvirt at {self.uri} went away",
                     fix="start it again (goldsmith doctor shows how), then repeat the command",
                 ) from None
-            raise _translated(error, name) from None
+            raise translated(error, name) from None
 
     def _alive(self) -> bool:
         try:
@@ -271,21 +291,6 @@ def connect(uri: str) -> Iterator[Hypervisor]:
     finally:
         with suppress(libvirt.libvirtError):
             connection.close()
-
-
-def _translated(error: libvirt.libvirtError, name: str) -> HostError | GuestError:
-    code, message = error.get_error_code(), str(error.get_error_message()).strip()
-    if code in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_NETWORK):
-        return no_such(name)
-    if code in _NO_AGENT:
-        fix = "install qemu-guest-agent in the guest, and give it time to start"
-        return GuestError(f"the agent of the guest {name} does not answer: {message}", fix=fix)
-    if code == libvirt.VIR_ERR_OPERATION_INVALID:
-        return GuestError(f"the guest {name}: {message}", fix="see its console log for why it is not running")
-    if "another process using the image" in message:
-        fix = "an orphan guest holds the disk: virsh list --all, then virsh destroy it"
-        return HostError(f"libvirt refused: {message}", fix=fix)
-    return HostError(f"libvirt refused: {message}", fix="goldsmith doctor; libvirt's own log says more")
 
 
 def _version(number: int) -> str:

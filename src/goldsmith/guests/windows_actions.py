@@ -1,0 +1,115 @@
+"""Carry out one customize step in a running Windows guest, by its agent."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from goldsmith.errors import GuestError, Mark
+from goldsmith.host.commands import Ran
+from goldsmith.host.windows_agent import WindowsShell
+from goldsmith.recipe.secrets import Secret
+from goldsmith.recipe.steps import Run, Services, Step, Upload, Write
+
+STAGING = "C:\\goldsmith"
+POWERSHELL = ("powershell", "powershell.exe")
+CMD = ("cmd", "cmd.exe")
+
+
+@dataclass(frozen=True)
+class WindowsHand:
+    """A way to act in a Windows guest, as SYSTEM; ``timeout`` is in seconds for each step."""
+
+    shell: WindowsShell
+    on_line: Callable[[str], None]
+    reveal: Callable[[str | Secret], str]
+    timeout: float
+
+    def powershell(self, script: str, *, env: Mapping[str, str] | None = None) -> Ran:
+        return self.shell.powershell(script, env=env, on_line=self.on_line, timeout=self.timeout)
+
+
+def perform(step: Step, hand: WindowsHand, *, at: Mark | None) -> None:
+    """Do one step; raises GuestError with the step's last lines and its place in the recipe."""
+    try:
+        _ACTIONS[step.kind](step.action, hand)
+    except GuestError as error:
+        if error.at or at is None:
+            raise
+        raise type(error)(
+            f"step '{step.title}': {error.problem}",
+            at=at,
+            evidence=error.evidence,
+            fix=error.fix
+            or "the lines above are the step's last; mend it and build again, earlier steps are kept",
+        ) from None
+
+
+def interpreter_of(action: Run) -> str:
+    """Return what reads a script: cmd for batch files or where the recipe says so, else PowerShell."""
+    said = (action.interpreter or "").lower()
+    if said in CMD or (not said and action.file and action.file.suffix.lower() in (".cmd", ".bat")):
+        return "cmd"
+    return "powershell"
+
+
+def _run(action: Run, hand: WindowsHand) -> None:
+    script = action.file.read_text(encoding="utf-8-sig") if action.file else action.script or ""
+    environment = {name: hand.reveal(value) for name, value in action.environment.items()}
+    if interpreter_of(action) == "cmd":
+        ran = _batch(script, environment, hand)
+    else:
+        ran = hand.powershell(script, env=environment)
+    if ran.code not in action.allowed_exit_codes:
+        raise GuestError(f"the script ended with exit status {ran.code}", evidence=ran.tail)
+
+
+def _batch(script: str, environment: Mapping[str, str], hand: WindowsHand) -> Ran:
+    """Run a batch file, which cmd reads only from a disk; what it gets as environment is not written there."""
+    path = f"{STAGING}\\step.cmd"
+    lines = script.splitlines()
+    hand.shell.folder(STAGING)
+    hand.shell.put_bytes("".join(f"{line}\r\n" for line in lines).encode(), path)
+    try:
+        if environment:
+            return hand.powershell(f"cmd.exe /d /c {path}\nexit $LASTEXITCODE\n", env=environment)
+        return hand.shell.cmd(path, on_line=hand.on_line, timeout=hand.timeout)
+    finally:
+        hand.shell.delete(path)
+
+
+def _write(action: Write, hand: WindowsHand) -> None:
+    content = action.file.read_bytes() if action.file else hand.reveal(action.content or "").encode()
+    hand.shell.folder(str(PureWindowsPath(action.path).parent))
+    hand.shell.put_bytes(content, action.path)
+
+
+def _upload(action: Upload, hand: WindowsHand) -> None:
+    source, made = action.source, set[str]()
+    files = [source] if source.is_file() else sorted(one for one in source.rglob("*") if one.is_file())
+    for one in files:
+        dest = _dest(action.dest, source, one)
+        parent = str(PureWindowsPath(dest).parent)
+        if parent not in made:
+            hand.shell.folder(parent)
+            made.add(parent)
+        hand.shell.put(one, dest)
+
+
+def _dest(dest: str, source: Path, file: Path) -> str:
+    if source.is_file():
+        return dest
+    return str(PureWindowsPath(dest, *file.relative_to(source).parts))
+
+
+def _services(action: Services, hand: WindowsHand) -> None:
+    for start, names in (("auto", action.enable), ("disabled", (*action.disable, *action.mask))):
+        for name in names:
+            hand.shell.must("sc", "config", name, "start=", start)
+
+
+_ACTIONS: Mapping[str, Callable[..., None]] = {
+    "run": _run,
+    "write": _write,
+    "upload": _upload,
+    "services": _services,
+}

@@ -1,0 +1,102 @@
+"""Judge an install of Windows: Setup says nothing on a console, so that its disk, its resets and our scripts tell.
+
+This is pure: facts and times come in, events and errors come out; who asks the machine and the clock is elsewhere.
+"""
+
+from collections.abc import Iterator
+
+from goldsmith.errors import GuestError
+from goldsmith.events import Event, PhaseStarted, Progress
+from goldsmith.guests.family import Console, Failure
+from goldsmith.guests.watch import AFTERMATH, EVIDENCE, Limits
+from goldsmith.host.files import human_time
+
+SETUP = "Windows Setup"
+QUIET = 64 << 10  # bytes; a machine that only waits writes less than that between two looks
+
+
+class WindowsWatch:
+    """Follows one install; ``line`` and ``tick`` raise GuestError as soon as it cannot succeed any more."""
+
+    def __init__(self, console: Console, limits: Limits, *, stage: str, now: float) -> None:
+        self._console = console
+        self._limits = limits
+        self._stage = stage
+        self._started = self._active = self._phase_since = now
+        self._written = 0
+        self._boots = 1
+        self._last: list[str] = []
+        self._failed: tuple[float, Failure, str] | None = None
+        self.done = False
+        self.phase = SETUP
+
+    def line(self, text: str, now: float) -> Iterator[Event]:
+        """Take one line that the scripts in the guest wrote to COM1, and yield what it tells."""
+        self._active = now
+        self._last = [*self._last[-(EVIDENCE * 2) :], text]
+        if text.strip().endswith(self._console.marker):
+            self.done = True
+        for one in self._console.failures:
+            if not self._failed and (match := one.pattern.search(text)):
+                self._failed = (now, one, one.explain(match))
+        for phase in self._console.phases:
+            if match := phase.pattern.search(text):
+                yield self._enter(phase.name.format(match.group(0), *match.groups()), now)
+        if found := self._console.progress.search(text):
+            yield Progress(self._stage, float(found["percent"]), 100, "%")
+
+    def wrote(self, total: int, now: float) -> None:
+        """Take the bytes that the guest has written to its disk since its start."""
+        if abs(total - self._written) >= QUIET:
+            self._written, self._active = total, now
+
+    def booted(self, resets: int, now: float) -> Iterator[Event]:
+        """Take how often the machine was reset; Setup does that several times."""
+        if resets + 1 > self._boots:
+            self._boots, self._active = resets + 1, now
+            if self.phase.startswith(SETUP):
+                yield self._enter(f"{SETUP}, boot {self._boots}", now)
+
+    def tick(self, now: float) -> None:
+        """Raise when a failure was told a moment ago, or when a clock has run out."""
+        if self._failed and now - self._failed[0] >= AFTERMATH:
+            raise self.failure()
+        for limit, since, what in (
+            (self._limits.silence, self._active, "the guest has written nothing to its disk"),
+            (self._limits.phase, self._phase_since, f"the phase '{self.phase}' has not ended"),
+            (self._limits.total, self._started, "the install has not ended"),
+        ):
+            if now - since > limit:
+                raise self._stuck(what, limit, now)
+
+    def powered_off(self) -> None:
+        """Raise unless the scripts had reached their end without a failure."""
+        if self._failed:
+            raise self.failure()
+        if not self.done:
+            raise GuestError(
+                f"the guest powered off in phase '{self.phase}', boot {self._boots}, before its scripts had ended",
+                fix="a power-off alone is no success; the screenshots and logs/windows show how far it came",
+                evidence=self.evidence(),
+            )
+
+    def failure(self) -> GuestError:
+        assert self._failed
+        _, kind, cause = self._failed
+        return GuestError(f"{cause} (in phase '{self.phase}')", fix=kind.fix, evidence=self.evidence())
+
+    def evidence(self) -> list[str]:
+        return self._last[-EVIDENCE:]
+
+    def _enter(self, phase: str, now: float) -> Event:
+        self.phase, self._phase_since = phase, now
+        return PhaseStarted(self._stage, phase)
+
+    def _stuck(self, what: str, limit: float, now: float) -> GuestError:
+        return GuestError(
+            f"{what} for {human_time(limit)} (phase '{self.phase}', boot {self._boots}, "
+            f"{human_time(now - self._started)} after the start)",
+            fix="the last screenshot shows what it waits for, such as a question of Setup; "
+            "machine.timeouts in the recipe sets the limits",
+            evidence=self.evidence(),
+        )
