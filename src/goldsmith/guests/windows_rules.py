@@ -66,7 +66,11 @@ def _step_problems(recipe: Recipe, at: int, step: Step) -> Iterator[RecipeError]
                 at=recipe.at(*place, step.kind, key),
                 fix="write it as C:\\folder\\name",
             )
-    if isinstance(action, Run) and action.interpreter and action.interpreter.lower() not in (*CMD, *POWERSHELL):
+    if (
+        isinstance(action, Run)
+        and action.interpreter
+        and action.interpreter.lower() not in (*CMD, *POWERSHELL)
+    ):
         yield RecipeError(
             f"{action.interpreter} runs no script in Windows here",
             at=recipe.at(*place, "run", "interpreter"),
@@ -77,5 +81,7 @@ def _step_problems(recipe: Recipe, at: int, step: Step) -> Iterator[RecipeError]
 def _no_meaning(recipe: Recipe, *path: str | int, why: str = "") -> RecipeError:
     name = ".".join(str(one) for one in path if isinstance(one, str))
     return RecipeError(
-        f"{name} has no meaning for Windows{': ' + why if why else ''}", at=recipe.at(*path), fix="leave it out"
+        f"{name} has no meaning for Windows{': ' + why if why else ''}",
+        at=recipe.at(*path),
+        fix="leave it out",
     )

@@ -122,7 +122,12 @@ class WindowsSession:
 
 @contextmanager
 def powered(
-    hypervisor: Hypervisor, xml: str, machine: Machine, *, boot_timeout: float, on_console: Callable[[str], None]
+    hypervisor: Hypervisor,
+    xml: str,
+    machine: Machine,
+    *,
+    boot_timeout: float,
+    on_console: Callable[[str], None],
 ) -> Iterator[WindowsSession]:
     """Power a machine on; on every way out it is destroyed and forgotten, with the variables of its firmware.
 

@@ -1,8 +1,8 @@
 """Get the medium: by name, path or URL; verified, recognised, and kept by digest."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from goldsmith.errors import HostError, Mark, RecipeError
@@ -13,7 +13,7 @@ from goldsmith.media import named
 from goldsmith.media.download import Download
 from goldsmith.media.identity import Unsure, Wrong, judge_iso, judge_tree, read_treeinfo
 from goldsmith.media.tree import treeinfo
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import Context, Inputs, Json, Kind, Work
 from goldsmith.stages.medium import Source, library_of, wrong_digest
 from goldsmith.stages.parts import MEDIUM
 
@@ -26,13 +26,15 @@ class Fetch:
     disk's file to qemu's user, folders above it may be closed to that user, and what a later build finds under the
     same path may be another file than the one its key names. Where the file system can, the copy shares the blocks
     of the file. What the library has already is not read again, so a big ISO is hashed once when it is planned
-    with, and once more while it is copied. Trees are left where they are.
+    with, and once more while it is copied. Trees are left where they are. ``further`` are files that the guest needs
+    besides, by the name under which its install stage asks for them.
     """
 
     source: Source
     os: str
     arch: str
     os_at: Mark | None = None
+    further: Mapping[str, Source] = field(default_factory=dict)
 
     name = "fetch"
     kind = Kind.MEDIA
@@ -40,9 +42,11 @@ class Fetch:
     group = ""
 
     def inputs(self) -> Inputs:
+        further: Inputs = {name: dict(source.known) for name, source in self.further.items()}
         if self.source.kind != "image" and not self.source.is_made_here:
-            return {**self.source.known, "os": self.os}  # another os asks again whether the medium is for it
-        return dict(self.source.known)
+            # another os asks again whether the medium is for it
+            return {**self.source.known, "os": self.os, **further}
+        return {**self.source.known, **further}
 
     def run(self, work: Work, context: Context) -> None:
         """Leave medium.json: ``location``, ``sha256`` ("" for a tree) and ``size`` in bytes (null for a tree)."""
@@ -52,7 +56,12 @@ class Fetch:
         else:
             path, sha256 = self._file(context)
             location, size = str(path), path.stat().st_size
-        noted = {"location": location, "sha256": sha256, "size": size}
+        more: dict[str, Json] = {}
+        for name, source in self.further.items():
+            context.reporter.tell(PhaseStarted(self.name, name.replace("_", " ")))
+            path, digest = replace(self, source=source, further={})._file(context)
+            more[name] = {"location": str(path), "sha256": digest}
+        noted = {"location": location, "sha256": sha256, "size": size, **({"further": more} if more else {})}
         files.write_atomically(work.folder / MEDIUM, json.dumps(noted, indent=1))
 
     def _tree(self, context: Context) -> str:

@@ -20,6 +20,8 @@ class Guest:
     boot_timeout: float
     step_timeout: float
     reveal: Callable[[str | Secret], str]
+    tpm: bool = False
+    secure_boot: bool = False
 
 
 @dataclass(frozen=True)

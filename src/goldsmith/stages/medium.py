@@ -1,7 +1,7 @@
 """What a recipe installs from, found on this host before anything is planned."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,10 +19,11 @@ TREE_SCHEMES = ("http", "https", "ftp")
 
 @dataclass(frozen=True)
 class Source:
-    """A medium: ``location`` is a name, an absolute path or a URL; ``kind`` is iso, tree or image.
+    """A medium: ``location`` is a name, an absolute path or a URL.
 
-    ``known`` is what names it in keys: the digest of a file, wherever it lies; else the URL; or the inputs of a
-    medium that Goldsmith makes itself. ``wanted`` is the digest that the recipe asks for, or "".
+    ``kind`` is iso, tree, image, or file for what is no installation medium. ``known`` is what names it in keys: the
+    digest of a file, wherever it lies; else the URL; or the inputs of a medium that Goldsmith makes itself.
+    ``wanted`` is the digest that the recipe asks for, or "".
     """
 
     kind: str
@@ -61,21 +62,36 @@ def find_source(
     wanted = (media.sha256 or "").lower()
     if media.kind == "tree":
         return _tree(recipe, wanted, at, media_help)
-    if media.location in named.NAMED:
-        return Source(media.kind, media.location, named.NAMED[media.location].inputs(), wanted, at)
-    if "://" in media.location:
-        _require_scheme(media.location, SCHEMES, at)
-        if urlsplit(media.location).path.endswith("/"):
+    asked = Source(media.kind, media.location, {}, wanted, at)
+    return find_file(
+        asked, state, wanted_at=recipe.at("media", "sha256"), media_help=media_help, on_hashing=on_hashing
+    )
+
+
+def find_file(
+    asked: Source,
+    state: Path,
+    *,
+    wanted_at: Mark | None,
+    media_help: str,
+    on_hashing: Callable[[int], None] | None = None,
+) -> Source:
+    """Return a file that is asked for with what names it in keys; raises as ``find_source`` does."""
+    location, wanted, at = asked.location, asked.wanted, asked.at
+    if location in named.NAMED:
+        return replace(asked, known=named.NAMED[location].inputs())
+    if "://" in location:
+        _require_scheme(location, SCHEMES, at)
+        if urlsplit(location).path.endswith("/"):
             raise RecipeError(
-                f"{media.location} is a folder, not a file",
+                f"{location} is a folder, not a file",
                 at=at,
                 fix="say media.tree for an installation tree, or give the URL of the file",
             )
-        known = {"sha256": wanted} if wanted else {"url": media.location}
-        return Source(media.kind, media.location, known, wanted, at)
-    found = _on_this_host(recipe, state, at, media_help, on_hashing)
+        return replace(asked, known={"sha256": wanted} if wanted else {"url": location})
+    found = _on_this_host(asked, state, media_help, on_hashing)
     if wanted and found.sha256 != wanted:
-        raise wrong_digest(found.location, found.sha256, wanted, recipe.at("media", "sha256"))
+        raise wrong_digest(found.location, found.sha256, wanted, wanted_at)
     return found
 
 
@@ -83,21 +99,20 @@ def wrong_digest(what: str, found: str, wanted: str, at: Mark | None) -> RecipeE
     return RecipeError(
         f"{what} has the sha256 {found}, but the recipe says {wanted}",
         at=at,
-        fix="the file is damaged or another one: get it again, or correct media.sha256",
+        fix="the file is damaged or another one: get it again, or correct the sha256 in the recipe",
     )
 
 
 def _on_this_host(
-    recipe: Recipe, state: Path, at: Mark | None, media_help: str, on_hashing: Callable[[int], None] | None
+    asked: Source, state: Path, media_help: str, on_hashing: Callable[[int], None] | None
 ) -> Source:
-    media = recipe.media
-    wanted = (media.sha256 or "").lower()
-    path = local_path(media.location, at)
+    location, at = asked.location, asked.at
+    path = local_path(location, at)
     if path is None:
-        kept = library_of(state).find(media.location) if "/" not in media.location else None
+        kept = library_of(state).find(location) if "/" not in location else None
         if kept is None:
-            raise RecipeError(f"there is no medium {media.location}", at=at, fix=media_help)
-        return Source(media.kind, str(kept.path), {"sha256": kept.sha256}, wanted, at)
+            raise RecipeError(f"there is no medium {location}", at=at, fix=media_help)
+        return replace(asked, location=str(kept.path), known={"sha256": kept.sha256})
     try:
         whole_size(path)
     except UsageError as error:  # before gigabytes are read for nothing
@@ -109,7 +124,7 @@ def _on_this_host(
             f"cannot make {state}: {error.strerror}", fix="give --state a folder that you may write to"
         ) from None
     digest = files.sha256_of(path, memo=state / "digests.json", on_bytes=on_hashing)
-    return Source(media.kind, str(path), {"sha256": digest}, wanted, at)
+    return replace(asked, location=str(path), known={"sha256": digest})
 
 
 def _tree(recipe: Recipe, wanted: str, at: Mark | None, media_help: str) -> Source:

@@ -34,6 +34,18 @@ def medium_path(context: Context) -> str:
     return location
 
 
+def further_path(context: Context, name: str) -> Path | None:
+    """Return a further file that the fetch stage got, by its name there; None where the recipe has none."""
+    noted = json.loads((context.results["fetch"].folder / MEDIUM).read_text(encoding="utf-8"))
+    found = noted.get("further", {}).get(name)
+    if found is None:
+        return None
+    path = Path(str(found["location"]))
+    if not path.exists():
+        raise HostError(f"the file {path} is gone", fix="goldsmith build RECIPE --from fetch")
+    return path
+
+
 def osinfo_argument(host: Host, name: str) -> str:
     """Return virt-install's --osinfo for a name, also on a host whose database is older than the guest."""
     return f"name={name}" if osinfo.known(host, name) else "detect=off,require=off"

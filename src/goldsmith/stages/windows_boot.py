@@ -1,0 +1,113 @@
+"""One boot of Windows that neighbouring stages share: each acts in the running guest and finishes its own layer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, cast
+
+from goldsmith.artifact import qemuimg
+from goldsmith.errors import GuestError
+from goldsmith.events import ToolSaid
+from goldsmith.guests import machine as machines
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.windows_actions import WindowsHand
+from goldsmith.guests.windows_session import WindowsSession, powered
+from goldsmith.host.hypervisor import connect
+from goldsmith.host.process import Host
+from goldsmith.plan.stage import Context, Work
+from goldsmith.stages.guest import Guest
+from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument
+from goldsmith.stages.windows_disk import explained
+from goldsmith.stages.windows_screens import Screens
+
+CONSOLE = "console-customize.log"
+
+
+class InWindows(Protocol):
+    """A stage that acts in a running Windows. One with ``ends`` leaves the guest powered off, and checks its disk."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def guest(self) -> Guest: ...
+    @property
+    def ends(self) -> bool: ...
+    def act(self, session: WindowsSession, context: Context) -> None: ...
+    def check(self, work: Work, context: Context) -> None: ...
+
+
+def run_together(works: Sequence[Work], context: Context) -> None:
+    """Boot once and do all the works in order; each is committed as soon as its layer is finished."""
+    first = works[0]
+    stage = cast("InWindows", first.stage)
+    host, guest = context.host_for(stage.name), stage.guest
+    assert first.before
+    qemuimg.create_overlay(host, first.before, first.disk, relative=True)
+    machine = _machine(guest, first, host, context)
+    argv = machines.windows(machine, discs=(), tpm=guest.tpm, secure_boot=guest.secure_boot)
+    xml = host.run(*argv, timeout=120).stdout
+    with (
+        connect(context.uri) as hypervisor,
+        powered(
+            hypervisor,
+            xml,
+            machine,
+            boot_timeout=guest.boot_timeout,
+            on_console=lambda line: context.reporter.tell(ToolSaid(stage.name, "console", line)),
+        ) as session,
+    ):
+        screens = Screens(hypervisor, machine.name, context.folder / "screenshots", stage.name)
+        for at, work in enumerate(works):
+            following = works[at + 1] if at + 1 < len(works) else None
+            _one(session, screens, work, following, context)
+
+
+def _one(
+    session: WindowsSession, screens: Screens, work: Work, following: Work | None, context: Context
+) -> None:
+    stage = cast("InWindows", work.stage)
+    screens.stage = stage.name
+    with context.announce(work):
+        try:
+            stage.act(session, context)
+            if not stage.ends and following is None:
+                session.power_off()
+        except GuestError as error:
+            if session.paused():
+                no_space_if_full(work.folder, stage.name)
+            screens.take("failure")
+            if stage.ends:
+                session.hypervisor.destroy(session.name)
+                raise explained(error, work.disk, context, stage=stage.name) from None
+            raise
+        if following:
+            qemuimg.create_live_overlay(context.host_for(stage.name), work.disk, following.disk)
+            session.layer(following.disk)
+        if stage.ends:
+            stage.check(work, context)
+        work.commit()
+
+
+def hand_for(
+    session: WindowsSession, guest: Guest, context: Context, *, stage: str, title: str, timeout: float
+) -> WindowsHand:
+    """Return the way to act in a guest, with what it says going to the stage's log and to the build's listeners."""
+    log: Callable[[str], None] = context.log_for(stage)
+
+    def on_line(line: str) -> None:
+        log(line)
+        context.reporter.tell(ToolSaid(stage, title, line))
+
+    return WindowsHand(shell=session.shell, on_line=on_line, reveal=guest.reveal, timeout=timeout)
+
+
+def _machine(guest: Guest, work: Work, host: Host, context: Context) -> Machine:
+    return replace(
+        guest.machine,
+        name=domain_name(context.build, "customize"),
+        uri=context.uri,
+        description=f"goldsmith build={context.build} state={context.state}",
+        virt_type=context.acceleration.virt_type,
+        osinfo=osinfo_argument(host, guest.machine.osinfo),
+        disk=work.disk,
+        console=context.folder / CONSOLE,
+    )

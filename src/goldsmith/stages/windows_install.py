@@ -1,0 +1,223 @@
+"""Install Windows from its medium, driven by an answer file on a disc of its own, until it powers itself off."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldsmith.artifact import qemuimg
+from goldsmith.errors import GuestError, RecipeError, RecipeErrors
+from goldsmith.events import PhaseStarted, ToolSaid
+from goldsmith.guests import machine as machines
+from goldsmith.guests import windows_media
+from goldsmith.guests.family import GuestFamily
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.watch import Limits
+from goldsmith.guests.windows_answers import FOLDER, LABEL, as_written
+from goldsmith.guests.windows_session import WindowsSession, powered
+from goldsmith.guests.windows_versions import GUEST_AGENT_ON_DRIVERS
+from goldsmith.guests.windows_watch import WindowsWatch
+from goldsmith.guests.writing import Rendered
+from goldsmith.host.clock import outside
+from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
+from goldsmith.host.process import Host
+from goldsmith.media.answers_iso import make_answers_iso, take_from_iso
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.recipe.model import Recipe
+from goldsmith.stages.parts import (
+    domain_name,
+    further_path,
+    medium_path,
+    no_space_if_full,
+    osinfo_argument,
+    private_folder,
+)
+from goldsmith.stages.windows_disk import explained, look_into
+from goldsmith.stages.windows_screens import Screens
+from goldsmith.stages.windows_sources import AGENT, CLOUDBASE, DRIVERS
+
+POLL = 1.0  # seconds between two looks at the machine
+KEY_ENTER = 28
+PRESSING = 90.0  # seconds in which UEFI firmware may ask for a key; slow where the processor is emulated
+LOADED = 8 << 20  # bytes read from the medium that tell that Setup is being loaded
+
+
+@dataclass(frozen=True)
+class WindowsInstall:
+    """One install. ``machine`` is complete but for names and paths, which the run gives it."""
+
+    family: GuestFamily
+    recipe: Recipe
+    machine: Machine
+    tpm: bool
+    secure_boot: bool
+    answers: Mapping[str, Rendered]
+    limits: Limits
+
+    name = "install"
+    kind = Kind.DISK
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {
+            "family": self.family.name,
+            "os": self.machine.osinfo,
+            "machine": self.machine.machine_type,
+            "firmware": self.machine.firmware,
+            "tpm": self.tpm,
+            "secure_boot": self.secure_boot,
+            "memory": self.machine.memory,
+            "vcpus": self.machine.vcpus,
+            "bus": self.machine.bus,
+            "disk_size": self.recipe.disk.size,
+            "answers": {path: digest_of(rendered) for path, rendered in self.answers.items()},
+        }
+
+    def run(self, work: Work, context: Context) -> None:
+        host = context.host_for(self.name)
+        iso, drivers = Path(medium_path(context)), further_path(context, DRIVERS)
+        assert drivers
+        self._check_media(host, iso, drivers, context)
+        qemuimg.create(host, work.disk, self.recipe.disk.size)
+        machine = replace(
+            self.machine,
+            name=domain_name(context.build, self.name),
+            uri=context.uri,
+            description=f"goldsmith build={context.build} state={context.state}",
+            virt_type=context.acceleration.virt_type,
+            osinfo=osinfo_argument(host, self.machine.osinfo),
+            disk=work.disk,
+            console=context.folder / "console.log",
+        )
+        try:
+            with self._answers_disc(host, drivers, context) as answers:
+                argv = machines.windows(
+                    machine, discs=(iso, drivers, answers), tpm=self.tpm, secure_boot=self.secure_boot
+                )
+                xml = host.run(*argv, timeout=300, fix="the lines above are virt-install's").stdout
+                self._install(machine, xml, work, context)
+            self._require_marker_on_disk(host, work, context)
+        except GuestError as error:
+            raise explained(error, work.disk, context, stage=self.name) from None
+
+    def _check_media(self, host: Host, iso: Path, drivers: Path, context: Context) -> None:
+        """Refuse media that do not fit the answer file: Setup would stop at a question hours later, or never start."""
+        context.reporter.tell(PhaseStarted(self.name, "checking the media"))
+        with private_folder(context) as folder:
+            problems: Sequence[RecipeError] = windows_media.check_media(
+                host, recipe=self.recipe, answers=self.answers, iso=iso, drivers=drivers, folder=folder
+            )
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            raise RecipeErrors(problems)
+
+    @contextmanager
+    def _answers_disc(self, host: Host, drivers: Path, context: Context) -> Iterator[Path]:
+        """Give the disc with the answer file, the scripts and the installers; it holds a password, and goes again."""
+        with private_folder(context) as private:
+            cloudbase, agent = further_path(context, CLOUDBASE), further_path(context, AGENT)
+            assert cloudbase
+            if agent is None:
+                agent = private / "qemu-ga.msi"
+                take_from_iso(host, drivers, GUEST_AGENT_ON_DRIVERS, agent)
+            made, disc = private / "made.iso", private.parent / "answers.iso"
+            make_answers_iso(
+                host,
+                made,
+                files={path: as_written(path, one.reveal()) for path, one in self.answers.items()},
+                copies={f"{FOLDER}/CloudbaseInitSetup.msi": cloudbase, f"{FOLDER}/qemu-ga.msi": agent},
+                label=LABEL,
+            )
+            made.replace(disc)  # qemu's user can enter that folder, and libvirt gives it this file
+            try:
+                yield disc
+            finally:
+                disc.unlink(missing_ok=True)
+
+    def _install(self, machine: Machine, xml: str, work: Work, context: Context) -> None:
+        def heard(line: str) -> None:
+            context.reporter.tell(ToolSaid(self.name, "console", line))
+            for event in watch.line(line, time.monotonic()):
+                context.reporter.tell(event)
+
+        watch = WindowsWatch(self.family.console, self.limits, stage=self.name, now=time.monotonic())
+        with connect(context.uri) as hypervisor:
+            screens = Screens(hypervisor, machine.name, context.folder / "screenshots", self.name)
+            with powered(
+                hypervisor, xml, machine, boot_timeout=self.limits.total, on_console=heard
+            ) as session:
+                try:
+                    self._follow(session, watch, screens, work, context)
+                except GuestError:
+                    screens.take("failure")
+                    raise
+
+    def _follow(
+        self, session: WindowsSession, watch: WindowsWatch, screens: Screens, work: Work, context: Context
+    ) -> None:
+        hypervisor, name = session.hypervisor, session.name
+        press = self._presser(hypervisor, name)
+        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
+        while not session.is_off():
+            state = hypervisor.state(name)
+            if state is DomainState.CRASHED:
+                raise GuestError(
+                    "the build machine crashed",
+                    evidence=watch.evidence(),
+                    fix="the last screenshot shows the stop code",
+                )
+            if state is DomainState.PAUSED:
+                no_space_if_full(work.folder, "the install")
+            with suppress(GuestError):  # it may have powered itself off a moment ago
+                press()
+                watch.wrote(hypervisor.disk_counters(name, target)[1], time.monotonic())
+                screens.look()
+            for event in watch.booted(session.resets(), time.monotonic()):
+                context.reporter.tell(event)
+            watch.tick(time.monotonic())
+            with outside.waiting():
+                time.sleep(POLL)
+        session.listen()
+        watch.powered_off()
+
+    def _presser(self, hypervisor: Hypervisor, name: str) -> Callable[[], None]:
+        """Return what answers "Press any key to boot from CD or DVD", which UEFI firmware lets media ask always.
+
+        Only until Setup is being loaded: later a key would answer something else.
+        """
+        started, pressing = time.monotonic(), self.machine.firmware == "uefi"
+        disc = "sda" if self.machine.bus == "virtio" else "sdb"
+
+        def press() -> None:
+            nonlocal pressing
+            if not pressing:
+                return
+            read, _ = hypervisor.disk_counters(name, disc)
+            pressing = read < LOADED and time.monotonic() - started < PRESSING
+            if pressing:
+                hypervisor.press(name, KEY_ENTER)
+
+        return press
+
+    def _require_marker_on_disk(self, host: Host, work: Work, context: Context) -> None:
+        """Look for the marker file too: a console can be made to say anything."""
+        logs = context.folder / "logs" / "windows"
+        found = look_into(work.disk, host=host, env=context.guestfs_env, folder=logs)
+        if not found.windows:
+            raise GuestError(
+                "the scripts say that the install has ended, but there is no Windows on the disk",
+                fix="goldsmith shell BUILD shows the disk",
+            )
+        if not found.marker:
+            raise GuestError(
+                "the scripts say that the install has ended, but C:\\goldsmith\\install-ok is not on the disk",
+                fix="build.cmd must write it, as the shipped template does",
+            )
+
+
+def digest_of(rendered: Rendered) -> str:
+    return hashlib.sha256(rendered.text.encode()).hexdigest()

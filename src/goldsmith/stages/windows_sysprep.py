@@ -1,0 +1,98 @@
+"""Generalize Windows by its own Sysprep, and prove on the disk that it did."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldsmith.errors import GuestError
+from goldsmith.events import PhaseStarted
+from goldsmith.guests.windows_session import WindowsSession
+from goldsmith.host import retry
+from goldsmith.host.commands import Ran
+from goldsmith.host.files import write_atomically
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages import windows_boot
+from goldsmith.stages.guest import Guest
+from goldsmith.stages.parts import TRIM
+from goldsmith.stages.windows_disk import GENERALIZED, STATES, Found, explained, look_into
+
+SCRIPT = "C:\\goldsmith\\generalize.cmd"  # build.cmd put it there
+PATIENCE = 3600.0  # seconds; Sysprep takes some minutes, and much longer where the processor is emulated
+
+
+@dataclass(frozen=True)
+class WindowsSysprep:
+    """The last act in the guest, in the boot that the steps before it share; virt-sysprep knows no Windows.
+
+    The guest's own power-off proves nothing: Sysprep's error path, or any shutdown, looks the same from outside. Good
+    is an ImageState of IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE in the registry, and an empty setuperr.log of Sysprep.
+    """
+
+    group: str
+    guest: Guest
+    script: str  # digest of generalize.cmd and what it gives Sysprep, which the install has put into the guest
+
+    name = "sysprep"
+    kind = Kind.DISK
+    version = 1
+    ends = True
+
+    def inputs(self) -> Inputs:
+        return {"script": self.script}
+
+    def run(self, work: Work, context: Context) -> None:
+        self.run_together([work], context)
+
+    def run_together(self, works: Sequence[Work], context: Context) -> None:
+        windows_boot.run_together(works, context)
+
+    def act(self, session: WindowsSession, context: Context) -> None:
+        context.reporter.tell(PhaseStarted(self.name, "generalizing"))
+        shell, log = session.shell, context.log_for(self.name)
+        number = shell.start("cmd.exe", ["/d", "/c", SCRIPT])
+
+        def ended() -> Ran | bool | None:
+            """Say how the script ended, or True where the power went off before the agent could say so."""
+            if session.is_off():
+                return True
+            try:
+                return shell.ended(number, on_line=log)
+            except GuestError:
+                return None  # the agent ends before the power does
+
+        deadline = max(PATIENCE, self.guest.boot_timeout)
+        how = retry.until(
+            ended,
+            what="power-off by Sysprep",
+            deadline=deadline,
+            every=1,
+            evidence=session.evidence,
+            fix="the screenshot shows whether Sysprep asks something",
+        )
+        if isinstance(how, Ran) and how.code:
+            raise GuestError(
+                f"generalize.cmd ended with exit status {how.code}", evidence=[*session.evidence(), *how.tail][-15:]
+            )
+        session.await_power_off(deadline)
+
+    def check(self, work: Work, context: Context) -> None:
+        """Raise GuestError, with the cause that Sysprep's logs tell, unless the disk proves that it ended well."""
+        host, logs = context.host_for(self.name), context.folder / "logs" / "windows"
+        found = look_into(work.disk, host=host, env=context.guestfs_env, folder=logs)
+        problem = _problem(found)
+        if problem:
+            fix = "sysprep-setupact.log in logs/windows of the build's folder tells what Sysprep did"
+            raise explained(GuestError(problem, fix=fix), work.disk, context, stage=self.name)
+        # Nobody has trimmed its file systems: that is left to sparsify
+        write_atomically(work.folder / TRIM, json.dumps({"trimmed": False}))
+
+
+def _problem(found: Found) -> str:
+    if not found.windows:
+        return "there is no Windows on the disk"
+    if found.state != GENERALIZED:
+        meaning = STATES.get(found.state, "which is no state of a Windows that could be cloned")
+        return f"Windows was not generalized: its ImageState is {found.state or 'not set'} ({meaning})"
+    if found.text("sysprep-setuperr.log").strip():
+        return "Sysprep says that it generalized Windows, but it has written errors"
+    return ""
