@@ -147,6 +147,10 @@ def _prepare(
     record.rendered.mkdir(exist_ok=True)
     if composed.kickstart:
         files.write_atomically(record.rendered / "ks.cfg", composed.kickstart.text, mode=0o600)
+    for path, answer in composed.answers.items():
+        place = record.rendered / path
+        place.parent.mkdir(exist_ok=True)
+        files.write_atomically(place, answer.text, mode=0o600)
 
 
 def _await_turn(record: BuildRecord, plan: Plan, reporter: Reporter) -> None:

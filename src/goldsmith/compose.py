@@ -8,10 +8,12 @@ from pathlib import Path
 
 from goldsmith.audit.run import known_profile, known_waivers
 from goldsmith.errors import RecipeError, RecipeErrors, UsageError
-from goldsmith.guests import FAMILIES
+from goldsmith.guests import FAMILIES, windows_rules
+from goldsmith.guests.family import Answer
 from goldsmith.guests.kickstart import check_kickstart, kickstart_values
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.render import expand, render
+from goldsmith.guests.windows_answers import BUILD_PASSWORD, render_answers
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.stage import Stage
@@ -22,6 +24,7 @@ from goldsmith.recipe.secrets import Secret, Secrets, Vault
 from goldsmith.stages.medium import find_source
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, sysprep_version
+from goldsmith.stages.windows_sources import further_sources
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Where:
 class Composed:
     """A recipe with what was made of it; ``vault`` masks its secrets in every log.
 
-    There is no kickstart where the guest is not installed but starts from an image.
+    There is no kickstart where the guest is not installed but starts from an image, nor for Windows, which has
+    ``answers`` by their paths on a disc of their own.
     """
 
     recipe: Recipe
@@ -46,15 +50,19 @@ class Composed:
     stages: Sequence[Stage]
     vault: Vault
     fresh: set[str] = field(default_factory=set)  # stages that this build runs itself
+    answers: Mapping[str, Rendered] = field(default_factory=dict)
 
 
 def load(name: str, where: Where, values: Mapping[str, str]) -> Recipe:
     """Read a recipe by name or path; raises RecipeErrors with all that is wrong in it."""
     families = {one.name: {**one.defaults, MEDIA_HELP: one.media_help} for one in FAMILIES.values()}
     folders = data_folders("recipes", where.project)
-    return load_recipe(
+    recipe = load_recipe(
         find_recipe(name, folders), families=families, values=values, search=folders, expand=expand
     )
+    if unfit := list(windows_rules.problems(recipe, FAMILIES[recipe.family])):
+        raise RecipeErrors(unfit)
+    return recipe
 
 
 def compose(
@@ -68,7 +76,7 @@ def compose(
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest."""
     recipe = load(name, where, values)
     vault = Vault(state=where.state, host=LocalHost())
-    kickstart = rendered(recipe, where, vault)
+    kickstart, answers = rendered(recipe, where, vault), windows_answers(recipe, where, vault)
     machine = build_machine(recipe, where)
     fresh: set[str] = set()
     given = Ingredients(
@@ -80,22 +88,31 @@ def compose(
             recipe, where.state, media_help=FAMILIES[recipe.family].media_help, on_hashing=on_hashing
         ),
         vault=vault,
-        secrets=secrets_of(recipe),
+        secrets=(*secrets_of(recipe), *([BUILD_PASSWORD] if answers else [])),
         sysprep_version=sysprep_version(LocalHost(), where.state),
         audit_checks=audit_checks(),
         reused=lambda stage: stage not in fresh,
         today=time.time(),
+        answers=answers,
+        further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
     )
-    return Composed(recipe, kickstart, machine, stages_for(given, register=register), vault, fresh)
+    return Composed(recipe, kickstart, machine, stages_for(given, register=register), vault, fresh, answers)
 
 
 def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered | None:
     """Return the recipe's kickstart, with placeholders where secrets belong; None where nothing is installed."""
-    if recipe.media.kind == "image":
+    if recipe.media.kind == "image" or FAMILIES[recipe.family].answer is not Answer.KICKSTART:
         return None
     folders = data_folders("kickstarts", where.project)
     template = recipe.install.kickstart or f"{recipe.family}.ks.j2"
     return render(template, kickstart_values(recipe), folders=folders, target="kickstart", secrets=vault)
+
+
+def windows_answers(recipe: Recipe, where: Where, vault: Secrets) -> Mapping[str, Rendered]:
+    """Return the files of the disc that answers for a person; none but for Windows."""
+    if FAMILIES[recipe.family].answer is not Answer.UNATTEND:
+        return {}
+    return render_answers(recipe, folders=data_folders("templates", where.project), secrets=vault)
 
 
 def check(recipe: Recipe, kickstart: Rendered | None, host: Host) -> None:

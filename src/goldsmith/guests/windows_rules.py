@@ -25,9 +25,11 @@ def problems(recipe: Recipe, family: GuestFamily) -> Iterator[RecipeError]:
                 fix="leave windows: out, or say family: windows",
             )
         return
-    if recipe.media.kind == "tree":
+    if recipe.media.kind != "iso":
         yield RecipeError(
-            "Windows is installed from an ISO", at=recipe.at("media", "tree"), fix="give media.iso"
+            "Windows is installed from an ISO here",
+            at=recipe.at("media", recipe.media.kind),
+            fix="give media.iso",
         )
     for name in _LINUX_INSTALL:
         if name in recipe.install.model_fields_set:

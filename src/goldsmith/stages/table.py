@@ -1,13 +1,14 @@
 """Which stages a recipe becomes, in order."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from goldsmith.errors import RecipeError
-from goldsmith.guests.family import GuestFamily
+from goldsmith.guests.family import Answer, GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
+from goldsmith.guests.windows_answers import said_of
 from goldsmith.guests.writing import Rendered
 from goldsmith.plan.stage import Stage
 from goldsmith.recipe.model import Recipe
@@ -27,6 +28,7 @@ from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
 from goldsmith.stages.sysprep import Sysprep
+from goldsmith.stages.windows_table import windows_properties, windows_stages
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,19 @@ class Ingredients:
     audit_checks: str
     reused: Callable[[str], bool]
     today: float  # seconds since the epoch, for steps that are to be done anew after a time
+    answers: Mapping[str, Rendered] = field(
+        default_factory=dict
+    )  # of Windows, by their paths on the answer disc
+    further: Mapping[str, Source] = field(
+        default_factory=dict
+    )  # files that the guest needs besides its medium
 
 
 def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...]:
     """Return the stages of a recipe; pure but for digests of the files it names."""
     recipe, family = given.recipe, given.family
-    stages: list[Stage] = [_fetch(given), _first_disk(given), *_customize(given)]
+    stages: list[Stage] = [_fetch(given), *_finished_disk(given)]
     stages += [
-        Sysprep(
-            enable=recipe.sysprep.enable,
-            disable=(*family.sysprep_disable, *recipe.sysprep.disable),
-            leftovers=family.leftovers,
-            tool=given.sysprep_version,
-        ),
         Sparsify(),
         Export(recipe=recipe.name, wanted=recipe.export),
         Audit(
@@ -70,16 +72,39 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Seal(recipe=recipe, reused=given.reused),
     ]
     if register:
-        properties = computed_properties(
-            recipe, family.properties, os_distro=family.os_distro, admin=family.admin_user
-        )
-        stages.append(Register(recipe=recipe, properties=properties))
+        stages.append(Register(recipe=recipe, properties=_properties(recipe, family)))
     return tuple(stages)
+
+
+def _properties(recipe: Recipe, family: GuestFamily) -> Mapping[str, str]:
+    own, admin = dict(family.properties), family.admin_user
+    if family.answer is Answer.UNATTEND:
+        own |= windows_properties(recipe)
+        admin = said_of(recipe).admin_user
+    return computed_properties(recipe, own, os_distro=family.os_distro, admin=admin)
+
+
+def _finished_disk(given: Ingredients) -> Sequence[Stage]:
+    """Return the stages from nothing to the disk that clones can be made of."""
+    recipe, family = given.recipe, given.family
+    if family.answer is Answer.UNATTEND:
+        return windows_stages(
+            recipe, family, given.machine, answers=given.answers, vault=given.vault, today=given.today
+        )
+    sysprep = Sysprep(
+        enable=recipe.sysprep.enable,
+        disable=(*family.sysprep_disable, *recipe.sysprep.disable),
+        leftovers=family.leftovers,
+        tool=given.sysprep_version,
+    )
+    return [_first_disk(given), *_customize(given), sysprep]
 
 
 def _fetch(given: Ingredients) -> Fetch:
     recipe = given.recipe
-    return Fetch(source=given.source, os=recipe.os, arch=recipe.arch, os_at=recipe.at("os"))
+    return Fetch(
+        source=given.source, os=recipe.os, arch=recipe.arch, os_at=recipe.at("os"), further=given.further
+    )
 
 
 def _first_disk(given: Ingredients) -> Stage:

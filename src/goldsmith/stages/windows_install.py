@@ -2,16 +2,15 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import GuestError, RecipeError, RecipeErrors
-from goldsmith.events import PhaseStarted, ToolSaid
+from goldsmith.errors import GuestError
+from goldsmith.events import ToolSaid
 from goldsmith.guests import machine as machines
-from goldsmith.guests import windows_media
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
@@ -80,7 +79,6 @@ class WindowsInstall:
         host = context.host_for(self.name)
         iso, drivers = Path(medium_path(context)), further_path(context, DRIVERS)
         assert drivers
-        self._check_media(host, iso, drivers, context)
         qemuimg.create(host, work.disk, self.recipe.disk.size)
         machine = replace(
             self.machine,
@@ -102,18 +100,6 @@ class WindowsInstall:
             self._require_marker_on_disk(host, work, context)
         except GuestError as error:
             raise explained(error, work.disk, context, stage=self.name) from None
-
-    def _check_media(self, host: Host, iso: Path, drivers: Path, context: Context) -> None:
-        """Refuse media that do not fit the answer file: Setup would stop at a question hours later, or never start."""
-        context.reporter.tell(PhaseStarted(self.name, "checking the media"))
-        with private_folder(context) as folder:
-            problems: Sequence[RecipeError] = windows_media.check_media(
-                host, recipe=self.recipe, answers=self.answers, iso=iso, drivers=drivers, folder=folder
-            )
-        if len(problems) == 1:
-            raise problems[0]
-        if problems:
-            raise RecipeErrors(problems)
 
     @contextmanager
     def _answers_disc(self, host: Host, drivers: Path, context: Context) -> Iterator[Path]:

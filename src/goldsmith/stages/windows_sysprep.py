@@ -30,7 +30,6 @@ class WindowsSysprep:
 
     group: str
     guest: Guest
-    script: str  # digest of generalize.cmd and what it gives Sysprep, which the install has put into the guest
 
     name = "sysprep"
     kind = Kind.DISK
@@ -38,7 +37,7 @@ class WindowsSysprep:
     ends = True
 
     def inputs(self) -> Inputs:
-        return {"script": self.script}
+        return {"state": GENERALIZED}  # its script is one of the answers that the install has named
 
     def run(self, work: Work, context: Context) -> None:
         self.run_together([work], context)
@@ -71,7 +70,8 @@ class WindowsSysprep:
         )
         if isinstance(how, Ran) and how.code:
             raise GuestError(
-                f"generalize.cmd ended with exit status {how.code}", evidence=[*session.evidence(), *how.tail][-15:]
+                f"generalize.cmd ended with exit status {how.code}",
+                evidence=[*session.evidence(), *how.tail][-15:],
             )
         session.await_power_off(deadline)
 

@@ -148,7 +148,7 @@ def test_a_truncated_iso_is_refused_before_it_is_read(tmp_path, context, iso_byt
 def test_a_wrong_digest_is_refused_when_planning(iso, context):
     with pytest.raises(RecipeError, match=r"has the sha256 [0-9a-f]{64}, but the recipe says 0{64}") as error:
         find_source(recipe(iso=str(iso), sha256="0" * 64), context.state, media_help="")
-    assert error.value.fix.endswith("or correct media.sha256")
+    assert error.value.fix.endswith("or correct the sha256 in the recipe")
 
 
 def test_a_right_digest_may_be_written_in_capitals(iso, context):
