@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,45 @@ def test_a_user_network_forwards_a_port_of_loopback_alone(kind, bus):
 
 def test_uefi_is_asked_for_by_name():
     assert value(machines.common(machine(firmware="uefi")), "--boot") == "uefi"
+
+
+DISCS = (Path("/m/win.iso"), Path("/m/virtio.iso"), Path("/m/answers.iso"))
+
+
+def values(argv, option):
+    return [after for word, after in pairwise(argv) if word == option]
+
+
+def test_windows_boots_from_its_disk_first_and_from_its_disc_while_the_disk_is_empty():
+    argv = machines.windows(machine(), discs=DISCS)
+    disk, *discs = values(argv, "--disk")
+    assert disk.endswith("bus=virtio,cache=unsafe,discard=unmap,boot.order=1")
+    assert discs[0] == "path=/m/win.iso,device=cdrom,bus=sata,readonly=on,boot.order=2"
+    assert [one.partition(",")[2] for one in discs[1:]] == ["device=cdrom,bus=sata,readonly=on"] * 2
+    assert value(argv, "--events").startswith("on_reboot=restart")
+    assert {"--import", "--print-xml"} <= set(argv)
+    assert "--location" not in argv
+
+
+def test_windows_sees_its_clock_in_local_time_and_drivers_for_both_kinds_of_disks():
+    argv = machines.windows(machine(), discs=())
+    assert value(argv, "--clock").startswith("offset=localtime,")
+    assert value(argv, "--controller") == "type=scsi,model=virtio-scsi"
+    assert "hyperv.relaxed.state=on" in value(argv, "--features")
+
+
+def test_enlightenments_that_qemu_refuses_without_kvm_are_for_kvm_alone():
+    assert "synic" not in " ".join(machines.windows(machine(), discs=()))
+    argv = machines.windows(machine(virt_type="kvm"), discs=())
+    assert "hyperv.synic.state=on" in value(argv, "--features")
+    assert "./features/hyperv/vpindex/@state=on" in values(argv, "--xml")
+
+
+def test_windows_has_no_tpm_and_no_secure_boot_unless_it_is_asked_for():
+    assert value(machines.windows(machine(), discs=()), "--tpm") == "none"
+    assert "--boot" not in machines.windows(machine(), discs=())
+    assert value(machines.windows(machine(firmware="uefi"), discs=()), "--boot") == "uefi"
+    argv = machines.windows(machine(firmware="uefi"), discs=(), tpm=True, secure_boot=True)
+    assert "model=tpm-crb" in value(argv, "--tpm")
+    assert "firmware.feature0.name=secure-boot" in value(argv, "--boot")
+    assert "smm.state=on" in values(argv, "--features")

@@ -34,6 +34,7 @@ def render(
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
     if settings.json:
         settings.emit({"recipe": recipe, "files": files})
@@ -49,7 +50,7 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     """Return the files by name; nothing is looked up on the medium, so none need be there."""
     import json
 
-    from goldsmith.compose import Where, build_machine, check, load, rendered
+    from goldsmith.compose import Where, build_machine, check, load, rendered, windows_answers
     from goldsmith.guests import FAMILIES
     from goldsmith.guests import machine as machines
     from goldsmith.host import libvirtd
@@ -72,7 +73,18 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         console=Path("console.log"),
         channels=(machines.AGENT, *logs),
     )
-    if kickstart is None:  # nothing is installed: it is the first boot of the image
+    answers = windows_answers(recipe, where, References())
+    if answers:
+        from goldsmith.stages.windows_table import hardware_of
+
+        hardware = hardware_of(recipe)
+        command = machines.windows(
+            machine,
+            discs=(Path(Path(recipe.media.location).name), Path("virtio-win.iso"), Path("answers.iso")),
+            tpm=hardware.tpm,
+            secure_boot=hardware.secure_boot,
+        )
+    elif kickstart is None:  # nothing is installed: it is the first boot of the image
         command = machines.boot(replace(machine, channels=(machines.AGENT,)), seed=Path("seed.iso"))
     else:
         command = machines.install(
@@ -83,6 +95,7 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         )
     return {
         **({"ks.cfg": kickstart.text} if kickstart else {}),
+        **{path: one.text for path, one in answers.items()},
         "virt-install.sh": _script(command),
         "recipe.json": json.dumps(recipe.said(), indent=2, ensure_ascii=False) + "\n",
     }

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import GuestError
+from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.events import ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.machine import Machine
@@ -16,7 +16,7 @@ from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Work
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument
-from goldsmith.stages.windows_disk import explained
+from goldsmith.stages.windows_disk import not_generalized
 from goldsmith.stages.windows_screens import Screens
 
 CONSOLE = "console-customize.log"
@@ -77,7 +77,7 @@ def _one(
             screens.take("failure")
             if stage.ends:
                 session.hypervisor.destroy(session.name)
-                raise explained(error, work.disk, context, stage=stage.name) from None
+                raise _with_cause(error, work, context) from None
             raise
         if following:
             qemuimg.create_live_overlay(context.host_for(stage.name), work.disk, following.disk)
@@ -85,6 +85,19 @@ def _one(
         if stage.ends:
             stage.check(work, context)
         work.commit()
+
+
+def _with_cause(error: GuestError, work: Work, context: Context) -> GuestError:
+    """Return a failure of the last act with what the disk tells about it."""
+    try:
+        cause = not_generalized(work.disk, context, stage=work.stage.name)
+    except GoldsmithError as unreadable:  # the first failure is the one to tell
+        context.log_for(work.stage.name)(f"the guest's disk cannot be read: {unreadable.text()}")
+        return error
+    if cause is None:
+        return error
+    evidence = [*error.evidence[-10:], *cause.evidence]
+    return GuestError(f"{error.problem}: {cause.problem}", fix=cause.fix or error.fix, evidence=evidence)
 
 
 def hand_for(

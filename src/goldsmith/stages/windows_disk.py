@@ -1,139 +1,66 @@
-"""What the disk of a Windows guest that is off says of its state; one appliance launch, nothing is written."""
+"""What the disk of a Windows guest that is off says of how it ended; nothing is written to it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from goldsmith.audit.appliance import Appliance, converse
+from goldsmith.audit.windows_logs import prove, pull_logs
 from goldsmith.errors import GoldsmithError, GuestError
-from goldsmith.guests.windows_causes import LOGS, cause_in
-from goldsmith.host.process import Host
+from goldsmith.guests.windows_causes import cause_in
 from goldsmith.plan.stage import Context
 
-GENERALIZED = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
-STATES = {
-    GENERALIZED: "generalized",
-    "IMAGE_STATE_COMPLETE": "Sysprep has never ended in it",
-    "IMAGE_STATE_UNDEPLOYABLE": "Sysprep or Setup died half-way in it",
-    "IMAGE_STATE_SPECIALIZE_RESEAL_TO_OOBE": "it was set up for one machine, but not generalized",
-    "IMAGE_STATE_GENERALIZE_RESEAL_TO_AUDIT": "it was generalized for the audit mode",
-    "IMAGE_STATE_SPECIALIZE_RESEAL_TO_AUDIT": "it starts in the audit mode",
-}
-MARKER = "/goldsmith/install-ok"
-_HIVE = "/Windows/System32/config/SOFTWARE"
-_STATE_KEY = ("Microsoft", "Windows", "CurrentVersion", "Setup", "State")
+# A line that tells an error: of Setup and Sysprep, of setupapi.dev.log, of Cloudbase-Init.
 _ERROR = re.compile(r"^[\d\- :]+, (?:Fatal )?(?:Error|Fatal)\b|^!!! |\bERROR\b")
-_MOST = 8 << 20  # bytes of one log that are kept: its end
 EVIDENCE = 15
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was found; ``state`` is the ImageState, "" where there is none; ``logs`` are kept files by their name."""
-
-    windows: bool
-    state: str
-    marker: bool
-    logs: Mapping[str, Path]
-
-    def errors(self) -> Iterator[str]:
-        """Yield the lines of the logs that tell an error: those of setuperr.log first, for they hold nothing else."""
-        for name in sorted(
-            self.logs, key=lambda one: (not one.endswith("setuperr.log"), list(LOGS).index(one))
-        ):
-            for line in self.text(name).splitlines():
-                if line.strip() and (name.endswith("setuperr.log") or _ERROR.search(line)):
-                    yield line.strip()
-
-    def text(self, name: str) -> str:
-        """Return a log as text; Windows writes some in UTF-16."""
-        if name not in self.logs:
-            return ""
-        data = self.logs[name].read_bytes()
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16", "replace")
-        return data.decode("utf-8-sig", "replace")
-
-
-def look_into(disk: Path, *, host: Host, env: Mapping[str, str], folder: Path) -> Found:
-    """Return the state of the Windows on a disk, and keep its logs in ``folder``."""
-
-    def talk(appliance: Appliance) -> Found:
-        appliance.ask("run", must=True)
-        logs: dict[str, Path] = {}
-        for device in _ntfs(appliance):
-            appliance.ask("mount-ro", device, "/")
-            logs |= _keep_logs(appliance, folder)
-            if _real(appliance, _HIVE):
-                state = _image_state(appliance)
-                return Found(windows=True, state=state, marker=bool(_real(appliance, MARKER)), logs=logs)
-            appliance.ask("umount-all")
-        return Found(windows=False, state="", marker=False, logs=logs)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return converse(disk, talk, driver="qcow2", host=host, env=env)
+def logs_folder(context: Context) -> Path:
+    return context.folder / "logs" / "windows"
 
 
 def explained(error: GuestError, disk: Path, context: Context, *, stage: str) -> GuestError:
     """Return a failure with the cause that the logs on the dead disk tell; they are kept in logs/windows."""
-    log = context.log_for(stage)
+    host, log = context.host_for(stage), context.log_for(stage)
     try:
-        found = look_into(
-            disk,
-            host=context.host_for(stage),
-            env=context.guestfs_env,
-            folder=context.folder / "logs" / "windows",
-        )
+        logs = pull_logs(disk, driver="qcow2", host=host, env=context.guestfs_env, into=logs_folder(context))
     except GoldsmithError as unreadable:  # the first failure is the one to tell
         log(f"the guest's disk cannot be read: {unreadable.text()}")
         return error
-    lines = list(found.errors())
-    log(
-        f"kept from the guest's disk: {', '.join(sorted(found.logs)) or 'no logs'}; state {found.state or 'unknown'}"
-    )
+    log(f"kept from the guest's disk: {', '.join(one.name for one in logs) or 'no logs'}")
+    lines = list(errors_in(logs))
     if known := cause_in(lines):
         kind, cause, line = known
         evidence = [*error.evidence[-(EVIDENCE - 5) :], line]
         return GuestError(f"{error.problem}: {cause}", fix=kind.fix, at=error.at, evidence=evidence)
-    tail = lines[-EVIDENCE:] or list(error.evidence)
-    return GuestError(error.problem, fix=error.fix, at=error.at, evidence=tail)
+    evidence = [*error.evidence[-5:], *lines[-EVIDENCE:]]
+    return GuestError(error.problem, fix=error.fix, at=error.at, evidence=evidence)
 
 
-def _ntfs(appliance: Appliance) -> Sequence[str]:
-    pairs = (line.partition(": ") for line in appliance.text("list-filesystems").splitlines())
-    return [device for device, _, kind in pairs if kind == "ntfs"]
+def not_generalized(disk: Path, context: Context, *, stage: str) -> GuestError | None:
+    """Return why Sysprep's work on a disk is not good, its logs kept in logs/windows; None where it is."""
+    verdict = prove(
+        disk,
+        driver="qcow2",
+        host=context.host_for(stage),
+        env=context.guestfs_env,
+        logs=logs_folder(context),
+    )
+    for note in verdict.notes:
+        context.log_for(stage)(note)
+    if verdict.good:
+        return None
+    return GuestError(verdict.cause, fix=verdict.fix, evidence=verdict.evidence)
 
 
-def _real(appliance: Appliance, path: str) -> str:
-    """Return a path as the file system spells it, "" where it has none: NTFS keeps the case that programs gave."""
-    found = appliance.text("case-sensitive-path", path).strip()
-    return found if found and appliance.text("exists", found).strip() == "true" else ""
-
-
-def _image_state(appliance: Appliance) -> str:
-    """Read ImageState from the hive SOFTWARE."""
-    appliance.ask("hivex-open", _real(appliance, _HIVE))
-    node = appliance.text("hivex-root").strip()
-    for name in _STATE_KEY:
-        node = appliance.text("hivex-node-get-child", node, name).strip()
-        if not node.isdigit() or node == "0":
-            return ""
-    value = appliance.text("hivex-node-get-value", node, "ImageState").strip()
-    state = appliance.text("hivex-value-string", value).strip() if value.isdigit() and value != "0" else ""
-    appliance.ask("hivex-close")
-    return state
-
-
-def _keep_logs(appliance: Appliance, folder: Path) -> dict[str, Path]:
-    kept: dict[str, Path] = {}
-    for name, path in LOGS.items():
-        real, target = _real(appliance, path), folder / name
-        if not real:
+def errors_in(logs: Sequence[Path]) -> Iterator[str]:
+    """Yield the lines that tell an error: those of every setuperr.log first, for these hold nothing else."""
+    for path in sorted(logs, key=lambda one: (not _only_errors(one), one.name)):
+        if path.suffix != ".log":
             continue
-        target.touch()
-        size = int(appliance.text("filesize", real).strip() or 0)
-        start = max(0, size - _MOST)
-        appliance.ask("download-offset", real, str(target), str(start), str(size - start))
-        kept[name] = target
-    return kept
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.strip() and (_only_errors(path) or _ERROR.search(line)):
+                yield line.strip()
+
+
+def _only_errors(path: Path) -> bool:
+    return path.name.lower().endswith("setuperr.log")

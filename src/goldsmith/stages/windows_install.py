@@ -28,12 +28,13 @@ from goldsmith.recipe.model import Recipe
 from goldsmith.stages.parts import (
     domain_name,
     further_path,
+    has_file,
     medium_path,
     no_space_if_full,
     osinfo_argument,
     private_folder,
 )
-from goldsmith.stages.windows_disk import explained, look_into
+from goldsmith.stages.windows_disk import explained
 from goldsmith.stages.windows_screens import Screens
 from goldsmith.stages.windows_sources import AGENT, CLOUDBASE, DRIVERS
 
@@ -191,16 +192,10 @@ class WindowsInstall:
 
     def _require_marker_on_disk(self, host: Host, work: Work, context: Context) -> None:
         """Look for the marker file too: a console can be made to say anything."""
-        logs = context.folder / "logs" / "windows"
-        found = look_into(work.disk, host=host, env=context.guestfs_env, folder=logs)
-        if not found.windows:
+        marker = self.family.marker_file
+        if not has_file(host, work.disk, marker, env=context.guestfs_env):
             raise GuestError(
-                "the scripts say that the install has ended, but there is no Windows on the disk",
-                fix="goldsmith shell BUILD shows the disk",
-            )
-        if not found.marker:
-            raise GuestError(
-                "the scripts say that the install has ended, but C:\\goldsmith\\install-ok is not on the disk",
+                f"the scripts say that the install has ended, but {marker} is not on the disk",
                 fix="build.cmd must write it, as the shipped template does",
             )
 

@@ -4,19 +4,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from goldsmith.audit.generalized import GENERALIZED
 from goldsmith.errors import GuestError
 from goldsmith.events import PhaseStarted
 from goldsmith.guests.windows_session import WindowsSession
 from goldsmith.host import retry
 from goldsmith.host.commands import Ran
 from goldsmith.host.files import write_atomically
+from goldsmith.host.guestfs import fish
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages import windows_boot
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.parts import TRIM
-from goldsmith.stages.windows_disk import GENERALIZED, STATES, Found, explained, look_into
+from goldsmith.stages.windows_disk import not_generalized
 
 SCRIPT = "C:\\goldsmith\\generalize.cmd"  # build.cmd put it there
+LEFTOVERS = ("/goldsmith", "/pagefile.sys", "/swapfile.sys", "/hiberfil.sys")
 PATIENCE = 3600.0  # seconds; Sysprep takes some minutes, and much longer where the processor is emulated
 
 
@@ -37,7 +40,10 @@ class WindowsSysprep:
     ends = True
 
     def inputs(self) -> Inputs:
-        return {"state": GENERALIZED}  # its script is one of the answers that the install has named
+        return {
+            "state": GENERALIZED,
+            "leftovers": list(LEFTOVERS),
+        }  # its script is one of the answers that the install has named
 
     def run(self, work: Work, context: Context) -> None:
         self.run_together([work], context)
@@ -77,22 +83,20 @@ class WindowsSysprep:
 
     def check(self, work: Work, context: Context) -> None:
         """Raise GuestError, with the cause that Sysprep's logs tell, unless the disk proves that it ended well."""
-        host, logs = context.host_for(self.name), context.folder / "logs" / "windows"
-        found = look_into(work.disk, host=host, env=context.guestfs_env, folder=logs)
-        problem = _problem(found)
-        if problem:
-            fix = "sysprep-setupact.log in logs/windows of the build's folder tells what Sysprep did"
-            raise explained(GuestError(problem, fix=fix), work.disk, context, stage=self.name)
-        # Nobody has trimmed its file systems: that is left to sparsify
-        write_atomically(work.folder / TRIM, json.dumps({"trimmed": False}))
+        if wrong := not_generalized(work.disk, context, stage=self.name):
+            raise wrong
+        _remove_leftovers(work, context, self.name)
+        write_atomically(work.folder / TRIM, json.dumps({"trimmed": False}))  # that is left to sparsify
 
 
-def _problem(found: Found) -> str:
-    if not found.windows:
-        return "there is no Windows on the disk"
-    if found.state != GENERALIZED:
-        meaning = STATES.get(found.state, "which is no state of a Windows that could be cloned")
-        return f"Windows was not generalized: its ImageState is {found.state or 'not set'} ({meaning})"
-    if found.text("sysprep-setuperr.log").strip():
-        return "Sysprep says that it generalized Windows, but it has written errors"
-    return ""
+def _remove_leftovers(work: Work, context: Context, stage: str) -> None:
+    """Take away what Windows itself could not: the folder its last script runs from, and files it held open."""
+    fish(
+        context.host_for(stage),
+        "\n".join(f'rm-rf "{path}"' for path in LEFTOVERS),
+        image=work.disk,
+        format="qcow2",
+        read_only=False,
+        inspect=True,
+        env=context.guestfs_env,
+    )

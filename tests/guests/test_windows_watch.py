@@ -1,0 +1,79 @@
+"""An install of Windows, as its disk, its resets and the lines on COM1 tell it."""
+
+import pytest
+
+from goldsmith.errors import GuestError
+from goldsmith.events import PhaseStarted
+from goldsmith.guests.watch import Limits
+from goldsmith.guests.windows import FAMILY
+from goldsmith.guests.windows_watch import WindowsWatch
+
+LIMITS = Limits(total=1000, silence=100, phase=500)
+
+
+@pytest.fixture
+def watch():
+    return WindowsWatch(FAMILY.console, LIMITS, stage="install", now=0)
+
+
+def hear(watch, *lines, now=1.0):
+    return [event for line in lines for event in watch.line(line, now)]
+
+
+def test_the_scripts_name_the_phases(watch):
+    assert hear(watch, "GOLDSMITH-PHASE installing drivers") == [
+        PhaseStarted("install", "installing drivers")
+    ]
+    assert watch.phase == "installing drivers"
+
+
+def test_several_reboots_are_normal_and_told(watch):
+    assert list(watch.booted(0, 1)) == []
+    assert list(watch.booted(1, 2)) == [PhaseStarted("install", "Windows Setup, boot 2")]
+    assert list(watch.booted(2, 3)) == [PhaseStarted("install", "Windows Setup, boot 3")]
+    hear(watch, "GOLDSMITH-PHASE installing drivers")
+    assert list(watch.booted(3, 4)) == []
+
+
+def test_a_power_off_is_good_only_after_the_scripts_have_ended(watch):
+    with pytest.raises(GuestError, match="powered off in phase 'Windows Setup', boot 1, before its scripts"):
+        watch.powered_off()
+    hear(watch, "GOLDSMITH-INSTALL-OK")
+    watch.powered_off()
+
+
+def test_a_power_off_after_a_failure_is_that_failure(watch):
+    hear(watch, "GOLDSMITH-PHASE installing drivers", "GOLDSMITH-FAILED installing viostor exit 1603")
+    with pytest.raises(
+        GuestError, match=r"installing viostor ended with exit status 1603 \(in phase 'installing"
+    ):
+        watch.powered_off()
+
+
+def test_a_failure_ends_the_install_when_the_scripts_do_not_power_off(watch):
+    hear(watch, "GOLDSMITH-FAILED finding the media exit 2", now=10)
+    watch.tick(11)
+    with pytest.raises(GuestError, match="finding the media ended with exit status 2"):
+        watch.tick(14)
+
+
+def test_a_guest_that_writes_to_its_disk_is_not_stuck(watch):
+    for now in range(0, 400, 50):
+        watch.wrote(now * 10_000, now)
+        watch.tick(now)
+
+
+def test_a_guest_that_writes_nothing_is_stuck_and_its_screen_is_named(watch):
+    watch.wrote(1 << 20, 10)
+    watch.wrote((1 << 20) + 512, 50)
+    with pytest.raises(GuestError, match=r"has written nothing to its disk for .*boot 1") as error:
+        watch.tick(111)
+    assert "screenshot" in error.value.fix
+
+
+def test_an_install_has_a_time_limit_whatever_it_does(watch):
+    for now in range(0, 500, 50):
+        watch.wrote(now * 10_000, now)
+        hear(watch, "something", now=now)
+    with pytest.raises(GuestError, match="the phase 'Windows Setup' has not ended"):
+        watch.tick(501)
