@@ -14,6 +14,7 @@ from goldsmith.guests.kickstart import check_kickstart, kickstart_values
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.render import expand, render
 from goldsmith.guests.windows_answers import BUILD_PASSWORD, render_answers
+from goldsmith.guests.windows_needs import check_digests, check_windows
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.stage import Stage
@@ -77,6 +78,8 @@ def compose(
     recipe = load(name, where, values)
     vault = Vault(state=where.state, host=LocalHost())
     kickstart, answers = rendered(recipe, where, vault), windows_answers(recipe, where, vault)
+    if answers and (unknown := check_digests(recipe)):
+        raise RecipeErrors(unknown)
     machine = build_machine(recipe, where)
     fresh: set[str] = set()
     given = Ingredients(
@@ -119,6 +122,8 @@ def check(recipe: Recipe, kickstart: Rendered | None, host: Host) -> None:
     """Raise RecipeErrors for what would fail late: lines that the installer would not take, unknown checks."""
     version = FAMILIES[recipe.family].kickstart_version
     problems = check_kickstart(kickstart, version=version, host=host) if kickstart else []
+    if FAMILIES[recipe.family].answer is Answer.UNATTEND:
+        problems += check_windows(recipe)
     problems += _audit_problems(recipe)
     if problems:
         raise RecipeErrors(problems)

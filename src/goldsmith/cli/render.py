@@ -4,11 +4,16 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.build import parse_values
+
+if TYPE_CHECKING:
+    from goldsmith.guests.machine import Machine
+    from goldsmith.recipe.model import Recipe
 
 
 @click.command(cls=Command)
@@ -75,15 +80,7 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     )
     answers = windows_answers(recipe, where, References())
     if answers:
-        from goldsmith.stages.windows_table import hardware_of
-
-        hardware = hardware_of(recipe)
-        command = machines.windows(
-            machine,
-            discs=(Path(Path(recipe.media.location).name), Path("virtio-win.iso"), Path("answers.iso")),
-            tpm=hardware.tpm,
-            secure_boot=hardware.secure_boot,
-        )
+        command = _windows(recipe, machine)
     elif kickstart is None:  # nothing is installed: it is the first boot of the image
         command = machines.boot(replace(machine, channels=(machines.AGENT,)), seed=Path("seed.iso"))
     else:
@@ -99,6 +96,15 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         "virt-install.sh": _script(command),
         "recipe.json": json.dumps(recipe.said(), indent=2, ensure_ascii=False) + "\n",
     }
+
+
+def _windows(recipe: Recipe, machine: Machine) -> list[str]:
+    from goldsmith.guests import machine as machines
+    from goldsmith.stages.windows_table import hardware_of
+
+    hardware = hardware_of(recipe)
+    discs = (Path(Path(recipe.media.location).name), Path("virtio-win.iso"), Path("answers.iso"))
+    return machines.windows(machine, discs=discs, tpm=hardware.tpm, secure_boot=hardware.secure_boot)
 
 
 def _domain_xml(script: str) -> dict[str, str]:

@@ -1,10 +1,9 @@
-"""The small disc that answers for a person while Windows is installed, and single files of other discs."""
+"""The small disc that answers for a person while Windows is installed."""
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from goldsmith.errors import RecipeError, ToolError
 from goldsmith.host.process import Host
 
 _PACKAGE = "apt install xorriso, then goldsmith doctor"
@@ -36,23 +35,6 @@ def make_answers_iso(
         )
         aside.chmod(0o600)
         aside.replace(target)
-
-
-def take_from_iso(host: Host, iso: Path, path: str, target: Path) -> None:
-    """Copy one file out of an ISO. Raises RecipeError where the ISO does not have it."""
-    try:
-        host.run(
-            *("xorriso", "-osirrox", "on", "-indev", f"stdio:{iso}", "-extract", f"/{path}", target),
-            fix=_PACKAGE,
-            timeout=600,
-        )
-    except ToolError as error:
-        raise RecipeError(
-            f"{path} cannot be taken from {iso.name}",
-            fix="give another ISO, or the file by its own key",
-            evidence=error.evidence,
-        ) from None
-    target.chmod(0o600)
 
 
 def _escaped(text: str) -> str:

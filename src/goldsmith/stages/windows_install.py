@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import GuestError
-from goldsmith.events import ToolSaid
+from goldsmith.errors import GuestError, RecipeErrors
+from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
 from goldsmith.guests.windows_answers import FOLDER, LABEL, as_written
+from goldsmith.guests.windows_media import check_media
 from goldsmith.guests.windows_session import WindowsSession, powered
 from goldsmith.guests.windows_versions import GUEST_AGENT_ON_DRIVERS
 from goldsmith.guests.windows_watch import WindowsWatch
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.clock import outside
+from goldsmith.host.disc import open_disc
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import Host
-from goldsmith.media.answers_iso import make_answers_iso, take_from_iso
+from goldsmith.media.answers_iso import make_answers_iso
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.parts import (
@@ -79,7 +81,10 @@ class WindowsInstall:
     def run(self, work: Work, context: Context) -> None:
         host = context.host_for(self.name)
         iso, drivers = Path(medium_path(context)), further_path(context, DRIVERS)
+        cloudbase, agent = further_path(context, CLOUDBASE), further_path(context, AGENT)
         assert drivers
+        assert cloudbase
+        self._check_media(iso, drivers, cloudbase, agent, context)
         qemuimg.create(host, work.disk, self.recipe.disk.size)
         machine = replace(
             self.machine,
@@ -92,7 +97,7 @@ class WindowsInstall:
             console=context.folder / "console.log",
         )
         try:
-            with self._answers_disc(host, drivers, context) as answers:
+            with self._answers_disc(host, drivers, cloudbase, agent, context) as answers:
                 argv = machines.windows(
                     machine, discs=(iso, drivers, answers), tpm=self.tpm, secure_boot=self.secure_boot
                 )
@@ -102,16 +107,28 @@ class WindowsInstall:
         except GuestError as error:
             raise explained(error, work.disk, context, stage=self.name) from None
 
+    def _check_media(
+        self, iso: Path, drivers: Path, cloudbase: Path, agent: Path | None, context: Context
+    ) -> None:
+        """Refuse media that do not fit the answer file: Setup would stop at a question that nobody answers."""
+        context.reporter.tell(PhaseStarted(self.name, "checking the media"))
+        problems = check_media(
+            self.recipe, windows=iso, drivers=drivers, cloudbase_init=cloudbase, guest_agent=agent
+        )
+        if problems:
+            raise problems[0] if len(problems) == 1 else RecipeErrors(problems)
+
     @contextmanager
-    def _answers_disc(self, host: Host, drivers: Path, context: Context) -> Iterator[Path]:
+    def _answers_disc(
+        self, host: Host, drivers: Path, cloudbase: Path, agent: Path | None, context: Context
+    ) -> Iterator[Path]:
         """Give the disc with the answer file, the scripts and the installers; it holds a password, and goes again."""
         with private_folder(context) as private:
-            cloudbase, agent = further_path(context, CLOUDBASE), further_path(context, AGENT)
-            assert cloudbase
             if agent is None:
                 agent = private / "qemu-ga.msi"
-                take_from_iso(host, drivers, GUEST_AGENT_ON_DRIVERS, agent)
-            made, disc = private / "made.iso", private.parent / "answers.iso"
+                with open_disc(drivers) as disc:
+                    disc.copy_out(GUEST_AGENT_ON_DRIVERS, agent)
+            made, place = private / "made.iso", private.parent / "answers.iso"
             make_answers_iso(
                 host,
                 made,
@@ -119,11 +136,11 @@ class WindowsInstall:
                 copies={f"{FOLDER}/CloudbaseInitSetup.msi": cloudbase, f"{FOLDER}/qemu-ga.msi": agent},
                 label=LABEL,
             )
-            made.replace(disc)  # qemu's user can enter that folder, and libvirt gives it this file
+            made.replace(place)  # qemu's user can enter that folder, and libvirt gives it this file
             try:
-                yield disc
+                yield place
             finally:
-                disc.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
 
     def _install(self, machine: Machine, xml: str, work: Work, context: Context) -> None:
         def heard(line: str) -> None:
