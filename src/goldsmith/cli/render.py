@@ -98,7 +98,7 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     }
 
 
-def _windows(recipe: Recipe, machine: Machine) -> list[str]:
+def _windows(recipe: "Recipe", machine: "Machine") -> list[str]:
     from goldsmith.guests import machine as machines
     from goldsmith.stages.windows_table import hardware_of
 
