@@ -95,7 +95,7 @@ def build(
     options = Options(start=start, no_cache=no_cache, build_id=build_id)
     values = parse_values(pairs, iso)
     worst, cases = 0, StageCases()
-    with _stoppable(), cases.written_to(junit):
+    with stoppable(), cases.written_to(junit):
         for recipe in recipes:
             try:
                 with cases.suite(recipe):
@@ -127,10 +127,10 @@ def _build_one(
     composed = compose(recipe, where, values=values, register=register, on_hashing=Hashing(settings.quiet))
     _check_stage(options.start, [stage.name for stage in composed.stages])
     with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
-        run_build(composed, where, Tee(cases, _Deaf(view)), options)
+        run_build(composed, where, Tee(cases, Deaf(view)), options)
 
 
-class _Deaf:
+class Deaf:
     """Keeps a build going when nobody can read what it says: a closed pipe, a full disk below a redirection."""
 
     def __init__(self, inner: "Reporter") -> None:
@@ -156,7 +156,7 @@ def _forget_stdout() -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """Treat SIGTERM and a closed terminal as Ctrl-C, so that a stopped service cleans up too."""
 
     def stop(_number: int, _frame: object) -> None:

@@ -28,6 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "builds": ("goldsmith.cli.builds", "builds", "List the builds made here."),
     "logs": ("goldsmith.cli.builds", "logs", "Show the logs of a build."),
     "show": ("goldsmith.cli.builds", "show", "Tell the story of a build."),
+    "selftest": (
+        "goldsmith.cli.selftest",
+        "selftest",
+        "Build from your media and write a report to send back.",
+    ),
     "audit": ("goldsmith.cli.audit", "audit", "Check an image offline, ours or not."),
     "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
     "store": ("goldsmith.cli.store", "store", "List what the store of layers holds."),

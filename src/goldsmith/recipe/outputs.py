@@ -21,6 +21,7 @@ def output_schemas() -> dict[str, Schema]:
         "image list": {"description": "The images of a catalog.", "type": "array", "items": _image()},
         "image show": _image(),
         "recipes": _recipes(),
+        "selftest": _selftest(),
     }
     return {name: {"$schema": _DRAFT, **schema} for name, schema in schemas.items()}
 
@@ -120,3 +121,25 @@ def _recipes() -> Schema:
     problem = {"problem": {**_TEXT, "description": "Why it cannot be read; absent when it can."}}
     recipe = _object("One recipe.", dict.fromkeys(names, _TEXT), problem)
     return {"description": "What can be built here.", "type": "array", "items": recipe}
+
+
+def _selftest() -> Schema:
+    facts: Schema = {"type": "object"}
+    return _object(
+        "What a self-test found; the same document is in its archive.",
+        {
+            "family": _TEXT,
+            "goldsmith": _TEXT,
+            "build": _TEXT,
+            "ok": {"type": "boolean"},
+            "exit_code": _COUNT,
+            "error": _TEXT,
+            "host": facts,
+            "tools": {"type": "object", "additionalProperties": _TEXT},
+            "medium": facts,
+            "stages": {"type": "array", "items": facts},
+            "audit": {"type": ["object", "null"], "description": "As `audit --json`; null if not reached."},
+            "boot_test": _object("Whether the image was booted.", {"ran": {"type": "boolean"}, "why": _TEXT}),
+            "archive": {**_TEXT, "description": "The file to send back."},
+        },
+    )

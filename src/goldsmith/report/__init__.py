@@ -1,0 +1,1 @@
+"""Pages and documents for people about what was built."""
