@@ -48,7 +48,8 @@ Question = Callable[[Facts], Finding]
 class Check:
     """One question. ``reads`` are files whose text it needs, ``sees`` those it only looks for (globs, ``**``).
 
-    ``labels`` are plain paths of files whose SELinux context it asks for.
+    ``labels`` are plain paths of files whose SELinux context it asks for, ``keys`` declarations of registry keys
+    and values (audit/registry.py).
     """
 
     id: str
@@ -63,6 +64,7 @@ class Check:
     reads: tuple[str, ...] = ()
     sees: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 def check(
@@ -78,6 +80,7 @@ def check(
     reads: Sequence[str] = (),
     sees: Sequence[str] = (),
     labels: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Callable[[Question], Check]:
     """Make a check of the function below, so that question and data stand together."""
 
@@ -95,6 +98,7 @@ def check(
             reads=tuple(reads),
             sees=tuple(sees),
             labels=tuple(labels),
+            keys=tuple(keys),
         )
 
     return make

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goldsmith.audit.registry import Registry
 from goldsmith.audit.tree import Tree, Unseen
 
 
@@ -94,6 +95,8 @@ class Guest:
     boot_code: bytes = b""  # of the first disk
     labels: Mapping[str, str] = field(default_factory=dict)  # SELinux context by path; "" where there is none
     initramfs: Initramfs | None = None  # None without a boot menu that names one
+    registry: Registry | None = None  # of a Windows
+    partition_kinds: Mapping[str, str] = field(default_factory=dict)  # of a Windows: GPT type, active
     reason: str = ""
 
 
@@ -129,6 +132,19 @@ class Expected:
     major: int | None = None
     firmware: str | None = None  # bios, uefi
     growroot: bool = False  # the initramfs grows the root partition
+    windows: "ExpectedWindows | None" = None
+
+
+@dataclass(frozen=True)
+class ExpectedWindows:
+    """What the recipe promises of a Windows; None means nothing. ``builds`` are the first and last build number."""
+
+    edition: str | None = None  # EditionID, which trial media end with Eval
+    builds: tuple[int, int] | None = None
+    core: bool | None = None
+    rdp: bool | None = None
+    clock_utc: bool = False
+    users: tuple[str, ...] = ()  # accounts that the image may hold besides those of Windows
 
 
 @dataclass(frozen=True)
@@ -159,3 +175,16 @@ class Facts:
         if self.look.tree is None:
             raise (Unseen if len(self.look.systems) == 1 else NotLooked)(self.look.reason)
         return self.look.tree
+
+    @property
+    def windows(self) -> ExpectedWindows:
+        """What is promised of a Windows; nothing when no recipe is known."""
+        return self.expected.windows or ExpectedWindows()
+
+    @property
+    def registry(self) -> Registry:
+        """The registry. Raises as ``files`` does."""
+        if self.look.registry is None:
+            reason = self.look.reason or "it has no registry"
+            raise (Unseen if len(self.look.systems) == 1 else NotLooked)(reason)
+        return self.look.registry

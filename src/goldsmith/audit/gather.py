@@ -10,15 +10,21 @@ from goldsmith.audit.disks import boot_code, filesystems, partitions
 from goldsmith.audit.facts import Guest, System
 from goldsmith.audit.initramfs import open_initramfs
 from goldsmith.audit.listing import list_tree, read_texts
+from goldsmith.audit.windows import look_into_windows
 
 
 def look(
-    appliance: Appliance, *, sees: Sequence[str], reads: Sequence[str], labels: Sequence[str] = ()
+    appliance: Appliance,
+    *,
+    sees: Sequence[str],
+    reads: Sequence[str],
+    labels: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Guest:
     """Return what the appliance shows. File systems are checked before anything mounts them.
 
-    ``sees`` and ``reads`` are the globs of the checks, ``labels`` paths whose SELinux context they want; only the
-    files of a Linux are looked at.
+    ``sees`` and ``reads`` are the globs of the checks, ``labels`` paths whose SELinux context they want, ``keys``
+    the registry keys; only into a Linux and a Windows is looked.
     """
     appliance.ask("run", must=True)
     disks = appliance.text("list-devices", must=True).split()
@@ -32,6 +38,8 @@ def look(
     if len(guest.systems) != 1:
         return replace(guest, reason=f"the image holds {len(roots)} operating systems, not one")
     system = guest.systems[0]
+    if system.kind == "windows":
+        return look_into_windows(appliance, guest, sees=sees, reads=reads, keys=keys)
     if system.kind != "linux":
         return replace(guest, reason=f"the files of {system.kind or 'this kind of guest'} are not looked at")
     return _look_into_linux(appliance, guest, [*sees, *reads], reads, labels)

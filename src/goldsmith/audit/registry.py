@@ -77,6 +77,14 @@ class Registry:
         wanted = pattern.lower().split("\\")
         return [key for path, key in self.keys.items() if _fits(path.split("\\"), wanted)]
 
+    def joined(self, other: "Registry") -> "Registry":
+        """Return both as one; they must be of different hives."""
+        return Registry(
+            {**self.keys, **other.keys},
+            (*self.declared, *other.declared),
+            {**self.unread, **other.unread},
+        )
+
     def _demand(self, path: str) -> None:
         hive = path.partition("\\")[0].upper()
         if hive in self.unread:

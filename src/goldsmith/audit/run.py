@@ -145,6 +145,7 @@ def _look(image: Path, driver: str, profile: Profile | None, host: Host, env: Ma
             appliance,
             sees=[pattern for check in asked for pattern in check.sees],
             reads=[pattern for check in asked for pattern in check.reads],
+            keys=[key for check in asked for key in check.keys],
             labels=sorted({path for check in asked for path in check.labels}),
         )
 

@@ -12,6 +12,10 @@ from goldsmith.audit.checks import (
     network,
     sources,
     system,
+    windows,
+    windows_cloud,
+    windows_leftovers,
+    windows_services,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -25,5 +29,9 @@ CHECKS: tuple[Check, ...] = (
     *cloud.CHECKS,
     *sources.CHECKS,
     *leftovers.CHECKS,
+    *windows.CHECKS,
+    *windows_services.CHECKS,
+    *windows_cloud.CHECKS,
+    *windows_leftovers.CHECKS,
 )
 BY_ID = {check.id: check for check in CHECKS}

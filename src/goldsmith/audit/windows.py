@@ -1,0 +1,67 @@
+"""The look into a Windows: its registry, its boot store and the files that checks declare."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from goldsmith.audit import ntfs
+from goldsmith.audit.appliance import Appliance
+from goldsmith.audit.facts import Guest
+from goldsmith.audit.hives import read_hives
+from goldsmith.audit.listing import list_tree, read_texts
+from goldsmith.audit.registry import Registry
+
+_CONFIG = "/windows/system32/config"
+_HIVES = {name: f"{_CONFIG}/{name.lower()}" for name in ("SOFTWARE", "SYSTEM", "SAM")}
+BOOT = "BCD"
+_STORES = {"vfat": "/EFI/Microsoft/Boot/BCD", "ntfs": "/boot/bcd"}  # of UEFI and of BIOS
+
+
+def look_into_windows(
+    appliance: Appliance, guest: Guest, *, sees: Sequence[str], reads: Sequence[str], keys: Sequence[str]
+) -> Guest:
+    """Return the guest with its files, registry and kinds of partitions.
+
+    A system volume that cannot be mounted gives a guest without them, and the reason.
+    """
+    (system,) = guest.systems
+    kinds = {part.device: _partition_kind(appliance, part.device) for part in guest.partitions}
+    boot = _boot_store(appliance, guest, [key for key in keys if _hive(key) == BOOT])
+    appliance.ask("umount-all")
+    if not ntfs.mount(appliance, system.root):
+        return replace(
+            guest, partition_kinds=kinds, reason=f"the system volume {system.root} cannot be mounted"
+        )
+    patterns = [pattern.lower() for pattern in (*sees, *reads)]
+    tree = replace(list_tree(appliance, patterns), ignore_case=True)
+    tree = read_texts(appliance, tree, [pattern.lower() for pattern in reads])
+    registry = read_hives(appliance, _HIVES, [key for key in keys if _hive(key) != BOOT])
+    return replace(guest, tree=tree, registry=registry.joined(boot), partition_kinds=kinds)
+
+
+def _hive(declaration: str) -> str:
+    return declaration.partition("\\")[0].upper()
+
+
+def _partition_kind(appliance: Appliance, device: str) -> str:
+    """Return the GPT type of a partition, or ``active`` or "" for one of an MBR."""
+    disk = appliance.text("part-to-dev", device).strip()
+    number = appliance.text("part-to-partnum", device).strip()
+    if appliance.text("part-get-parttype", disk).strip() == "gpt":
+        return appliance.text("part-get-gpt-type", disk, number).strip().upper()
+    return "active" if appliance.text("part-get-bootable", disk, number).strip() == "true" else ""
+
+
+def _boot_store(appliance: Appliance, guest: Guest, wanted: Sequence[str]) -> Registry:
+    """Return the boot configuration; that of an EFI system partition is the one in use where there is one."""
+    for kind, path in _STORES.items():
+        for system in guest.filesystems:
+            if system.kind != kind:
+                continue
+            appliance.ask("umount-all")
+            if kind == "ntfs":
+                ntfs.mount(appliance, system.device)
+            else:
+                appliance.ask("mount-ro", system.device, "/")
+            if appliance.text("is-file", path).strip() == "true":
+                return read_hives(appliance, {BOOT: path}, wanted)
+    return Registry({}, tuple(wanted), {BOOT: "no partition holds a boot configuration (BCD)"})
