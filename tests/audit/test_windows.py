@@ -3,6 +3,16 @@
 from dataclasses import replace
 
 import pytest
+
+from goldsmith.audit.check import Profile
+from goldsmith.audit.checks import BY_ID, CHECKS
+from goldsmith.audit.checks.windows_leftovers import passwords
+from goldsmith.audit.facts import ExpectedWindows, FileSystem, Partition
+from goldsmith.audit.registry import Registry
+from goldsmith.audit.report import Status
+from goldsmith.audit.run import answers
+from goldsmith.media.windows_hives import Raw
+
 from .windows_sample import (
     ANSWERS,
     CLOUDBASE,
@@ -19,15 +29,6 @@ from .windows_sample import (
     WINLOGON,
     WindowsSample,
 )
-
-from goldsmith.audit.check import Profile
-from goldsmith.audit.checks import BY_ID, CHECKS
-from goldsmith.audit.checks.windows_leftovers import passwords
-from goldsmith.audit.facts import ExpectedWindows, FileSystem, Partition
-from goldsmith.audit.registry import Registry
-from goldsmith.audit.report import Status
-from goldsmith.audit.run import answers
-from goldsmith.media.windows_hives import Raw
 
 MIB = 1 << 20
 GOOD = WindowsSample()
