@@ -108,7 +108,10 @@ LABELS = {
     "/etc/shadow": "system_u:object_r:shadow_t:s0",
     "/etc/passwd": "system_u:object_r:passwd_file_t:s0",
     "/etc/cloud/cloud.cfg": "system_u:object_r:etc_t:s0",
+    "/etc/ssh/sshd_config": "system_u:object_r:etc_t:s0",
+    "/etc/sysconfig/network-scripts/ifcfg-eth0": "system_u:object_r:net_conf_t:s0",
 }
+LABELS7 = {**LABELS, "/etc/default/grub": "system_u:object_r:etc_t:s0"}
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ def rhel7() -> Sample:
         "/etc/systemd/system/default.target": "/lib/systemd/system/multi-user.target",
     }
     packages = {"cloud-init": "19.4", "cloud-utils-growpart": "0.29"}
-    return Sample("rhel7", "rhel", 7, files, links, packages, f"/boot/initramfs-{EL7}.img", "xfs", LABELS)
+    return Sample("rhel7", "rhel", 7, files, links, packages, f"/boot/initramfs-{EL7}.img", "xfs", LABELS7)
 
 
 def rhel6() -> Sample:

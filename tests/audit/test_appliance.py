@@ -6,6 +6,7 @@ import pytest
 
 from goldsmith.audit.appliance import converse, quoted
 from goldsmith.audit.gather import look
+from goldsmith.audit.initramfs import read_listing
 from goldsmith.audit.listing import MOST_TEXT, read_texts
 from goldsmith.audit.tree import Entry, Kind, Tree
 from goldsmith.errors import HostError, ToolError
@@ -109,6 +110,8 @@ class Guest:
         return self.text(command, *words).encode()
 
     def shell(self, script):
+        if "/sys/block" in script:
+            return self.answers.get("foreign", "")
         return self.answers.get("e2fsck" if "e2fsck" in script else "blkid", "")
 
 
@@ -162,3 +165,32 @@ def test_a_disk_without_a_system_is_still_described():
 def test_a_file_system_is_clean_only_when_its_check_says_so(said, fault):
     guest = Guest(list_devices="/dev/sda", blkid="DEVNAME=/dev/sda1\nTYPE=ext4\n", e2fsck=said)
     assert fault in look(guest, sees=[], reads=[]).filesystems[0].faults[0]
+
+
+def test_a_disk_that_came_up_under_another_name_is_taken_for_what_it_is():
+    guest = Guest(
+        list_devices="/dev/sda\n",
+        foreign="/dev/sdb\n",
+        blkid="DEVNAME=/dev/sda\nTYPE=ext2\n\nDEVNAME=/dev/sdb1\nTYPE=ext4\n\n"
+        "DEVNAME=/dev/mapper/vg--a-root\nTYPE=xfs\n",
+        e2fsck="features=has_journal 64bit\nrc=0\n",
+    )
+    found = look(guest, sees=[], reads=[]).filesystems
+    assert [(one.device, one.kind) for one in found] == [("/dev/sda1", "ext4"), ("/dev/vg-a/root", "xfs")]
+    assert (found[0].features, found[0].faults) == ({"has_journal", "64bit"}, ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "reason"),
+    [
+        (["files 3", "kernel/virtio_blk.ko.xz", "x/00-growroot.sh"], {"virtio_blk", "00-growroot.sh"}, ""),
+        (["without lz4", "files 0"], set(), "the appliance has no lz4, with which it is packed"),
+        (["magic 7f454c460201", "files 0"], set(), "in a way that is not known here (it begins with 7f45"),
+        (["files 0"], set(), "it is no archive, or a broken one"),
+        ([], set(), "gave no list"),
+    ],
+)
+def test_what_was_said_about_an_initramfs_is_understood(lines, names, reason):
+    found = read_listing("/boot/i", lines)
+    assert found.names == names
+    assert reason in found.reason

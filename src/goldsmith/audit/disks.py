@@ -19,6 +19,9 @@ _FEATURES = {
     "xfs": 'xfs_db -r -c version {} 2>/dev/null | sed -n "s/^versionnum.*= */features=/p"',
 }
 _JOURNAL = "skipping journal recovery"
+_FOREIGN = (
+    'for d in /sys/block/[hsv]d*; do [ "$(cat $d/dev)" = "$(mountpoint -d /)" ] || echo /dev/${d##*/}; done'
+)
 
 
 def boot_code(appliance: Appliance, disk: str) -> bytes:
@@ -34,34 +37,54 @@ def partitions(appliance: Appliance, disk: str) -> Iterator[Partition]:
             yield Partition(f"{disk}{separator}{numbers['num']}", numbers["start"], numbers["end"])
 
 
-def filesystems(appliance: Appliance, disks: Sequence[str]) -> Iterator[FileSystem]:
+def filesystems(appliance: Appliance, disk: str) -> Iterator[FileSystem]:
+    """Yield what blkid finds on the image, which libguestfs calls ``disk``.
+
+    Scripts of the appliance see the kernel's names, and a disk that was slow to appear may have the name that
+    libguestfs gives to another one; so the names are translated, and the appliance's own disk is left out.
+    """
+    real = _kernel_name(appliance, disk)
     for block in appliance.shell("blkid -o export").split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         device, kind = values.get("DEVNAME", ""), values.get("TYPE", "")
-        own = device.rstrip("0123456789") not in disks and device.startswith("/dev/sd")
-        if not kind or own or not DEVICE.fullmatch(device):
-            continue  # a bare partition table, or the disk of the appliance itself
+        if not kind or not DEVICE.fullmatch(device) or not (shown := _shown(device, real, disk)):
+            continue
         found = FileSystem(
-            device,
+            shown,
             kind,
             uuid=values.get("UUID", ""),
             label=values.get("LABEL", ""),
             part_uuid=values.get("PARTUUID", ""),
             part_label=values.get("PARTLABEL", ""),
         )
-        yield _examined(appliance, found)
+        yield _examined(appliance, found, device)
 
 
-def _examined(appliance: Appliance, found: FileSystem) -> FileSystem:
+def _kernel_name(appliance: Appliance, disk: str) -> str:
+    """Return the only disk that the appliance does not run from."""
+    names = [word for word in appliance.shell(_FOREIGN).split() if DEVICE.fullmatch(word)]
+    return names[0] if len(names) == 1 else disk
+
+
+def _shown(device: str, real: str, disk: str) -> str:
+    """Return what libguestfs calls a device of the kernel, or "" for one that is not the image's."""
+    if re.fullmatch(re.escape(real) + r"p?\d*", device):
+        return disk + device.removeprefix(real)
+    if volume := re.fullmatch(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)", device):
+        return "/dev/" + "/".join(part.replace("--", "-") for part in volume.groups())
+    return "" if re.match(r"/dev/[hsv]d", device) else device
+
+
+def _examined(appliance: Appliance, found: FileSystem, device: str) -> FileSystem:
     """Return the file system with its faults and features, where its kind is known, by one script."""
     if found.kind == "ntfs":
-        return replace(found, faults=ntfs.faults(appliance, found.device))
+        return replace(found, faults=ntfs.faults(appliance, device))
     kind = "ext" if re.fullmatch(r"ext[234]", found.kind) else found.kind
     if (command := _FSCK.get(kind)) is None:
         return found
-    ask = _FEATURES.get(kind, "true").format(found.device)
+    ask = _FEATURES.get(kind, "true").format(device)
     said = appliance.shell(
-        f"{ask}; {command.format(found.device)} > /tmp/fsck 2>&1; r=$?; tail -n 30 /tmp/fsck; echo rc=$r"
+        f"{ask}; {command.format(device)} > /tmp/fsck 2>&1; r=$?; tail -n 30 /tmp/fsck; echo rc=$r"
     )
     lines = said.splitlines()
     features = None

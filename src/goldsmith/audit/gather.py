@@ -30,7 +30,7 @@ def look(
     disks = appliance.text("list-devices", must=True).split()
     guest = Guest(
         partitions=tuple(part for disk in disks for part in partitions(appliance, disk)),
-        filesystems=tuple(filesystems(appliance, disks)),
+        filesystems=tuple(one for disk in disks[:1] for one in filesystems(appliance, disk)),
         boot_code=boot_code(appliance, disks[0]) if disks else b"",
     )
     roots = [root for root in appliance.text("inspect-os").split() if DEVICE.fullmatch(root)]
