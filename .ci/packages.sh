@@ -8,7 +8,7 @@ OS_RELEASE=${OS_RELEASE:-/etc/os-release}
 BOOT=${BOOT:-/boot}
 
 # What both families call the same.
-COMMON=(gcc cpio rpm zstd xorriso squashfs-tools openssh-server libguestfs-xfs)
+COMMON=(gcc cpio rpm zstd xorriso swtpm swtpm-tools squashfs-tools openssh-server libguestfs-xfs)
 # --no-install-recommends leaves out much, so what is needed is named: libc6-dev for gcc, ipxe-qemu for virtio-net,
 # isc-dhcp-client for the appliance's network, dnsmasq-base for libvirt's.
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients

@@ -78,6 +78,7 @@ TOOLS = (
     Tool(
         ("mksquashfs",), Package("squashfs-tools", "squashfs-tools"), only_for="demo medium", ask="-version"
     ),
+    Tool(("swtpm",), Package("swtpm swtpm-tools", "swtpm swtpm-tools"), only_for="TPM of Windows 11"),
     Tool(("mmdebstrap",), Package("mmdebstrap", "mmdebstrap"), only_for="demo medium"),
     Tool(
         ("ksvalidator",),

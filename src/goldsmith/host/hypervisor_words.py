@@ -24,6 +24,13 @@ def translated(error: libvirt.libvirtError, name: str) -> HostError | GuestError
         return GuestError(f"the agent of the guest {name} refused: {message}", fix=fix)
     if code == libvirt.VIR_ERR_OPERATION_INVALID:
         return GuestError(f"the guest {name}: {message}", fix="see its console log for why it is not running")
+    if "TPM" in message:
+        fix = "apt install swtpm swtpm-tools, or dnf install swtpm swtpm-tools; then restart libvirt"
+        return HostError(f"libvirt cannot emulate a TPM here: {message}", fix=fix)
+    if "firmware" in message and "efi" in message.lower():
+        return HostError(
+            f"libvirt has no such UEFI firmware: {message}", fix="apt install ovmf, or dnf install edk2-ovmf"
+        )
     if "another process using the image" in message:
         fix = "an orphan guest holds the disk: virsh list --all, then virsh destroy it"
         return HostError(f"libvirt refused: {message}", fix=fix)
