@@ -27,6 +27,16 @@ from goldsmith.stages.guest import Guest, Task, said_with
 from goldsmith.stages.parts import PATIENCE, domain_name, no_space_if_full, osinfo_argument, private_folder
 
 CONSOLE = "console-customize.log"
+# A cloud-init that was installed after the boot has nothing to wait for; newer ones then wait for ever.
+SETTLE = "if command -v cloud-init; then timeout 300 cloud-init status --wait; fi >/dev/null 2>&1 || :"
+# What was planted gets its SELinux labels by the guest's own policy. --selinux-relabel would label the whole disk,
+# or, where the appliance cannot (Debian's), by a mark that makes the guest relabel itself and start once more.
+LABEL = """[ -f /etc/selinux/config ] || exit 0
+. /etc/selinux/config
+contexts=/etc/selinux/${SELINUXTYPE:-targeted}/contexts/files/file_contexts
+[ "$SELINUX" != disabled ] && [ -f "$contexts" ] || exit 0
+PATH=$PATH:/usr/sbin:/sbin setfiles -F "$contexts" /root/.ssh /etc/ssh || touch /.autorelabel
+"""
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ def _withdraw(session: Session, stage: Customize, context: Context) -> None:
     hand = _hand(session.ssh, session, stage, None, context)
     family = stage.guest.family
     script = temporary.withdraw_script(session.access.kind, leftovers=tuple(family.leftovers))
-    hand.root("if command -v cloud-init; then cloud-init status --wait; fi >/dev/null 2>&1 || :")
+    hand.root(SETTLE)
     hand.must(script, what="removing the build access")
 
 
@@ -198,7 +208,7 @@ def _plant(host: Host, disk: Path, access: TemporaryAccess, context: Context) ->
             "--upload", f"{host_key}:{access.host_key_path}",
             "--upload", f"{public}:{access.host_key_path}.pub",
             "--chmod", f"0600:{access.host_key_path}",
-            "--selinux-relabel",
+            "--run-command", LABEL,
             env=context.guestfs_env,
             timeout=PATIENCE,
             fix="the lines above are virt-customize's; the guest's disk was not changed in the store",

@@ -11,7 +11,7 @@ from pathlib import Path
 from goldsmith.media.installer.redhat.boot import dracut, grub2_mkconfig, grub2_set_default, grubby, lsinitrd
 from goldsmith.media.installer.redhat.guest import Guest
 from goldsmith.media.installer.redhat.rpm import rpm
-from goldsmith.media.installer.redhat.security import fixfiles, getenforce, restorecon
+from goldsmith.media.installer.redhat.security import fixfiles, getenforce, restorecon, setfiles
 from goldsmith.media.installer.redhat.services import chkconfig, recorded, service, sysv_install
 from goldsmith.media.installer.redhat.subscription import masked, subscription_manager
 from goldsmith.media.installer.redhat.yum import yum, yum_config_manager
@@ -27,6 +27,7 @@ BOTH: Mapping[str, Call] = {
     "/usr/sbin/service": service,
     "/usr/sbin/restorecon": restorecon,
     "/usr/sbin/fixfiles": fixfiles,
+    "/usr/sbin/setfiles": setfiles,
     "/usr/sbin/getenforce": getenforce,
     "/usr/sbin/load_policy": recorded,
     "/usr/sbin/authconfig": recorded,

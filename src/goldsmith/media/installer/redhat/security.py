@@ -31,6 +31,19 @@ def restorecon(guest: Guest, args: Sequence[str]) -> int:
     return code
 
 
+def setfiles(guest: Guest, args: Sequence[str]) -> int:
+    """Set labels by a list of contexts: ``setfiles [-F] FILE_CONTEXTS PATH...``."""
+    names = [word for word in args if not word.startswith("-")]
+    if len(names) < 2 or not guest.path(names[0]).is_file():
+        guest.complain(
+            "usage: setfiles [-diIDlmnpqvEFWT] [-e excludedir] [-r alt_root_path] spec_file pathname..."
+        )
+        return 255
+    for name in names[1:]:
+        label(guest, name, below=True)
+    return 0
+
+
 def fixfiles(guest: Guest, args: Sequence[str]) -> int:
     """Label everything for ``restore`` and ``relabel``; ``onboot`` leaves the mark for the next start."""
     if "onboot" in args:
