@@ -18,6 +18,7 @@ reason() {
     case $1 in
     *ertificate* | *SSL*) echo "the server's certificate is not accepted; is the guest's clock right?" ;;
     *expired*) echo "the activation key, or its subscription, has expired" ;;
+    *"available for attaching"*) echo "the activation key's subscriptions have expired, or are all in use" ;;
     *"ctivation key"*) echo "the activation key is not one of this organization" ;;
     *"nvalid username or password"* | *"nvalid "[Cc]redentials*) echo "wrong username or password" ;;
     *rganization*) echo "there is no such organization, or the user is in several and none is named" ;;
