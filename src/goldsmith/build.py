@@ -137,7 +137,7 @@ def _prepare(
     composed: Composed, where: Where, host: Host, store: Store, record: BuildRecord, reporter: Reporter
 ) -> None:
     """Do what must be right before the first stage starts, so that nothing fails late that could fail early."""
-    check(composed.recipe, composed.kickstart, host)
+    check(composed.recipe, composed.kickstart, host, answers=composed.answers)
     libvirtd.ensure_running(host, where.uri)
     for found in sweep(where, store, composed.vault.redactor):
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))

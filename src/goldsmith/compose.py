@@ -14,7 +14,7 @@ from goldsmith.guests.kickstart import check_kickstart, kickstart_values
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.render import expand, render
 from goldsmith.guests.windows_answers import BUILD_PASSWORD, render_answers
-from goldsmith.guests.windows_needs import check_digests, check_windows
+from goldsmith.guests.windows_needs import check_answers, check_digests, check_windows
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.stage import Stage
@@ -118,12 +118,14 @@ def windows_answers(recipe: Recipe, where: Where, vault: Secrets) -> Mapping[str
     return render_answers(recipe, folders=data_folders("templates", where.project), secrets=vault)
 
 
-def check(recipe: Recipe, kickstart: Rendered | None, host: Host) -> None:
+def check(
+    recipe: Recipe, kickstart: Rendered | None, host: Host, *, answers: Mapping[str, Rendered] | None = None
+) -> None:
     """Raise RecipeErrors for what would fail late: lines that the installer would not take, unknown checks."""
     version = FAMILIES[recipe.family].kickstart_version
     problems = check_kickstart(kickstart, version=version, host=host) if kickstart else []
     if FAMILIES[recipe.family].answer is Answer.UNATTEND:
-        problems += check_windows(recipe)
+        problems += [*check_windows(recipe), *check_answers(answers or {})]
     problems += _audit_problems(recipe)
     if problems:
         raise RecipeErrors(problems)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -22,11 +23,18 @@ GOLDEN = TOP / "tests" / "golden" / "recipes"
 RECIPES = sorted(path.stem for path in (TOP / "recipes").glob("*.yaml"))
 
 
+def whole_text(name):
+    """Return the text of a recipe with those that it extends."""
+    text = (TOP / "recipes" / f"{name}.yaml").read_text()
+    parent = re.search(r"^extends: (\S+)", text, re.MULTILINE)
+    return text + (whole_text(parent[1]) if parent else "")
+
+
 def given(name):
     """Return the values without which a recipe has no medium."""
-    return (
-        {"iso": f"/media/{name}.iso"} if "{{ iso }}" in (TOP / "recipes" / f"{name}.yaml").read_text() else {}
-    )
+    text = whole_text(name)
+    other = re.search(r"^media:.*?(tree|image):", text, re.MULTILINE | re.DOTALL)
+    return {"iso": f"/media/{name}.iso"} if "{{ iso }}" in text and not other else {}
 
 
 def words(name):
@@ -44,7 +52,10 @@ def customize_machine(name):
         disk=Path("disk.qcow2"),
         console=Path("console-customize.log"),
     )
-    return machines.boot(replace(machine, osinfo=f"name={machine.osinfo}"), seed=Path("seed.iso"))
+    machine = replace(machine, osinfo=f"name={machine.osinfo}")
+    if load(name, where, given(name)).family == "windows":
+        return machines.windows(machine, discs=())
+    return machines.boot(machine, seed=Path("seed.iso"))
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +67,8 @@ def as_root(monkeypatch):
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_shipped_recipe_becomes_its_golden_files(name, tmp_path):
     assert run(["render", name, *words(name), "--to", str(tmp_path / "out")]) == 0
-    found = {one.name: one.read_text() for one in (tmp_path / "out").iterdir() if one.name != "recipe.json"}
+    files = [one for one in (tmp_path / "out").rglob("*") if one.is_file() and one.name != "recipe.json"]
+    found = {str(one.relative_to(tmp_path / "out")): one.read_text() for one in files}
     found["customize.sh"] = shlex.join(customize_machine(name)).replace(" --", " \\\n  --") + "\n"
     for file, text in found.items():
         golden = GOLDEN / name / file

@@ -93,7 +93,7 @@ def _with_stand_ins(path: Path, folders: Sequence[Path], values: Mapping[str, st
 )
 @pass_settings
 def validate(settings: Settings, names: tuple[str, ...], given: tuple[str, ...]) -> None:
-    """Check recipes and their kickstarts, all of them when none is named; show every problem of each."""
+    """Check recipes with their kickstarts and answer files, all when none is named; show every problem of each."""
     folders = data_folders("recipes", settings.project)
     paths = [find_recipe(name, folders) for name in names] or list_recipes(folders)
     values = key_values(given)
@@ -130,11 +130,14 @@ def _validated(
     path: Path, folders: Sequence[Path], values: Mapping[str, str], project: Path | None
 ) -> tuple[list[RecipeError], list[RecipeError]]:
     from goldsmith.guests import FAMILIES
+    from goldsmith.guests.family import Answer
     from goldsmith.guests.kickstart import kickstart_values, report_kickstart
     from goldsmith.guests.render import render
 
     try:
         recipe = _with_stand_ins(path, folders, values)
+        if FAMILIES[recipe.family].answer is Answer.UNATTEND:
+            return _validated_windows(recipe, project), []
         if recipe.media.kind == "image" or not recipe.install.kickstart:
             return [], []
         places = data_folders("kickstarts", project)
@@ -154,6 +157,19 @@ def _validated(
         return [], []
     report = report_kickstart(rendered, version=version, host=LocalHost())
     return list(report.errors), list(report.warnings)
+
+
+def _validated_windows(recipe: Recipe, project: Path | None) -> list[RecipeError]:
+    from goldsmith.guests import FAMILIES, windows_rules
+    from goldsmith.guests.windows_answers import render_answers
+    from goldsmith.guests.windows_needs import check_answers, check_windows
+
+    unfit = [*windows_rules.problems(recipe, FAMILIES[recipe.family]), *check_windows(recipe)]
+    if unfit:
+        return unfit
+    return check_answers(
+        render_answers(recipe, folders=data_folders("templates", project), secrets=References())
+    )
 
 
 @click.command(cls=Command)

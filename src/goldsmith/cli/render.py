@@ -65,7 +65,8 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     where = Where(settings.project, settings.state, libvirtd.default_uri())
     recipe = load(recipe_name, where, values)
     kickstart = rendered(recipe, where, References())
-    check(recipe, kickstart, LocalHost())
+    answers = windows_answers(recipe, where, References())
+    check(recipe, kickstart, LocalHost(), answers=answers)
     family = FAMILIES[recipe.family]
     logs = (machines.anaconda_log(Path("anaconda.log")),) if family.anaconda_log else ()
     machine = replace(
@@ -78,7 +79,6 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
         console=Path("console.log"),
         channels=(machines.AGENT, *logs),
     )
-    answers = windows_answers(recipe, where, References())
     if answers:
         command = _windows(recipe, machine)
     elif kickstart is None:  # nothing is installed: it is the first boot of the image

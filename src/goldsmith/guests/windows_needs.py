@@ -1,10 +1,12 @@
 """What a recipe of Windows must keep to, told before any medium is looked at."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from goldsmith.errors import RecipeError
 from goldsmith.guests import windows_answers as answers
+from goldsmith.guests.unattend import check_unattend
+from goldsmith.guests.writing import Rendered
 from goldsmith.recipe.model import Bus, Firmware, Recipe
 from goldsmith.recipe.quantities import show_size
 from goldsmith.recipe.windows import Requirements
@@ -20,6 +22,11 @@ def check_windows(recipe: Recipe) -> list[RecipeError]:
     except RecipeError as error:
         return [error]
     return [*_sizes(recipe), *_firmware(recipe), *_choices(recipe)]
+
+
+def check_answers(files: Mapping[str, Rendered]) -> list[RecipeError]:
+    """Return what Windows would leave out of its answer files, at the templates' lines."""
+    return [one for path, file in files.items() if path.endswith(".xml") for one in check_unattend(file)]
 
 
 def check_digests(recipe: Recipe) -> list[RecipeError]:

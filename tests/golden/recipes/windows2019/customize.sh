@@ -1,0 +1,30 @@
+virt-install \
+  --connect qemu:///system \
+  --name goldsmith-BUILD-customize \
+  --metadata 'description=goldsmith build=BUILD state=STATE' \
+  --virt-type kvm \
+  --cpu host-passthrough,disable=arch-capabilities \
+  --machine q35 \
+  --memory 4096 \
+  --vcpus 2 \
+  --osinfo name=win2k19 \
+  --disk path=disk.qcow2,format=qcow2,bus=virtio,cache=unsafe,discard=unmap,boot.order=1 \
+  --network network=default,model=virtio \
+  --graphics vnc,listen=127.0.0.1 \
+  --video vga \
+  --sound none \
+  --serial file,path=console-customize.log \
+  --rng /dev/urandom \
+  --channel unix,target.type=virtio,target.name=org.qemu.guest_agent.0 \
+  --noautoconsole \
+  --controller type=scsi,model=virtio-scsi \
+  --tpm none \
+  --clock offset=localtime,rtc_tickpolicy=catchup,pit_tickpolicy=delay,hpet_present=no,hypervclock_present=yes \
+  --features hyperv.relaxed.state=on,hyperv.vapic.state=on,hyperv.spinlocks.state=on,hyperv.spinlocks.retries=8191,hyperv.synic.state=on \
+  --xml ./features/hyperv/vpindex/@state=on \
+  --xml ./features/hyperv/runtime/@state=on \
+  --xml ./features/hyperv/stimer/@state=on \
+  --xml ./features/hyperv/frequencies/@state=on \
+  --import \
+  --events on_reboot=restart,on_poweroff=destroy,on_crash=preserve \
+  --print-xml
