@@ -121,16 +121,16 @@ def test_secrets_are_in_no_file_of_the_report(factory, report, fake_tool, monkey
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--family", "win"), "win is several recipes\n  fix: --family is one of windowsA, windowsB"),
+        (("--family", "zos"), "zos is several recipes\n  fix: --family is one of zosA, zosB"),
         (("--family", "nothing"), "there is no recipe 'nothing'"),
         (("--family", "r", "--iso", "a.iso", "--tree", "http://h/os"), "--iso and --tree are two media"),
         ((), "Missing option '--family'"),
     ],
 )
 def test_a_wrong_call_is_told_and_makes_no_report(factory, tmp_path, words, said):
-    for name in ("windowsA", "windowsB"):
+    for name in ("zosA", "zosB"):
         factory.recipe(name)
-    text = (factory.project / "recipes" / "windowsA.yaml").read_text()
+    text = (factory.project / "recipes" / "zosA.yaml").read_text()
     done = factory("selftest", *words, "--to", str(tmp_path / "out"))
     assert done.code == 2
     assert said in done.err, text
