@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.host.process import LocalHost
@@ -31,13 +31,11 @@ MKFS = {
 
 @dataclass(frozen=True)
 class Disk:
-    """A guest on its way to a disk; ``drivers`` lie in its initramfs, ``scripts`` run on the finished file system."""
+    """A guest on its way to a disk; ``drivers`` lie in its initramfs. Its name may have letters only."""
 
     guest: Sample
     drivers: Sequence[str] = ("virtio_blk", "virtio_pci", "virtio_scsi")
     sound: bool = True  # made as the installer does, with a boot loader, and / as the last partition
-    links: Mapping[str, str] = field(default_factory=dict)
-    scripts: Sequence[str] = ()
 
 
 def missing_tools() -> list[str]:
@@ -93,12 +91,12 @@ def rpm_database(folder: Path, packages: Mapping[str, str]) -> bytes:
 def write_disks(disks: Mapping[str, Disk], folder: Path, env: Mapping[str, str]) -> dict[str, Path]:
     """Return the qcow2 file of each guest; all are written in one launch."""
     images, adding, script = {}, "", ""
-    for name, disk in disks.items():  # scripts in the appliance find a disk by its label, letters only
+    for letter, (name, disk) in zip("abcdefgh", disks.items(), strict=False):
         images[name] = folder / f"{name}.qcow2"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", images[name], str(SIZE)], check=True)
         adding += f"add-drive {images[name]} format:qcow2 label:{name}\n"
         _write_tar(disk, folder / f"{name}.tar", folder / f"{name}.rpm")
-        script += _commands(disk, f"/dev/disk/guestfs/{name}", folder / f"{name}.tar")
+        script += _commands(disk, f"/dev/sd{letter}", name, folder / f"{name}.tar")
     LocalHost().run("guestfish", env=env, stdin=f"{adding}run\n{script}", timeout=600)
     return images
 
@@ -132,20 +130,22 @@ def _write_tar(disk: Disk, path: Path, scratch: Path) -> None:
             tar.addfile(one)
 
 
-def _commands(disk: Disk, device: str, tar: Path) -> str:
+def _commands(disk: Disk, device: str, label: str, tar: Path) -> str:
+    """Return guestfish's commands; ``device`` is its name for the disk, scripts in there go by the label."""
+    real = f"$(readlink -f /dev/disk/guestfs/{label})"
     end = SIZE // 512 - (2048 if disk.sound else 40960)
     lines = [f"part-init {device} mbr", f"part-add {device} primary 2048 {end - 1}"]
     if disk.sound:
         at = BOOT_CODE.index(b"GRUB")
-        lines.append(f"debug sh 'printf GRUB | dd of={device} bs=1 seek={at} conv=notrunc 2>/dev/null'")
+        lines.append(f"debug sh 'printf GRUB | dd of={real} bs=1 seek={at} conv=notrunc 2>/dev/null'")
     else:
         lines += [f"part-add {device} primary {end} {end + 32768}", f"mkswap {device}2"]
-    lines += [f"debug sh '{MKFS[disk.guest.root, disk.sound]} {device}1'", f"mount {device}1 /"]
+    lines += [f"debug sh '{MKFS[disk.guest.root, disk.sound]} {real}1'", f"mount {device}1 /"]
     lines.append(f"tar-in {tar} /")
     lines += [
         f'lsetxattr security.selinux "{label}" {len(label)} {path}'
         for path, label in disk.guest.labels.items()
         if label
     ]
-    lines += ["umount /", *(f"debug sh '{script.format(device)}'" for script in disk.scripts)]
+    lines.append("umount /")
     return "".join(f"{line}\n" for line in lines)

@@ -20,6 +20,8 @@ class Audit:
 
     profile: str
     distro: str  # what the guest must call itself
+    firmware: str  # bios or uefi: what the catalog will promise
+    growroot: bool  # the initramfs is to grow the root partition
     waivers: Mapping[str, str]
     checks: str  # digest of the set of checks: another set asks again
     secrets: Callable[[], Sequence[str]]
@@ -34,6 +36,8 @@ class Audit:
         return {
             "profile": self.profile,
             "distro": self.distro,
+            "firmware": self.firmware,
+            "growroot": self.growroot,
             "waivers": dict(self.waivers),
             "checks": self.checks,
             "secrets": list(self.secret_digests),
@@ -45,7 +49,13 @@ class Audit:
             image.path,
             format=image.format,
             profile=self.profile,
-            expected=Expected(format=image.format, virtual_size=image.virtual_size, distro=self.distro),
+            expected=Expected(
+                format=image.format,
+                virtual_size=image.virtual_size,
+                distro=self.distro,
+                firmware=self.firmware,
+                growroot=self.growroot,
+            ),
             host=context.host_for(self.name),
             env=context.guestfs_env,
             secrets=self.secrets(),

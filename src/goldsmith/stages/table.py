@@ -12,6 +12,7 @@ from goldsmith.guests.windows_answers import said_of
 from goldsmith.guests.writing import Rendered
 from goldsmith.plan.stage import Stage
 from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.rhel import RootGrowth
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.audit import Audit
@@ -64,6 +65,8 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Audit(
             profile=recipe.audit.profile or family.audit_profile,
             distro=family.os_distro,
+            firmware=str(recipe.machine.firmware),
+            growroot=recipe.install.root_growth is RootGrowth.GROWROOT,
             waivers={one.check: one.reason for one in recipe.audit.waivers},
             checks=given.audit_checks,
             secrets=lambda: [given.vault.reveal(one) for one in given.secrets],

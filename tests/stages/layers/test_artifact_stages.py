@@ -74,6 +74,8 @@ def audit(**changes):
     facts = {
         "profile": "debian",
         "distro": "debian",
+        "firmware": "bios",
+        "growroot": False,
         "waivers": {},
         "checks": "c",
         "secrets": lambda: [],
