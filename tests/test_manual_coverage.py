@@ -95,3 +95,11 @@ def test_the_steps_that_are_not_done_say_so():
     text = PAGE.read_text()
     assert "Nothing is uploaded to a Glance\nyet" in text
     assert text.count("**not yet**") + text.count("**not in a Glance yet**") == 3
+
+
+def test_every_file_that_the_page_of_verifications_names_exists():
+    text = (TOP / "docs" / "verification.md").read_text()
+    named = re.findall(r"`((?:tests|docs|recipes)/[\w./-]+)`", text)
+    named += [f"docs/{one}" for one in re.findall(r"\]\(([\w.-]+\.md)\)", text)]
+    assert len(named) > 15
+    assert [one for one in named if not (TOP / one).exists()] == []

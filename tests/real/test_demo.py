@@ -3,6 +3,7 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,22 @@ def test_a_second_build_has_every_stage_cached_and_says_so(demo, goldsmith):
     document = json.loads(goldsmith.run("plan", "demo", "--json").out)
     assert [stage["name"] for stage in document["stages"]] == STAGES
     assert all(stage["cached"] and len(stage["key"]) == 64 for stage in document["stages"])
+
+
+def test_a_self_test_reports_what_was_built(demo, goldsmith, tmp_path):
+    done = goldsmith.run("selftest", "--family", "demo", "--reuse", "--to", str(tmp_path / "report"), "--json")
+    assert done.code == 0, done.err
+    facts = json.loads(done.out)
+    assert Path(facts["archive"]).exists()
+    assert facts["medium"]["identified"]["bootable"]
+    assert len(facts["medium"]["sha256"]) == 64
+    assert [one["name"] for one in facts["stages"]] == STAGES[:-1], "it goes not to the catalog"
+    assert {one["state"] for one in facts["stages"]} <= {"cached", "done"}
+    assert facts["audit"]["ok"]
+    assert facts["boot_test"]["ran"] is False
+    (page,) = (tmp_path / "report").glob("*/selftest.md")
+    assert "# Self-test of demo: built" in page.read_text()
+    goldsmith.nothing_left("selftest-demo")
 
 
 def test_the_exported_image_boots_to_a_login_prompt_on_its_serial_console(demo, goldsmith, tmp_path):
