@@ -73,7 +73,9 @@ def test_a_second_build_has_every_stage_cached_and_says_so(demo, goldsmith):
 
 
 def test_a_self_test_reports_what_was_built(demo, goldsmith, tmp_path):
-    done = goldsmith.run("selftest", "--family", "demo", "--reuse", "--to", str(tmp_path / "report"), "--json")
+    done = goldsmith.run(
+        "selftest", "--family", "demo", "--reuse", "--to", str(tmp_path / "report"), "--json"
+    )
     assert done.code == 0, done.err
     facts = json.loads(done.out)
     assert Path(facts["archive"]).exists()
