@@ -1,0 +1,136 @@
+"""Windows Server on the stand-in media: from the recipe to an entry of the catalog, and the ways in which it fails.
+
+The stand-in is no Windows: what its Setup, Sysprep and installers do is their emulation (docs/standin-windows.md). The
+answer disc, the machine, the scripts, the agent's protocol, the reading of the disk and everything after are real.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from goldsmith.host.locks import locked
+
+from .conftest import Finished, Goldsmith
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("windows")]
+
+MEDIA = {
+    "iso": "goldsmith-standin-windows2022",
+    "drivers": "goldsmith-standin-virtio-win",
+    "cloudbase": "goldsmith-standin-cloudbase-init",
+}
+RECIPE = """\
+name: windows-standin
+family: windows
+os: win2k22
+media: {iso: "{{ iso }}"}
+machine: {memory: 2 GiB, timeouts: {install: 40 min, silence: 15 min, boot: 15 min}}
+windows:
+  drivers: {iso: "{{ drivers }}"}
+  cloudbase_init: {msi: "{{ cloudbase }}"}
+  product_key: "{{ key | default('generic') }}"
+customize:
+  - name: by-powershell
+    run: Write-Output 'from PowerShell'
+  - name: by-cmd
+    run: {script: echo from cmd, interpreter: cmd}
+  - write: {path: 'C:\\Tools\\motd.txt', content: Built by Goldsmith}
+  - reboot: true
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A build on the stand-in media."""
+
+    goldsmith: Goldsmith
+    done: Finished
+
+    @property
+    def folder(self) -> Path:
+        return self.goldsmith.state / "builds" / str(self.done.events[0]["build"])
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text(errors="replace")
+
+
+def build(state: Path, folder: Path, **media: str) -> Subject:
+    (folder / "recipes").mkdir(parents=True, exist_ok=True)
+    (folder / "recipes" / "windows-standin.yaml").write_text(RECIPE)
+    goldsmith = Goldsmith(state, folder)
+    given = {**MEDIA, **media}
+    words = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+    return Subject(goldsmith, goldsmith.build("windows-standin", *words))
+
+
+@pytest.fixture(scope="session")
+def windows(shared_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """Build it once for all tests of this run."""
+    kept, project = shared_state / "windows-standin.json", tmp_path_factory.mktemp("windows")
+    with locked(shared_state / "windows-standin.lock"):
+        if kept.exists() and kept.stat().st_mtime > (shared_state / "session").stat().st_mtime:
+            return Subject(Goldsmith(shared_state, project), Finished(**json.loads(kept.read_text())))
+        subject = build(shared_state, project)
+        kept.write_text(json.dumps(asdict(subject.done)))
+        return subject
+
+
+def test_a_build_goes_from_the_recipe_to_an_active_entry(windows):
+    assert windows.done.code == 0, windows.done.end["error"]
+    image = windows.done.end["image"]
+    assert (image["status"], image["os_type"], image["os_version"]) == ("active", "windows", "2022")
+    assert windows.done.stages("StageFinished") == [
+        *("fetch", "install", "step-1-by-powershell", "step-2-by-cmd", "step-3-write", "step-4-reboot"),
+        *("sysprep", "sparsify", "export", "audit", "seal", "register"),
+    ]
+    windows.goldsmith.nothing_left("windows-standin")
+
+
+def test_setup_boots_more_than_once_and_its_scripts_tell_how_far_they_are(windows):
+    phases = [one["phase"] for one in windows.done.events if one["event"] == "PhaseStarted"]
+    assert "Windows Setup, boot 2" in phases
+    assert phases.index("installing drivers") < phases.index("installing Cloudbase-Init")
+
+
+def test_the_steps_say_in_their_logs_what_they_did(windows):
+    assert "from PowerShell" in windows.text("logs/step-1-by-powershell.log")
+    assert "from cmd" in windows.text("logs/step-2-by-cmd.log")
+
+
+def test_screens_are_kept_and_the_answer_disc_with_its_password_is_not(windows):
+    assert list((windows.folder / "screenshots").glob("install-*"))
+    assert not list(windows.goldsmith.state.glob("run/*/answers.iso"))
+    assert "GOLDSMITH-SECRET" in windows.text("rendered/Autounattend.xml")
+
+
+def test_nothing_is_built_twice(windows, tmp_path):
+    again = build(windows.goldsmith.state, tmp_path)
+    assert again.done.code == 0
+    assert again.done.stages("StageStarted") == []
+
+
+@pytest.mark.parametrize(
+    ("media", "words"),
+    [
+        ({"drivers": "goldsmith-standin-virtio-win-without-2k22"}, "viostor"),
+        ({"iso": "goldsmith-standin-windows2022-evaluation"}, "windows.product_key: none"),
+        ({"iso": "goldsmith-standin-windows2019"}, "os"),
+    ],
+)
+def test_media_that_do_not_fit_are_refused_before_the_machine_starts(shared_state, tmp_path, media, words):
+    subject = build(shared_state, tmp_path, **media)
+    assert subject.done.code == 2
+    assert words in str(subject.done.end["error"])
+    assert "recipes/windows-standin.yaml:" in str(subject.done.end["error"])
+    assert not (subject.folder / "console.log").exists()
+
+
+def test_a_sysprep_that_gives_up_is_told_with_its_cause_and_its_logs_are_kept(shared_state, tmp_path):
+    subject = build(shared_state, tmp_path, iso="goldsmith-standin-windows2022-sysprep-appx")
+    assert subject.done.code == 4
+    assert "Store app" in str(subject.done.end["error"])
+    assert [one.name for one in (subject.folder / "logs" / "windows").iterdir() if "sysprep" in one.name]
+    assert list((subject.folder / "screenshots").glob("sysprep-failure*"))
+    subject.goldsmith.nothing_left("windows-standin")
