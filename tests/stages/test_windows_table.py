@@ -100,6 +100,10 @@ def test_the_catalog_says_what_nova_needs_for_windows(stages):
     assert not {"hw_tpm_model", "os_secure_boot"} & found.keys()
 
 
+def test_the_catalog_says_how_much_memory_this_windows_needs(stages):
+    assert [stages(f"os: {one}\n")[-1].least_ram for one in ("win2k12r2", "win2k22")] == [1024, 2048]
+
+
 def test_windows_11_has_its_tpm_and_secure_boot_unless_they_are_bypassed(stages):
     head = "os: win11\nmachine: {firmware: uefi}\n"
     assert {"hw_tpm_version": "2.0", "os_secure_boot": "required"}.items() <= properties(stages(head)).items()

@@ -29,6 +29,7 @@ class Register:
 
     recipe: Recipe
     properties: Mapping[str, str]
+    least_ram: int = LEAST_RAM  # MiB, where the recipe leaves min_ram to us
 
     name = "register"
     kind = Kind.CATALOG
@@ -84,7 +85,7 @@ class Register:
             visibility=wanted.visibility.value,
             protected=wanted.protected,
             min_disk=min_disk_for(one.virtual_size) if wanted.min_disk == "auto" else wanted.min_disk,
-            min_ram=LEAST_RAM if wanted.min_ram == "auto" else wanted.min_ram,
+            min_ram=self.least_ram if wanted.min_ram == "auto" else wanted.min_ram,
             virtual_size=one.virtual_size,
             properties=properties,
             tags=tuple(wanted.tags),

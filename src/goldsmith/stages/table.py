@@ -8,7 +8,7 @@ from goldsmith.errors import RecipeError
 from goldsmith.guests.family import Answer, GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
-from goldsmith.guests.windows_answers import said_of
+from goldsmith.guests.windows_answers import said_of, version_of
 from goldsmith.guests.writing import Rendered
 from goldsmith.plan.stage import Stage
 from goldsmith.recipe.model import Recipe
@@ -24,7 +24,7 @@ from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
-from goldsmith.stages.register import Register, computed_properties
+from goldsmith.stages.register import LEAST_RAM, Register, computed_properties
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
@@ -75,16 +75,17 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Seal(recipe=recipe, reused=given.reused),
     ]
     if register:
-        stages.append(Register(recipe=recipe, properties=_properties(recipe, family)))
+        stages.append(_register(recipe, family))
     return tuple(stages)
 
 
-def _properties(recipe: Recipe, family: GuestFamily) -> Mapping[str, str]:
-    own, admin = dict(family.properties), family.admin_user
+def _register(recipe: Recipe, family: GuestFamily) -> Register:
+    own, admin, least_ram = dict(family.properties), family.admin_user, LEAST_RAM
     if family.answer is Answer.UNATTEND:
         own |= windows_properties(recipe)
-        admin = said_of(recipe).admin_user
-    return computed_properties(recipe, own, os_distro=family.os_distro, admin=admin)
+        admin, least_ram = said_of(recipe).admin_user, version_of(recipe).min_memory >> 20
+    properties = computed_properties(recipe, own, os_distro=family.os_distro, admin=admin)
+    return Register(recipe=recipe, properties=properties, least_ram=least_ram)
 
 
 def _finished_disk(given: Ingredients) -> Sequence[Stage]:
