@@ -119,7 +119,9 @@ def test_a_debian_passes_but_for_its_litter(guests):
         )
     )
     poor = {ident: detail for ident, (status, detail) in found.items() if status in ("failed", "warning")}
-    assert sorted(poor) == ["O-L16", "O-L21", "O-L32", "O-S1"]
+    assert sorted(poor) == ["O-L11", "O-L16", "O-L21", "O-L32", "O-L40", "O-S1"]
+    assert poor["O-L11"].startswith("neither;")
+    assert "packed in a way that is not known here (it begins with 696e69747264)" in poor["O-L40"]
     assert poor["O-L16"].startswith("/etc/ssh/ssh_host_rsa_key;")
     assert poor["O-L21"].startswith("cloud-guest-utils missing;")
     assert poor["O-L32"].startswith("/var/log/apt/term.log;")

@@ -75,7 +75,12 @@ def test_junit_counts_and_draws_every_status(spoiled, tmp_path):
     }
     cases = {case.get("name").split()[0]: case for case in suite.iter("testcase")}
     assert "expected no /etc/ssh/ssh_host_*" in cases["O-L16"].find("failure").get("message")
-    assert "waived: told <so> & more" in cases["O-L36"].find("skipped").get("message")
+    assert "waived: told <so> & more (builder; expected" in cases["O-L36"].find("skipped").get("message")
+    assert cases["O-L36"].find("system-out").text.endswith("\nwaiver: told <so> & more")
+    assert "found: /etc/ssh/ssh_host_rsa_key\nexpected: no /etc/ssh/ssh_host_*\nwhy: guests" in (
+        cases["O-L16"].find("failure").text
+    )
+    assert "found: 0 bytes\nexpected: /etc/machine-id of 0 bytes" in cases["O-L25"].find("system-out").text
     assert "warning: /var/log/?[31m.log" in cases["O-L32"].find("system-out").text
     assert "\x1b" not in junit(report(spoiled))
 

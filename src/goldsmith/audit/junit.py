@@ -9,7 +9,10 @@ from goldsmith.host.files import write_atomically
 
 
 def junit(report: Report) -> str:
-    """Return the report as one test suite: waived and skipped checks are skipped tests, warnings passed ones."""
+    """Return the report as one test suite: waived and skipped checks are skipped tests, warnings passed ones.
+
+    Each tells what was found and what was expected, the failed ones as their failure, the others as output.
+    """
     counts = report.counts
     totals = {
         "tests": str(len(report.checks)),
@@ -36,17 +39,21 @@ def junit(report: Report) -> str:
 def _case(suite: ElementTree.Element, report: Report, result: Result) -> None:
     where = {"classname": f"audit.{report.profile}", "name": f"{result.id} {result.title}", "time": "0"}
     case = ElementTree.SubElement(suite, "testcase", where)
-    told = f"found: {result.found}\nexpected: {result.expected}\nwhy: {result.why}\nfix: {result.fix}"
+    told = "\n".join(
+        f"{name}: {getattr(result, name)}"
+        for name in ("found", "expected", "why", "source", "fix", "waiver")
+        if getattr(result, name)
+    )
     if result.status == Status.FAILED:
-        ElementTree.SubElement(
-            case, "failure", {"message": result.detail, "type": result.severity}
-        ).text = told
-    elif result.status == Status.WAIVED:
+        failure = {"message": result.detail, "type": result.severity}
+        ElementTree.SubElement(case, "failure", failure).text = told
+        return
+    if result.status == Status.WAIVED:
         ElementTree.SubElement(case, "skipped", {"message": f"waived: {result.waiver} ({result.detail})"})
     elif result.status == Status.SKIPPED:
         ElementTree.SubElement(case, "skipped", {"message": result.detail})
-    elif result.status == Status.WARNING:
-        ElementTree.SubElement(case, "system-out").text = f"warning: {result.detail}\nfix: {result.fix}"
+    head = f"warning: {result.detail}\n" if result.status == Status.WARNING else ""
+    ElementTree.SubElement(case, "system-out").text = head + told
 
 
 def write_junit(report: Report, path: Path) -> None:
