@@ -11,8 +11,8 @@ set CODE=%ERRORLEVEL%
 if not "%CODE%"=="0" goto failed
 set STEP=turning hibernation off
 powercfg -h off
-set CODE=%ERRORLEVEL%
-if not "%CODE%"=="0" goto failed
+set CODE=1
+if exist C:\hiberfil.sys goto failed
 
 rem Nothing of the automatic logon stays. A value that is gone already makes reg fail, which is good.
 set STEP=ending the automatic logon
