@@ -308,7 +308,7 @@ SPOILED = [
     (
         "O-L17",
         "debian",
-        files({"/etc/ssh/sshd_config": "PasswordAuthentication yes\n"}),
+        files({"/etc/ssh/sshd_config": "PasswordAuthentication yes\n", CLOUD: "ssh_pwauth: yes\n"}),
         "Authentication yes",
     ),
     ("O-G1", "debian", last_line("/etc/group", "goldsmith:x:1000:"), "/etc/group"),

@@ -68,6 +68,12 @@ def test_a_spoiled_guest_is_found_out(sample, case):
             "ConfigDrive, Ec2",
         ),
         ("O-L26", "debian", links({"/var/lib/dbus/machine-id": "/etc/machine-id"}), "a link"),
+        (
+            "O-L17",
+            "rhel7",
+            files({"/etc/ssh/sshd_config": "PasswordAuthentication yes\n"}),
+            "PasswordAuthentication yes; cloud-init writes no",
+        ),
         ("O-L5", "rhel6", links({GENERATOR: "/dev/null"}), "a link to /dev/null"),
         ("O-L6", "rhel7", slots, "80-net-name-slot.rules is a link"),
         ("O-L11", "debian", files({"/boot/efi/EFI/debian/grubx64.efi": "x"}), "grubx64.efi"),

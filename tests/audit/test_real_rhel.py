@@ -42,6 +42,7 @@ BOTH = (
     files({"/var/lib/dbus/machine-id": "0123", "/etc/resolv.conf": "nameserver 192.168.122.1\n"}),
     files({"/var/lib/dhclient/dhclient-eth0.leases": "lease {}", "/var/lib/random-seed": "x"}),
     edit(CLOUD, " - resolv-conf\n", ""),
+    edit(CLOUD, "ssh_pwauth: 0\n", ""),
     edit(CLOUD, "name: cloud-user", "name: centos"),
     files({SOURCES: "datasource_list: [None]\n", "/var/lib/cloud/instances/i-1/x": "x"}),
     files({"/etc/pki/consumer/cert.pem": "x", REDHAT: "[a]\nenabled = 1\n"}),

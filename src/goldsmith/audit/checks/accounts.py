@@ -124,20 +124,27 @@ def no_ssh_passwords(facts: Facts) -> Finding:
         return moot("the guest has no SSH server")
     drop_ins = [facts.files.text(path) or "" for path in facts.files.match("/etc/ssh/sshd_config.d/*.conf")]
     included = drop_ins if "sshd_config.d" in main else []
-    for line in "\n".join([*included, main]).splitlines():
-        words = line.replace("=", " ").split()
-        if len(words) > 1 and words[0].lower() == "match":
-            break
-        if len(words) > 1 and words[0].lower() == "passwordauthentication":
-            return good(line.strip()) if words[1].lower() == "no" else bad(line.strip())
+    found = _first_setting([*included, main])
+    if found.lower().endswith("no"):
+        return good(found)
     try:
         setting = merged(facts.files).get("ssh_pwauth")
     except Unreadable as error:
         return bad(str(error))
-    if setting is None:
-        return bad("no setting, so yes")
-    told = f"ssh_pwauth: {setting} for cloud-init"
-    return good(told) if switched_off(setting) else bad(told)
+    if setting is not None and switched_off(setting):
+        return good(f"{found or 'no setting'}; cloud-init writes no, by ssh_pwauth: {setting}")
+    return bad(found or "no setting, so yes")
+
+
+def _first_setting(texts: list[str]) -> str:
+    """Return the line that sshd goes by: the first, before any Match."""
+    for line in "\n".join(texts).splitlines():
+        words = line.replace("=", " ").split()
+        if len(words) > 1 and words[0].lower() == "match":
+            break
+        if len(words) > 1 and words[0].lower() == "passwordauthentication":
+            return " ".join(words[:2])
+    return ""
 
 
 @check(
