@@ -3,7 +3,7 @@
 # Progress goes to descriptor 3 where it is open, else to stderr. However it ends, the guest is unregistered.
 set -euf
 umask 022
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
+PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 if ! (: >&3) 2>/dev/null; then exec 3>&2; fi

@@ -19,6 +19,8 @@ from goldsmith.events import (
     Tee,
     Warned,
 )
+from goldsmith.guests import FAMILIES
+from goldsmith.guests.kickstart import doubts
 from goldsmith.host import accel, files, guestfs, libvirtd
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
@@ -138,6 +140,8 @@ def _prepare(
 ) -> None:
     """Do what must be right before the first stage starts, so that nothing fails late that could fail early."""
     check(composed.recipe, composed.kickstart, host, answers=composed.answers)
+    for doubt in doubts(composed.recipe, FAMILIES[composed.recipe.family]):
+        reporter.tell(Warned(doubt.problem, fix=doubt.fix))
     libvirtd.ensure_running(host, where.uri)
     for found in sweep(where, store, composed.vault.redactor):
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))

@@ -34,6 +34,8 @@ def given(name):
     """Return the values without which a recipe has no medium."""
     text = whole_text(name)
     other = re.search(r"^media:.*?(tree|image):", text, re.MULTILINE | re.DOTALL)
+    if "{{ image }}" in text:
+        return {"image": f"/media/{name}.qcow2"}
     return {"iso": f"/media/{name}.iso"} if "{{ iso }}" in text and not other else {}
 
 

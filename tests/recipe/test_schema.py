@@ -62,6 +62,7 @@ def is_given_an_iso(path):
 def test_a_shipped_recipe_can_be_read_and_is_called_as_its_file(path):
     defaults = {name: one.defaults for name, one in FAMILIES.items()}
     values = {"iso": "/medium.iso"} if is_given_an_iso(path) else {}
+    values |= {"image": "/medium.qcow2"} if "{{ image }}" in path.read_text() else {}
     recipe = load_recipe(path, families=defaults, values=values, search=[RECIPES], expand=expand)
     assert recipe.name == path.stem
     assert recipe.summary

@@ -131,7 +131,7 @@ def _validated(
 ) -> tuple[list[RecipeError], list[RecipeError]]:
     from goldsmith.guests import FAMILIES
     from goldsmith.guests.family import Answer
-    from goldsmith.guests.kickstart import kickstart_values, report_kickstart
+    from goldsmith.guests.kickstart import doubts, kickstart_values, report_kickstart
     from goldsmith.guests.render import render
 
     try:
@@ -156,7 +156,7 @@ def _validated(
     if not version:
         return [], []
     report = report_kickstart(rendered, version=version, host=LocalHost())
-    return list(report.errors), list(report.warnings)
+    return list(report.errors), [*report.warnings, *doubts(recipe, FAMILIES[recipe.family])]
 
 
 def _validated_windows(recipe: Recipe, project: Path | None) -> list[RecipeError]:

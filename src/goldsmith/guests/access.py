@@ -41,7 +41,8 @@ def seed_files(access: TemporaryAccess, *, instance: str) -> dict[str, str]:
     """Return the files of a NoCloud seed (volume label ``cidata``).
 
     JSON is YAML, so no value needs quoting. The disk is left as it is: no growing, no host name, no package lists.
-    Where the access was planted, the seed keeps a cloud-init that an earlier step installed from replacing it.
+    Where the access was planted, the seed keeps a cloud-init that is installed from replacing it, and from writing
+    this machine's card into the network files that the image is to have (cloud-init from 0.7.9 on does).
     """
     quiet = {
         "ssh_pwauth": False,
@@ -53,7 +54,9 @@ def seed_files(access: TemporaryAccess, *, instance: str) -> dict[str, str]:
     }
     planted = {"users": [], "disable_root": False, "ssh_deletekeys": False}
     data = {**quiet, **(planted if access.kind is Access.OFFLINE else _build_user(access))}
+    network = {"network-config": json.dumps({"config": "disabled"}) + "\n"}
     return {
+        **(network if access.kind is Access.OFFLINE else {}),
         "meta-data": json.dumps({"instance-id": instance}) + "\n",
         "user-data": "#cloud-config\n" + json.dumps(data, indent=1) + "\n",
     }

@@ -14,6 +14,7 @@ from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 
 STAGING = "/tmp/.goldsmith-step"  # a file of the moment, readable by the build user alone
+ENVIRONMENT = "/dev/shm/.goldsmith-env"  # in memory: what is secret in it must not lie on the guest's disk
 FRAGMENT = "/etc/cloud/cloud.cfg.d/90-goldsmith.cfg"
 CLOUD_CFG = "/etc/cloud/cloud.cfg"
 
@@ -99,8 +100,8 @@ def _run(action: Run, hand: Hand) -> None:
     hand.shell.put_bytes(script.encode(), STAGING, mode=0o700)
     # the environment goes by a file, for the command line of a process is public in the guest
     lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
-    hand.shell.put_bytes(lines.encode(), f"{STAGING}.env", mode=0o600)
-    command = f". {STAGING}.env; rm -f {STAGING}.env; {call}; code=$?; rm -f {STAGING}; exit $code"
+    hand.shell.put_bytes(lines.encode(), ENVIRONMENT, mode=0o600)
+    command = f". {ENVIRONMENT}; rm -f {ENVIRONMENT}; {call}; code=$?; rm -f {STAGING}; exit $code"
     line = f"{hand.privilege}sh -c {shlex.quote(command)}"
     ran = hand.shell.run(line, on_line=hand.on_line, timeout=hand.timeout)
     if ran.code not in action.allowed_exit_codes:

@@ -45,6 +45,10 @@ def fragment(action: CloudInit) -> str:
         if user.sudo:
             described["sudo"] = [user.sudo]
         settings["system_info"] = {"default_user": described}
+    if known := action.resolv_conf:
+        # with the first alone the module fails: it asks for the second
+        settings["manage_resolv_conf"] = True
+        settings["resolv_conf"] = known.model_dump(mode="json", exclude_defaults=True)
     if not settings:
         return ""
     body = "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())

@@ -89,8 +89,14 @@ class GuestFamily:
     marker_file: str = "/etc/goldsmith-install-ok"
     sysprep_enable: Sequence[str] = ()
     sysprep_disable: Sequence[str] = ()
+    not_on_dvd: Sequence[str] = ()  # packages that the vendor's DVD may lack
     leftovers: Sequence[str] = ()  # paths in the guest that virt-sysprep does not know
     properties: Mapping[str, str] = field(default_factory=dict)
+
+    def distro(self, os: str) -> str:
+        """Return the name of a system's distribution: "rocky" for rocky9, which is of Red Hat's family 9."""
+        named = re.match(r"[a-z]+", os)
+        return named[0] if named and self.os_distro == "rhel" else self.os_distro
 
 
 def patterns(*pairs: tuple[str, str]) -> tuple[Phase, ...]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import Mark, RecipeError
+from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.quoting import open_quote
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.process import Host
 from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.rhel import Origin
 
 MARKER = "GOLDSMITH-INSTALL-OK"
 MARKER_FILE = "/etc/goldsmith-install-ok"
@@ -71,6 +73,20 @@ def _tree(recipe: Recipe) -> str:
     """Return the URL that packages come from; "" where they are on the medium, or the guest cannot go to them."""
     media = recipe.media
     return media.location if media.kind == "tree" and "://" in media.location else ""
+
+
+def doubts(recipe: Recipe, family: GuestFamily) -> Iterator[RecipeError]:
+    """Yield what may fail late in the install, and cannot be known before."""
+    install = recipe.install
+    asked = [name for name in (*install.content.packages, *install.packages) if name in family.not_on_dvd]
+    if recipe.media.kind == "iso" and install.origin is Origin.MEDIUM and asked:
+        names = " and ".join(dict.fromkeys(asked))
+        yield RecipeError(
+            f"content comes from the medium alone, and {names} may not be on it: the installer would then stop "
+            "with 'Missing package'",
+            at=recipe.at("install", "content", "origin"),
+            fix="say content: rhsm (registered while it is built) or repos (your mirror); docs/recipes.md, Content",
+        )
 
 
 def check_kickstart(rendered: Rendered, *, version: str, host: Host) -> list[RecipeError]:

@@ -115,6 +115,8 @@ def _value(
 
 def _undefined(error: jinja2.UndefinedError) -> RecipeError:
     match = re.fullmatch(r"'(\w+)' is undefined", error.message or "")
+    if other := re.fullmatch(r"'dict object' has no attribute '(.*)'", error.message or ""):
+        return RecipeError(f"{other[1]!r} is none of the choices here", fix="the text lists what it knows")
     return Undefined(match[1]) if match else RecipeError(error.message or "a value is undefined")
 
 

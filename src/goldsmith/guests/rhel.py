@@ -6,28 +6,49 @@ from typing import Any
 from goldsmith.guests.family import COMMON_LEFTOVERS
 
 ADMIN = "cloud-user"
-LEFTOVERS = (*COMMON_LEFTOVERS, "/etc/yum.repos.d/redhat.repo", "/var/lib/rhsm/facts", "/var/log/rhsm/*")
+LEFTOVERS = (
+    *COMMON_LEFTOVERS,
+    "/etc/resolv.conf",  # of the build's network; each boot writes it anew
+    "/etc/resolv.conf.predhclient*",
+    "/etc/yum.repos.d/redhat.repo",
+    "/var/lib/rhsm/*",
+    "/var/log/rhsm/*",
+)
+# Of RHEL 6 and 7: Red Hat has moved them between channels, and no list of its DVDs was at hand.
+NOT_ON_DVD = ("cloud-init", "cloud-utils-growpart")
+# Of RHEL 8 and later; every parameter of the installer begins with inst. there.
+BOOT_ARGUMENTS = (
+    "inst.ks=file:/ks.cfg",
+    "inst.cmdline",
+    "inst.nosave=all",
+    "net.ifnames=0",
+    "console=tty0",
+    "console=ttyS0,115200n8",
+)
 PROPERTIES = {"os_type": "linux", "hw_qemu_guest_agent": "yes", "hw_rng_model": "virtio"}
 
 
-def defaults(*, os: str, kickstart: str) -> Mapping[str, Any]:
+def defaults(
+    *, os: str, kickstart: str, memory: str = "2 GiB", disk: str = "8 GiB", **install: Any
+) -> Mapping[str, Any]:
     """Return what a recipe of these families need not say; ``os`` is libosinfo's short id."""
     return {
         "os": os,
         "arch": "x86_64",
         "machine": {
-            "memory": "2 GiB",
+            "memory": memory,
             "vcpus": 2,
             "timeouts": {"install": "60 min", "silence": "15 min", "phase": "40 min", "boot": "10 min"},
         },
-        "disk": {"size": "8 GiB", "bus": "virtio"},
-        "install": {"kickstart": kickstart},
+        "disk": {"size": disk, "bus": "virtio"},
+        "install": {"kickstart": kickstart, **install},
     }
 
 
 def media_help(recipe: str, release: str) -> str:
     """Say where the medium of a recipe is obtained, and what to type then."""
+    server = "server-" if recipe in ("rhel6", "rhel7") else ""
     return (
         f"download the RHEL {release} Binary DVD with your subscription (access.redhat.com, Downloads), then: "
-        f"make {recipe} ISO=/path/rhel-server-{release}-x86_64-dvd.iso"
+        f"make {recipe} ISO=/path/rhel-{server}{release}-x86_64-dvd.iso"
     )

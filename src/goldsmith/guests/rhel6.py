@@ -6,7 +6,7 @@ from goldsmith.guests.family import Access, GuestFamily, Packages
 FAMILY = GuestFamily(
     name="rhel6",
     summary="Red Hat Enterprise Linux 6 and what is built from its sources",
-    defaults=rhel.defaults(os="rhel6.10", kickstart="rhel6.ks.j2"),
+    defaults=rhel.defaults(os="rhel6.10", kickstart="rhel6.ks.j2", root_growth="first-boot"),
     kickstart_version="RHEL6",
     media_help=rhel.media_help("rhel6", "6.10"),
     console=anaconda.RHEL6,
@@ -18,6 +18,7 @@ FAMILY = GuestFamily(
     os_distro="rhel",
     legacy_ssh=True,
     machine_type="pc",
-    leftovers=rhel.LEFTOVERS,
+    not_on_dvd=rhel.NOT_ON_DVD,
+    leftovers=(*rhel.LEFTOVERS, "/var/lib/misc/goldsmith-growroot"),
     properties={**rhel.PROPERTIES, "hw_machine_type": "pc"},
 )

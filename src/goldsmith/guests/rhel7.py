@@ -25,6 +25,7 @@ FAMILY = GuestFamily(
     admin_user=rhel.ADMIN,
     os_distro="rhel",
     anaconda_log=True,
+    not_on_dvd=rhel.NOT_ON_DVD,
     leftovers=rhel.LEFTOVERS,
     properties=rhel.PROPERTIES,
 )

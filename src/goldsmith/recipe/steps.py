@@ -120,6 +120,21 @@ class DefaultUser(Part):
     lock_passwd: bool = True
 
 
+class ResolvConf(Part):
+    """What the module resolv-conf writes at first boot, and the setting without which it writes nothing."""
+
+    nameservers: Many[str] = ()
+    searchdomains: Many[str] = ()
+    domain: str | None = None
+    options: dict[str, bool | int] = Field(default={}, description="Of resolv.conf: rotate, timeout ...")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.nameservers or self.searchdomains or self.domain or self.options):
+            raise refuse("resolv_conf says nothing", "give nameservers:, or leave resolv_conf out")
+        return self
+
+
 class CloudInit(Part):
     """How the guest's cloud-init is set up."""
 
@@ -132,6 +147,9 @@ class CloudInit(Part):
     datasources: Many[str] = Field(
         default=(), description="datasource_list, in order: ConfigDrive, OpenStack, Ec2, NoCloud ..."
     )
+    resolv_conf: ResolvConf | None = Field(
+        default=None, description="Lets the module resolv-conf write /etc/resolv.conf at first boot."
+    )
     drop_ins: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.cfg$")], str] = Field(
         default={}, description="Files for /etc/cloud/cloud.cfg.d: name and text."
     )
@@ -140,6 +158,12 @@ class CloudInit(Part):
     @classmethod
     def _one_module(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _module_for_resolv_conf(self) -> Self:
+        if self.resolv_conf and "resolv-conf" not in self.add_module:
+            raise refuse("resolv_conf is written by a module that is not in use", "add_module: resolv-conf")
+        return self
 
     @field_validator("default_user", mode="before")
     @classmethod

@@ -96,7 +96,7 @@ def computed_properties(
     recipe: Recipe, family: Mapping[str, str], *, os_distro: str, admin: str
 ) -> Mapping[str, str]:
     """Return the properties that follow from how the image was built (Nova reads these names)."""
-    _, _, os_version = recipe.os.partition(os_distro)
+    _, _, os_version = recipe.os.replace("-stream", "").partition(os_distro)
     found = {
         "os_distro": os_distro,
         "architecture": recipe.arch,

@@ -64,7 +64,7 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Export(recipe=recipe.name, wanted=recipe.export),
         Audit(
             profile=recipe.audit.profile or family.audit_profile,
-            distro=family.os_distro,
+            distro=family.distro(recipe.os),
             firmware=str(recipe.machine.firmware),
             growroot=recipe.install.root_growth is RootGrowth.GROWROOT,
             waivers={one.check: one.reason for one in recipe.audit.waivers},
@@ -84,7 +84,7 @@ def _register(recipe: Recipe, family: GuestFamily) -> Register:
     if family.answer is Answer.UNATTEND:
         own |= windows_properties(recipe)
         admin, least_ram = said_of(recipe).admin_user, version_of(recipe).min_memory >> 20
-    properties = computed_properties(recipe, own, os_distro=family.os_distro, admin=admin)
+    properties = computed_properties(recipe, own, os_distro=family.distro(recipe.os), admin=admin)
     return Register(recipe=recipe, properties=properties, least_ram=least_ram)
 
 

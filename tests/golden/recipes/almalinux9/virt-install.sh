@@ -1,0 +1,24 @@
+virt-install \
+  --connect qemu:///system \
+  --name goldsmith-almalinux9 \
+  --metadata 'description=goldsmith build=BUILD state=STATE' \
+  --virt-type kvm \
+  --cpu host-passthrough,disable=arch-capabilities \
+  --machine q35 \
+  --memory 3072 \
+  --vcpus 2 \
+  --osinfo name=almalinux9 \
+  --disk path=disk.qcow2,format=qcow2,bus=virtio,cache=unsafe,discard=unmap \
+  --network network=default,model=virtio \
+  --graphics vnc,listen=127.0.0.1 \
+  --video vga \
+  --sound none \
+  --serial file,path=console.log \
+  --rng /dev/urandom \
+  --channel unix,target.type=virtio,target.name=org.qemu.guest_agent.0 \
+  --channel file,source.path=anaconda.log,target.type=virtio,target.name=org.fedoraproject.anaconda.log.0 \
+  --noautoconsole \
+  --location https://repo.almalinux.org/almalinux/9/BaseOS/x86_64/os/ \
+  --initrd-inject ks.cfg \
+  --extra-args 'inst.ks=file:/ks.cfg inst.cmdline inst.nosave=all net.ifnames=0 console=tty0 console=ttyS0,115200n8' \
+  --noreboot

@@ -1,0 +1,23 @@
+virt-install \
+  --connect qemu:///system \
+  --name goldsmith-BUILD-customize \
+  --metadata 'description=goldsmith build=BUILD state=STATE' \
+  --virt-type kvm \
+  --cpu host-passthrough,disable=arch-capabilities \
+  --machine q35 \
+  --memory 2048 \
+  --vcpus 2 \
+  --osinfo name=centos7.0 \
+  --disk path=disk.qcow2,format=qcow2,bus=virtio,cache=unsafe,discard=unmap \
+  --network network=default,model=virtio \
+  --graphics vnc,listen=127.0.0.1 \
+  --video vga \
+  --sound none \
+  --serial file,path=console-customize.log \
+  --rng /dev/urandom \
+  --channel unix,target.type=virtio,target.name=org.qemu.guest_agent.0 \
+  --noautoconsole \
+  --disk path=seed.iso,format=raw,bus=virtio,readonly=on \
+  --import \
+  --events on_reboot=restart,on_crash=preserve \
+  --print-xml
