@@ -77,6 +77,10 @@ def document(
         "tools": tool_versions(host),
         "acceleration": asdict(acceleration) if acceleration else None,
         "medium": medium_facts(composed, Store(state), host),
+        "further_media": [
+            {"use": use, "name": source.location.rpartition("/")[2], "sha256": source.sha256}
+            for use, source in _fetch(composed).further.items()
+        ],
         "stages": [
             {name: one.get(name) for name in ("name", "state", "reason", "seconds", "size", "error")}
             for one in built.get("stages", ())
@@ -89,9 +93,7 @@ def document(
 
 def medium_facts(composed: Composed, store: Store, host: Host) -> dict[str, Any]:
     """Return what the medium was: its digest, its label, and what libosinfo or its .treeinfo says it installs."""
-    fetch = composed.stages[0]
-    assert isinstance(fetch, Fetch)
-    source = fetch.source
+    source = _fetch(composed).source
     noted = _noted(store, composed)
     location = str(noted.get("location") or source.location)
     facts: dict[str, Any] = {
@@ -111,6 +113,12 @@ def medium_facts(composed: Composed, store: Store, host: Host) -> dict[str, Any]
     except GoldsmithError as error:
         facts["problem"] = error.problem
     return facts
+
+
+def _fetch(composed: Composed) -> Fetch:
+    fetch = composed.stages[0]
+    assert isinstance(fetch, Fetch)
+    return fetch
 
 
 def write(facts: Mapping[str, Any], *, record: Path, folder: Path, mask: Mask) -> Path:

@@ -11,7 +11,7 @@ def page(facts: Mapping[str, Any], *, files: Sequence[str], failure: Sequence[st
     parts = [
         _head(facts),
         _host(facts),
-        _medium(facts["medium"]),
+        _medium(facts["medium"], facts["further_media"]),
         _stages(facts["stages"]),
         _audit(facts["audit"]),
         _boot_test(facts["boot_test"]),
@@ -49,7 +49,7 @@ def _host(facts: Mapping[str, Any]) -> str:
     return "## Host\n\n" + _table(("what", "found"), rows)
 
 
-def _medium(medium: Mapping[str, Any]) -> str:
+def _medium(medium: Mapping[str, Any], further: Sequence[Mapping[str, Any]]) -> str:
     rows = [("kind", medium["kind"]), ("name", medium["name"])]
     rows += [(name, str(medium[name])) for name in ("sha256", "size") if medium.get(name)]
     if found := medium.get("identified"):
@@ -61,6 +61,7 @@ def _medium(medium: Mapping[str, Any]) -> str:
         rows.append((".treeinfo", " ".join(tree.values())))
     if problem := medium.get("problem"):
         rows.append(("problem", problem))
+    rows += [(one["use"], f"{one['name']}, sha256 {one['sha256'] or 'not known'}") for one in further]
     return "## Medium\n\n" + _table(("what", "found"), rows)
 
 

@@ -136,6 +136,7 @@ class WindowsInstall:
                 copies={f"{FOLDER}/CloudbaseInitSetup.msi": cloudbase, f"{FOLDER}/qemu-ga.msi": agent},
                 label=LABEL,
             )
+            made.chmod(0o600)
             made.replace(place)  # qemu's user can enter that folder, and libvirt gives it this file
             try:
                 yield place
