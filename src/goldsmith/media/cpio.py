@@ -33,10 +33,14 @@ class Archive:
 
     def packed(self) -> bytes:
         """Return the archive, compressed with gzip, which every kernel can read."""
+        return gzip.compress(self.plain(), compresslevel=6, mtime=0)
+
+    def plain(self) -> bytes:
+        """Return the archive as it is, for one that holds mostly what is compressed already."""
         body = b"".join(
             _entry(number, name, one) for number, (name, one) in enumerate(self.members.items(), 1)
         )
-        return gzip.compress(body + _entry(0, "TRAILER!!!", Member(0)), compresslevel=6, mtime=0)
+        return body + _entry(0, "TRAILER!!!", Member(0))
 
 
 def _entry(inode: int, name: str, member: Member) -> bytes:

@@ -8,7 +8,7 @@ import re
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from goldsmith.errors import HostError
@@ -55,54 +55,54 @@ def collect_tools(guest_tar: Path, tools_tar: Path, folder: Path) -> str:
     ``folder`` gets ``vmlinuz``, ``modules/`` and ``tree/``.
     """
     with tarfile.open(guest_tar) as guest:
-        have = {_merged(name) for name in guest.getnames()}
+        have = {merged(name) for name in guest.getnames()}
     found = [re.fullmatch(r"usr/bin/python(3\.\d+)", name) for name in have]
     with tarfile.open(tools_tar) as tools:
         drivers: dict[str, bytes] = {}
         for member in tools:
-            name = _merged(member.name)
+            name = merged(member.name)
             if not (member.isreg() or member.issym()):
                 continue
             if re.fullmatch(r"boot/vmlinuz-.*", name):
-                (folder / "vmlinuz").write_bytes(_content(tools, member))
+                (folder / "vmlinuz").write_bytes(content_of(tools, member))
             elif re.search(r"\.ko(\.xz)?$", name):
-                data = _content(tools, member)
-                drivers[_driver(name)] = lzma.decompress(data) if name.endswith(".xz") else data
+                data = content_of(tools, member)
+                drivers[driver_name(name)] = lzma.decompress(data) if name.endswith(".xz") else data
             elif name not in have and not SKIPPED.match(name):
-                _keep(folder / "tree" / name, tools, member)
+                keep(folder / "tree" / name, tools, member)
     (folder / "modules").mkdir()
-    for number, name in enumerate(_load_order(drivers)):
+    for number, name in enumerate(load_order(drivers)):
         (folder / "modules" / f"{number:02}-{name}.ko").write_bytes(drivers[name])
     return next((one.group(1) for one in found if one), "")
 
 
-def _merged(name: str) -> str:
+def merged(name: str) -> str:
     """Return a path as a system with merged /usr has it: an extracted package still has /bin and /lib."""
     clean = str(PurePosixPath(name)).removeprefix("./")
     return f"usr/{clean}" if re.match(r"(bin|sbin|lib|lib64)/(?!modules/)", clean) else clean
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def content_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     stream = tar.extractfile(member)
     assert stream  # only asked for regular files
     return stream.read()
 
 
-def _keep(place: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+def keep(place: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if member.issym():
         place.symlink_to(member.linkname)
     else:
-        place.write_bytes(_content(tar, member))
+        place.write_bytes(content_of(tar, member))
         place.chmod(member.mode & 0o755)
 
 
-def _driver(name: str) -> str:
+def driver_name(name: str) -> str:
     return PurePosixPath(name).name.partition(".ko")[0].replace("-", "_")
 
 
-def _load_order(drivers: Mapping[str, bytes]) -> list[str]:
-    """Return the wanted drivers, each behind those it needs."""
+def load_order(drivers: Mapping[str, bytes], wanted: Sequence[str] = MODULES) -> list[str]:
+    """Return the ``wanted`` drivers that are there, each behind those it needs."""
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -113,7 +113,7 @@ def _load_order(drivers: Mapping[str, bytes]) -> list[str]:
             visit(other.replace("-", "_"))
         order[name] = None
 
-    for name in MODULES:
+    for name in wanted:
         visit(name)
     return list(order)
 
@@ -143,7 +143,7 @@ def make_initramfs(folder: Path, python: str) -> bytes:
         if not name.endswith(".py"):
             continue
         if python == f"{sys.version_info.major}.{sys.version_info.minor}":
-            archive.file(f"{HOME}/{_cached(name)}", _compiled(name, data))
+            archive.file(f"{HOME}/{cached_name(name)}", compiled(name, data))
     return archive.packed()
 
 
@@ -164,12 +164,12 @@ def _python_files(sources: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         yield f"pykickstart/{place.relative_to(home)}", place.read_bytes()
 
 
-def _cached(name: str) -> str:
+def cached_name(name: str) -> str:
     path = PurePosixPath(name)
     return str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
 
 
-def _compiled(name: str, data: bytes) -> bytes:
+def compiled(name: str, data: bytes) -> bytes:
     """Compile for an import that looks at no dates: those of an initramfs mean nothing."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "source.py"), Path(folder, "target.pyc")

@@ -121,7 +121,7 @@ def make_parts(
         f"upload {guest_sources} /etc/apt/sources.list.d/{distribution.id}.sources",
         f"upload {cloud} /etc/cloud/cloud.cfg.d/90_goldsmith.cfg",
     ]
-    common = _common(sources, folder)
+    common = common_options(sources, folder)
     slim = [f"--dpkgopt=path-exclude={one}" for one in SLIM]
     guest = ["--variant=minbase", f"--include={','.join(guest_packages(distribution))}", *slim]
     guest += [
@@ -139,8 +139,8 @@ def _settle() -> str:
     return SETTLE.format(image=BOOT_IMAGE, modules=GRUB_MODULES)
 
 
-def _common(sources: AptSources, folder: Path) -> Sequence[str]:
-    """Return the options of both runs; mirrors and apt options go through files, never through arguments."""
+def common_options(sources: AptSources, folder: Path) -> Sequence[str]:
+    """Return the options of every run; mirrors and apt options go through files, never through arguments."""
     (folder / "build.sources").write_text(sources.for_build(), encoding="utf-8")
     (folder / "apt.conf").write_text(
         "\n".join(['Apt::Install-Recommends "false";', *sources.options]) + "\n", encoding="utf-8"
