@@ -5,33 +5,65 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from goldsmith.host.process import Host
 from goldsmith.media.demo_iso import DEMO, Product, build_installer, installer_key
+from goldsmith.media.windows_drivers import (
+    AGENT,
+    CLOUDBASE,
+    build_drivers,
+    build_package,
+    drivers_key,
+    package_key,
+)
+from goldsmith.media.windows_iso import Fault, build_windows, windows_key
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Said = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Made:
-    """An installer ISO that is built on this host."""
+class Makeable(Protocol):
+    """A medium that is built on this host."""
 
-    product: Product
-
-    def inputs(self) -> Mapping[str, Json]:
-        made: Mapping[str, Json] = json.loads(json.dumps(installer_key(self.product)))
-        return made
+    def inputs(self) -> Mapping[str, Json]: ...
 
     def path(self, state: Path) -> Path:
-        """Return where the ISO of these inputs is kept, built or not."""
-        key = hashlib.sha256(json.dumps(self.inputs(), sort_keys=True).encode()).hexdigest()
-        return state / "store" / "media" / "made" / f"{key[:32]}.iso"
+        """Return where the medium of these inputs is kept, built or not."""
+        ...
 
     def build(
         self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
     ) -> Path:
-        """Return the ISO; it is built when it is not there yet, which takes minutes."""
+        """Return the medium; it is built when it is not there yet, which takes up to minutes."""
+        ...
+
+
+def _kept(state: Path, inputs: Mapping[str, Json], suffix: str) -> Path:
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return state / "store" / "media" / "made" / f"{key[:32]}{suffix}"
+
+
+def _plain(key: Mapping[str, object]) -> Mapping[str, Json]:
+    made: Mapping[str, Json] = json.loads(json.dumps(key))
+    return made
+
+
+@dataclass(frozen=True)
+class Made:
+    """The installer ISO of the demo, and the stand-ins for RHEL's."""
+
+    product: Product
+
+    def inputs(self) -> Mapping[str, Json]:
+        return _plain(installer_key(self.product))
+
+    def path(self, state: Path) -> Path:
+        return _kept(state, self.inputs(), ".iso")
+
+    def build(
+        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
+    ) -> Path:
         path = self.path(state)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,9 +74,110 @@ class Made:
         return path
 
 
-NAMED: Mapping[str, Made] = {
+@dataclass(frozen=True)
+class MadeWindows:
+    """The stand-in for the installation medium of a Windows ``version``, as libosinfo names it."""
+
+    version: str
+    fault: Fault = Fault.NONE
+
+    def inputs(self) -> Mapping[str, Json]:
+        return _plain(windows_key(version=self.version, fault=self.fault))
+
+    def path(self, state: Path) -> Path:
+        return _kept(state, self.inputs(), ".iso")
+
+    def build(
+        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
+    ) -> Path:
+        path, cache = self.path(state), state / "cache" / "installer"
+        if not path.exists():
+            build_windows(
+                host,
+                path,
+                cache=cache,
+                version=self.version,
+                fault=self.fault,
+                on_line=on_line,
+                on_progress=on_phase,
+            )
+        return path
+
+
+@dataclass(frozen=True)
+class MadeDrivers:
+    """The stand-in for the virtio-win ISO; the folder ``without`` is left out."""
+
+    without: str = ""
+
+    def inputs(self) -> Mapping[str, Json]:
+        return _plain(drivers_key(without=self.without))
+
+    def path(self, state: Path) -> Path:
+        return _kept(state, self.inputs(), ".iso")
+
+    def build(
+        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
+    ) -> Path:
+        path = self.path(state)
+        if not path.exists():
+            if on_phase:
+                on_phase("making the drivers' ISO")
+            build_drivers(host, path, without=self.without, on_line=on_line)
+        return path
+
+
+@dataclass(frozen=True)
+class MadePackage:
+    """The stand-in for an MSI package."""
+
+    facts: Mapping[str, str]
+
+    def inputs(self) -> Mapping[str, Json]:
+        return _plain(package_key(self.facts))
+
+    def path(self, state: Path) -> Path:
+        return _kept(state, self.inputs(), ".msi")
+
+    def build(
+        self,
+        host: Host,  # noqa: ARG002 — no tool is needed for it
+        state: Path,
+        *,
+        on_line: Said | None = None,  # noqa: ARG002
+        on_phase: Said | None = None,
+    ) -> Path:
+        path = self.path(state)
+        if not path.exists():
+            if on_phase:
+                on_phase("writing the package")
+            build_package(path, self.facts)
+        return path
+
+
+_WINDOWS = {
+    "2012r2": "win2k12r2",
+    "2016": "win2k16",
+    "2019": "win2k19",
+    "2022": "win2k22",
+    "2025": "win2k25",
+    "10": "win10",
+    "11": "win11",
+}
+
+NAMED: Mapping[str, Makeable] = {
     "goldsmith-demo-installer": Made(DEMO),
     "goldsmith-standin-rhel7": Made(Product("7.9", redhat=True)),
     "goldsmith-standin-rhel6": Made(Product("6.10", redhat=True)),
     "goldsmith-standin-rhel6-i386": Made(Product("6.10", redhat=True, arch="i386")),
+    **{f"goldsmith-standin-windows{name}": MadeWindows(version) for name, version in _WINDOWS.items()},
+    **{
+        f"goldsmith-standin-windows2022-{fault}": MadeWindows("win2k22", fault)
+        for fault in Fault
+        if fault is not Fault.NONE
+    },
+    "goldsmith-standin-virtio-win": MadeDrivers(),
+    "goldsmith-standin-virtio-win-without-2k22": MadeDrivers("viostor/2k22"),
+    "goldsmith-standin-cloudbase-init": MadePackage(CLOUDBASE),
+    "goldsmith-standin-qemu-ga": MadePackage(AGENT),
 }

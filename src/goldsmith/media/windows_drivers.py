@@ -143,7 +143,12 @@ def files() -> Mapping[str, bytes]:
 
 
 def _driver(driver: Driver) -> dict[str, bytes]:
-    facts = {"title": f"VirtIO {driver.folder}", "kind": driver.kind, "inf": driver.inf, "service": driver.service}
+    facts = {
+        "title": f"VirtIO {driver.folder}",
+        "kind": driver.kind,
+        "inf": driver.inf,
+        "service": driver.service,
+    }
     text = INF.format(**facts, start=driver.start)
     return {
         f"{driver.inf}.inf": text.replace("\n", "\r\n").encode(),
@@ -155,6 +160,18 @@ def _driver(driver: Driver) -> dict[str, bytes]:
 def package(facts: Mapping[str, str]) -> bytes:
     """Return a file that begins as every MSI does, and behind its first 512 bytes tells the stand-in what it is."""
     return OLE.ljust(512, b"\0") + json.dumps(facts).encode()
+
+
+def package_key(facts: Mapping[str, str]) -> dict[str, object]:
+    return {"version": VERSION, "kind": "msi", "facts": dict(facts)}
+
+
+def build_package(out: Path, facts: Mapping[str, str]) -> Path:
+    """Write the stand-in for an MSI package; after a failure it does not exist."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.aside")
+    aside.write_bytes(package(facts))
+    return aside.replace(out)
 
 
 def _program() -> bytes:

@@ -8,7 +8,7 @@ _DIRECTORY, _FILE = 0x10, 0x20
 
 
 def boot_floppy(program: bytes) -> bytes:
-    """Return an image of 1.44 MB with ``program`` as \\EFI\\BOOT\\BOOTX64.EFI."""
+    r"""Return an image of 1.44 MB with ``program`` as \\EFI\\BOOT\\BOOTX64.EFI."""
     size = -(-len(program) // SECTOR)
     if size > SECTORS - _DATA - 2:
         raise ValueError(f"{len(program)} bytes do not fit on a floppy image")

@@ -21,9 +21,7 @@ VERSION = 1  # raise it when equal inputs start to give another ISO
 PROGRAM = Path(__file__).parent / "windows_setup"
 HOME = "home/goldsmith/media/windows_setup"
 Said = Callable[[str], None]
-README = (
-    "Goldsmith stand-in for a Windows installation medium. This is not Windows, and nothing of it is Microsoft's.\n"
-)
+README = "Goldsmith stand-in for a Windows installation medium: no Windows, and nothing of Microsoft's.\n"
 
 
 class Fault(StrEnum):
@@ -122,7 +120,9 @@ def _lay_out(
         (source / "Windows/System32/standin.txt").write_text(README)
         for number, image in enumerate(release.images):
             host.run(
-                *_capture(source, tree / "sources/install.wim", release, image, number, evaluation=evaluation),
+                *_capture(
+                    source, tree / "sources/install.wim", release, image, number, evaluation=evaluation
+                ),
                 fix="apt-get install wimtools",
                 on_line=on_line,
             )

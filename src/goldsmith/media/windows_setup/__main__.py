@@ -2,7 +2,6 @@
 
 import json
 import queue
-import sys
 import threading
 import traceback
 from collections.abc import Mapping
@@ -59,14 +58,20 @@ def main() -> None:
 
 def _serial() -> TextIO:
     try:
-        return open("/dev/ttyS0", "w", encoding="utf-8", errors="replace", newline="")  # noqa: PTH123, SIM115
+        return open("/dev/ttyS0", "w", encoding="utf-8", errors="replace", newline="")  # noqa: PTH123
     except OSError:
-        return open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        return open("/dev/null", "w", encoding="utf-8")  # noqa: PTH123
 
 
 def _fail(screen: TextIO, serial: TextIO, text: str) -> None:
     for stream, end in ((screen, "\n"), (serial, "\r\n")):
-        print(*(f"STANDIN-BROKEN {line}" for line in text.splitlines()), sep=end, end=end, file=stream, flush=True)
+        print(
+            *(f"STANDIN-BROKEN {line}" for line in text.splitlines()),
+            sep=end,
+            end=end,
+            file=stream,
+            flush=True,
+        )
 
 
 def _run(screen: TextIO, serial: TextIO) -> str:
@@ -176,4 +181,4 @@ def _show(system: System, dialog: Dialog) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

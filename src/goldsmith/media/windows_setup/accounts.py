@@ -38,7 +38,11 @@ def add(registry: Registry, name: str, number: int = 0) -> None:
     control = struct.pack("<H", _NORMAL)
     registry.put(
         f"{USERS}\\{number:08X}",
-        Value("F", BINARY, b"\x03\0\x01\0".ljust(0x30, b"\0") + struct.pack("<II", number, 513) + control + bytes(22)),
+        Value(
+            "F",
+            BINARY,
+            b"\x03\0\x01\0".ljust(0x30, b"\0") + struct.pack("<II", number, 513) + control + bytes(22),
+        ),
         Value("V", BINARY, _names_value(name)),
     )
 

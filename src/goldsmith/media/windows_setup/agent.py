@@ -18,7 +18,14 @@ from goldsmith.media.windows_setup.shell import NOT_RECOGNIZED
 from goldsmith.media.windows_setup.system import CURRENT, Dialog, End, System
 
 Request = Mapping[str, Any]
-FROZEN = ("guest-fsfreeze-status", "guest-fsfreeze-thaw", "guest-ping", "guest-sync", "guest-sync-delimited", "guest-info")
+FROZEN = (
+    "guest-fsfreeze-status",
+    "guest-fsfreeze-thaw",
+    "guest-ping",
+    "guest-sync",
+    "guest-sync-delimited",
+    "guest-info",
+)
 
 
 class AgentError(Exception):
@@ -38,7 +45,7 @@ class Agent:
         self.commands: Mapping[str, Callable[[Request], object]] = {
             "guest-sync": lambda asked: asked["id"],
             "guest-sync-delimited": lambda asked: asked["id"],
-            "guest-ping": lambda asked: {},
+            "guest-ping": _nothing,
             "guest-info": self._info,
             "guest-exec": self._exec,
             "guest-exec-status": self._status,
@@ -53,8 +60,8 @@ class Agent:
             "guest-fsfreeze-freeze": self._freeze,
             "guest-fsfreeze-freeze-list": self._freeze,
             "guest-fsfreeze-thaw": self._thaw,
-            "guest-fsfreeze-status": lambda asked: "frozen" if self.frozen else "thawed",
-            "guest-fstrim": lambda asked: {"paths": []},
+            "guest-fsfreeze-status": self._freeze_status,
+            "guest-fstrim": _no_paths,
         }
 
     def serve(self, port: Path) -> None:
@@ -97,7 +104,7 @@ class Agent:
             return b""
         return prefix + json.dumps({"return": result}).encode() + b"\n"
 
-    def _info(self, asked: Request) -> object:
+    def _info(self, _: Request) -> object:
         known = [{"name": name, "enabled": True, "success-response": True} for name in self.commands]
         return {"version": "stand-in", "supported_commands": known}
 
@@ -153,7 +160,9 @@ class Agent:
         try:
             self.files[number] = place.open(mode.replace("b", "") + "b")  # type: ignore[assignment]
         except OSError as error:
-            raise AgentError(f"failed to open file '{asked['path']}' (mode: '{mode}'): {error.strerror}") from None
+            raise AgentError(
+                f"failed to open file '{asked['path']}' (mode: '{mode}'): {error.strerror}"
+            ) from None
         return number
 
     def _file(self, asked: Request) -> BinaryIO:
@@ -182,7 +191,7 @@ class Agent:
         self.ends.put(End("reboot" if asked.get("mode") == "reboot" else "off"))
         return None  # it has no answer when all goes well
 
-    def _osinfo(self, asked: Request) -> object:
+    def _osinfo(self, _: Request) -> object:
         registry = self.system.registry
         name = registry.text(CURRENT, "ProductName")
         build = registry.text(CURRENT, "CurrentBuildNumber")
@@ -194,19 +203,30 @@ class Agent:
             "version-id": name.removeprefix("Windows Server ").removeprefix("Windows ").partition(" ")[0],
         }  # fmt: skip
 
-    def _host_name(self, asked: Request) -> object:
+    def _host_name(self, _: Request) -> object:
         path = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
         return {"host-name": self.system.registry.text(path, "Hostname")}
 
-    def _freeze(self, asked: Request) -> object:
+    def _freeze(self, _: Request) -> object:
         self.system.registry.save()
         os.sync()
         self.frozen = True
         return 1
 
-    def _thaw(self, asked: Request) -> object:
+    def _freeze_status(self, _: Request) -> object:
+        return "frozen" if self.frozen else "thawed"
+
+    def _thaw(self, _: Request) -> object:
         self.frozen = False
         return 1
+
+
+def _nothing(_: Request) -> object:
+    return {}
+
+
+def _no_paths(_: Request) -> object:
+    return {"paths": []}
 
 
 def _complete(data: bytes) -> bool:

@@ -51,7 +51,7 @@ LISTED = (
 )  # fmt: skip
 
 
-class BadAnswerFile(Exception):  # noqa: N818 — its name in the messages of Setup
+class BadAnswerFile(Exception):
     """Setup's objection, for its dialog and its log."""
 
 

@@ -106,10 +106,7 @@ class _Reader:
             self.at = found.end()
             self.blank()
             then = self.sequence(level + 1)
-            if first is None or then is None:
-                first = first or then
-            else:
-                first = Joined(_LEVELS[level], first, then)
+            first = Joined(_LEVELS[level], first, then) if first and then else first or then
 
     def command(self) -> Node | None:
         self.blank(" \t\r\n@,;=")
@@ -144,7 +141,7 @@ class _Reader:
         return Block(body, redirects) if body else None
 
     def _redirects(self) -> list[Redirect]:
-        found = []
+        found: list[Redirect] = []
         while True:
             self.blank(" \t\r")
             match = _REDIRECT.match(self.text, self.at)
@@ -154,7 +151,8 @@ class _Reader:
             self.at = match.end()
 
     def _simple(self) -> Simple:
-        redirects, kept, quoted = self._redirects(), [], False
+        redirects, quoted = self._redirects(), False
+        kept: list[str] = []
         while self.at < len(self.text):
             sign = self.text[self.at]
             if sign == '"':

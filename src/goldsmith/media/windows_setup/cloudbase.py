@@ -2,6 +2,7 @@
 
 import configparser
 import time
+from collections.abc import Mapping, Sequence
 
 from goldsmith.media.windows_setup import configdrive
 from goldsmith.media.windows_setup.hive import EXPAND_SZ, dword, string
@@ -22,9 +23,8 @@ exit /b 0
 CONF = "[DEFAULT]\nusername={user}\ngroups=Administrators\ninject_user_password=true\nlog_dir={home}\\log\\\n"
 
 
-def install(call: Call, properties: dict[str, str] | object) -> None:
+def install(call: Call, given: Mapping[str, str]) -> None:
     """Lay the files down, make the service, which starts by itself, and the two configuration files."""
-    given = properties if isinstance(properties, dict) else {}
     drives = call.system.drives
     for name in ("bin", "conf", "log", "LocalScripts", r"Python\Scripts"):
         drives.place(f"{HOME}\\{name}").mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,9 @@ def install(call: Call, properties: dict[str, str] | object) -> None:
         text += f"logging_serial_port_settings={port},115200,N,8\n"
     drives.place(rf"{HOME}\conf\cloudbase-init.conf").write_text(text)
     drives.place(rf"{HOME}\conf\cloudbase-init-unattend.conf").write_text(text)
-    drives.place(rf"{HOME}\conf\Unattend.xml").write_text("<!-- the MSI's own file; the stand-in has none -->\n")
+    drives.place(rf"{HOME}\conf\Unattend.xml").write_text(
+        "<!-- the MSI's own file; the stand-in has none -->\n"
+    )
     local = given.get("RUN_SERVICE_AS_LOCAL_SYSTEM") == "1"
     call.system.registry.put(
         f"{SERVICES}\\{SERVICE}",
@@ -74,10 +76,12 @@ def run(system: System, conf: str) -> int:
     except (OSError, configparser.Error) as error:
         system.tell(f"cloudbase-init: {conf} cannot be read: {error}")
         return 1
-    options = parser["DEFAULT"] if "DEFAULT" in parser else {}
+    options = parser.defaults()
     lines = ["Cloudbase-Init version: stand-in"]
     if system.fault == "cloudbase-loop":
-        lines.append("ERROR cloudbaseinit.init [-] (stand-in) the fault cloudbase-loop: plugins cannot be loaded")
+        lines.append(
+            "ERROR cloudbaseinit.init [-] (stand-in) the fault cloudbase-loop: plugins cannot be loaded"
+        )
         _log(system, options, lines)
         return 1
     drive = configdrive.find(system.drives)
@@ -86,26 +90,25 @@ def run(system: System, conf: str) -> int:
         _log(system, options, lines)
         return 0
     lines.append("INFO cloudbaseinit.init [-] Metadata service loaded: 'ConfigDriveService'")
-    for plugin in filter(None, str(options.get("plugins", "")).split(",")):
+    for plugin in filter(None, options.get("plugins", "").split(",")):
         name = plugin.rpartition(".")[2].strip()
         mark = f"{PROGRESS}\\{drive.uuid}\\Plugins"
         if system.registry.number(mark, name) == 1:
             continue
         lines.append(f"INFO cloudbaseinit.init [-] Executing plugin '{name}'")
-        configdrive.apply(system, name, drive, str(options.get("username", "Admin")))
+        configdrive.apply(system, name, drive, options.get("username", "Admin"))
         system.registry.put(mark, dword(name, 1))
     lines.append("INFO cloudbaseinit.init [-] Plugins execution done")
     _log(system, options, lines)
     return 0
 
 
-def _log(system: System, options: object, lines: list[str]) -> None:
-    get = options.get if hasattr(options, "get") else (lambda name, default="": default)
-    folder = system.drives.place(str(get("log_dir", HOME + r"\log")))
+def _log(system: System, options: Mapping[str, str], lines: Sequence[str]) -> None:
+    folder = system.drives.place(options.get("log_dir", HOME + r"\log"))
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / str(get("log_file", "cloudbase-init.log"))).open("a", encoding="utf-8") as log:
+    with (folder / options.get("log_file", "cloudbase-init.log")).open("a", encoding="utf-8") as log:
         for line in lines:
             stamped = f"{time.strftime('%Y-%m-%d %H:%M:%S')}.000 100 {line}"
             log.write(stamped + "\n")
-            if str(get("logging_serial_port_settings", "")).startswith("COM1"):
+            if options.get("logging_serial_port_settings", "").startswith("COM1"):
                 system.tell(stamped)

@@ -32,7 +32,7 @@ class Driver:
 
 
 def read_inf(inf: Path) -> Driver:
-    """Raises BadDriverError where the INF or a file that it names is missing."""
+    """Return what an INF says; raises BadDriverError where it or a file that it names is missing."""
     text = inf.read_text(encoding="utf-8", errors="replace")
     service = re.search(r"(?im)^\s*AddService\s*=\s*([^,\s]+)\s*,[^,\r\n]*,\s*([^,\s;]+)", text)
     if not service:
@@ -42,12 +42,16 @@ def read_inf(inf: Path) -> Driver:
     facts = dict(re.findall(r"(?m)^\s*(\w+)\s*=\s*([^;\r\n]+?)\s*(?:;.*)?$", body.group(1) if body else ""))
     binary = facts.get("ServiceBinary", "").rpartition("\\")[2]
     kind = re.search(r"(?im)^\s*Class\s*=\s*(\S+)", text)
-    driver = Driver(inf, name, int(facts.get("StartType", "3"), 0), binary, kind.group(1) if kind else "System")
+    driver = Driver(
+        inf, name, int(facts.get("StartType", "3"), 0), binary, kind.group(1) if kind else "System"
+    )
     if not binary or not driver.sys.is_file():
         raise BadDriverError(f"{inf.name}: {binary or 'the driver'} is not beside it")
     catalog = re.search(r"(?im)^\s*CatalogFile\w*\s*=\s*(\S+)", text)
     if not catalog or not (inf.parent / catalog.group(1)).is_file():
-        raise BadDriverError(f"{inf.name}: the third-party INF does not contain digital signature information")
+        raise BadDriverError(
+            f"{inf.name}: the third-party INF does not contain digital signature information"
+        )
     return driver
 
 
@@ -67,7 +71,9 @@ def install(system: System, driver: Driver) -> str:
     name = _published(infs, driver.inf)
     shutil.copyfile(driver.inf, infs / name)
     with (infs / "setupapi.dev.log").open("a", encoding="utf-8") as log:
-        log.write(f">>>  [Device Install - {driver.inf.name}]\n     inf:  {name}\n<<<  [Exit status: SUCCESS]\n")
+        log.write(
+            f">>>  [Device Install - {driver.inf.name}]\n     inf:  {name}\n<<<  [Exit status: SUCCESS]\n"
+        )
     system.registry.put(
         f"{SERVICES}\\{driver.service}",
         dword("Type", 1),

@@ -109,7 +109,11 @@ def pnputil(call: Call) -> int:
     above, _, last = call.system.drives.full(pattern, call.shell.folder).rpartition("\\")
     found = list(call.system.drives.matches(pattern, call.shell.folder))
     if "/subdirs" in words:
-        found = [one for one in drivers.infs_below(call.system.drives.place(above + "\\")) if last in ("*.inf", one.name)]
+        found = [
+            one
+            for one in drivers.infs_below(call.system.drives.place(above + "\\"))
+            if last in ("*.inf", one.name)
+        ]
     if not found:
         call.complain("The system cannot find the file specified.")
         return 2
@@ -120,8 +124,13 @@ def pnputil(call: Call) -> int:
             call.complain(f"Adding the driver package failed : {error}")
             return 2
         if not drivers.is_trusted(call.system):
-            raise Dialog("Would you like to install this device software? Publisher: Red Hat, Inc.", title="Windows Security")
-        call.say(f"Driver package added successfully.\r\nPublished Name: {drivers.install(call.system, driver)}")
+            raise Dialog(
+                "Would you like to install this device software? Publisher: Red Hat, Inc.",
+                title="Windows Security",
+            )
+        call.say(
+            f"Driver package added successfully.\r\nPublished Name: {drivers.install(call.system, driver)}"
+        )
     return 0
 
 

@@ -28,7 +28,9 @@ def problem_with(key: str, image: WimImage) -> str:
     """Return Setup's objection to a key for an image, or "". A key that is nobody's setup key is believed."""
     if not key:
         return ""
-    if not re.fullmatch(r"([BCDFGHJKMNPQRTVWXY2346789]{5}-){4}[BCDFGHJKMNPQRTVWXY2346789]{5}", key.replace("N", "B")):
+    if not re.fullmatch(
+        r"([BCDFGHJKMNPQRTVWXY2346789]{5}-){4}[BCDFGHJKMNPQRTVWXY2346789]{5}", key.replace("N", "B")
+    ):
         return "Setup has failed to validate the product key."
     if key not in SETUP_KEYS:
         return ""

@@ -55,9 +55,16 @@ def read_layout(disk: ET.Element, *, uefi: bool) -> Sequence[Partition]:
         raise LayoutError("A partition has an unknown Type")
     kinds = {one.kind for one in made}
     if uefi != ("EFI" in kinds) or (not uefi and "MSR" in kinds):
-        how = "UEFI: it needs an EFI and no active" if uefi else "BIOS: it takes primary partitions, no EFI or MSR"
+        how = (
+            "UEFI: it needs an EFI and no active"
+            if uefi
+            else "BIOS: it takes primary partitions, no EFI or MSR"
+        )
         raise LayoutError(f"Windows cannot be installed to this disk. The computer starts by {how} partition")
-    changes = {int(text_at(one, "PartitionID")): one for one in disk.iterfind(f"{NS}ModifyPartitions/{NS}ModifyPartition")}
+    changes = {
+        int(text_at(one, "PartitionID")): one
+        for one in disk.iterfind(f"{NS}ModifyPartitions/{NS}ModifyPartition")
+    }
     if set(changes) - {one.number for one in made}:
         raise LayoutError("ModifyPartition names a partition that is not created")
     done = [_modified(one, changes.get(one.number)) for one in made]

@@ -37,7 +37,9 @@ def disks() -> Sequence[Disk]:
 
 def discs() -> Sequence[Path]:
     """Return the CD drives that hold a medium."""
-    return [Path("/dev", one.name) for one in sorted(BLOCKS.glob("sr*")) if int((one / "size").read_text()) > 2]
+    return [
+        Path("/dev", one.name) for one in sorted(BLOCKS.glob("sr*")) if int((one / "size").read_text()) > 2
+    ]
 
 
 def label_of(device: Path) -> str:
@@ -55,7 +57,15 @@ def mount(device: Path, letter: str, kind: str) -> Path:
     if kind == "ntfs":
         run("ntfs-3g", "-o", "rw,noatime,big_writes,windows_names", str(device), str(place))
     else:
-        run("busybox", "mount", "-t", kind, *(["-o", "ro"] if kind == "iso9660" else []), str(device), str(place))
+        run(
+            "busybox",
+            "mount",
+            "-t",
+            kind,
+            *(["-o", "ro"] if kind == "iso9660" else []),
+            str(device),
+            str(place),
+        )
     return place
 
 

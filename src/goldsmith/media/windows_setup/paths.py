@@ -21,7 +21,8 @@ class Drives:
         text = path.strip().replace('"', "").replace("/", "\\")
         if len(text) < 2 or text[1] != ":":
             text = folder[:2] + text if text.startswith("\\") else f"{folder}\\{text}"
-        drive, parts = text[:2].upper(), []
+        drive = text[:2].upper()
+        parts: list[str] = []
         for part in text[2:].split("\\"):
             if part == "..":
                 parts = parts[:-1]

@@ -55,7 +55,9 @@ def _encoded(call: Call, text: str) -> int:
     """Run a script, or the one that it takes from its standard input behind lines of NAME=base64."""
     if "OpenStandardInput" not in text or "ReadToEnd" not in text:
         return run_script(call, text)
-    head, _, script = call.stdin.partition("\n\n") if not call.stdin.startswith("\n") else ("", "", call.stdin[1:])
+    head, _, script = (
+        call.stdin.partition("\n\n") if not call.stdin.startswith("\n") else ("", "", call.stdin[1:])
+    )
     for line in head.splitlines():
         name, _, value = line.partition("=")
         call.shell.variables[name.upper()] = base64.b64decode(value).decode("utf-8")
@@ -142,7 +144,9 @@ class _Scope:
         body = quoted.group(1) if quoted else text
         if not quoted and not re.fullmatch(r"\$(?:env:)?\w+", text):
             raise UnsupportedError(f"PowerShell: {text}")
-        return re.sub(r"\$\{?(env:)?(\w+)\}?", lambda one: self._variable(one.group(1), one.group(2)), body, flags=re.I)
+        return re.sub(
+            r"\$\{?(env:)?(\w+)\}?", lambda one: self._variable(one.group(1), one.group(2)), body, flags=re.I
+        )
 
     def _variable(self, place: str | None, name: str) -> str:
         if name.upper() == "LASTEXITCODE":
@@ -221,7 +225,9 @@ def _write(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -
 def _new_item(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
     path = _given(positional, named, "-path")
     if path.upper().startswith("HKLM:"):
-        scope.call.system.registry.find(path.replace(":", "", 1))[0].make(path.partition("\\")[2].partition("\\")[2])
+        scope.call.system.registry.find(path.replace(":", "", 1))[0].make(
+            path.partition("\\")[2].partition("\\")[2]
+        )
         return
     place = scope.call.system.drives.place(path, scope.call.shell.folder)
     if named.get("-itemtype", named.get("-type", "File")).lower() == "directory":
@@ -231,7 +237,9 @@ def _new_item(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]
 
 
 def _set_content(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    place = scope.call.system.drives.place(_given(positional, named, "-path", "-literalpath"), scope.call.shell.folder)
+    place = scope.call.system.drives.place(
+        _given(positional, named, "-path", "-literalpath"), scope.call.shell.folder
+    )
     end = "" if "-nonewline" in named else "\r\n"
     place.write_text(_given(positional, named, "-value", at=1) + end, encoding="utf-8", newline="")
 
@@ -243,7 +251,9 @@ def _add_content(scope: _Scope, positional: Sequence[str], named: Mapping[str, s
 
 
 def _get_content(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    place = scope.call.system.drives.place(_given(positional, named, "-path", "-literalpath"), scope.call.shell.folder)
+    place = scope.call.system.drives.place(
+        _given(positional, named, "-path", "-literalpath"), scope.call.shell.folder
+    )
     scope.call.out.write(place.read_text(encoding="utf-8"))
 
 
@@ -276,7 +286,9 @@ def _set_service(scope: _Scope, positional: Sequence[str], named: Mapping[str, s
     name = _given(positional, named, "-name")
     if not exists(scope.call.system, name):
         raise ThrownError(f"Service {name} was not found on computer '.'.")
-    kind = {"automatic": "auto", "manual": "demand"}.get(named["-startuptype"].lower(), named["-startuptype"].lower())
+    kind = {"automatic": "auto", "manual": "demand"}.get(
+        named["-startuptype"].lower(), named["-startuptype"].lower()
+    )
     scope.call.system.registry.put(f"{SERVICES}\\{name}", dword("Start", STARTS[kind]))
 
 
@@ -288,11 +300,11 @@ def _stop_service(scope: _Scope, positional: Sequence[str], named: Mapping[str, 
     stop_service(scope.call, _given(positional, named, "-name"))
 
 
-def _restart(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
+def _restart(_: _Scope, _positional: Sequence[str], _named: Mapping[str, str]) -> None:
     raise End("reboot")
 
 
-def _stop(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
+def _stop(_: _Scope, _positional: Sequence[str], _named: Mapping[str, str]) -> None:
     raise End("off")
 
 
@@ -315,4 +327,3 @@ def _update(call: Call) -> int:
     registry.find(REBOOT_REQUIRED)[0].make(REBOOT_REQUIRED.partition("\\")[2].partition("\\")[2])
     call.say("update: stand-in for a cumulative update\r\nupdates: 1 installed")
     return 3010
-

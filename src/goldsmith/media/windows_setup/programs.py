@@ -31,7 +31,9 @@ def _cmd(call: Call) -> int:
 
 
 def _start(call: Call) -> int:
-    found = re.match(r'(?is)\s*(?:"[^"]*"\s+)?((?:/(?:wait|b|min|max|high|low|normal)\s+)*)("[^"]*"|\S+)(.*)', call.raw)
+    found = re.match(
+        r'(?is)\s*(?:"[^"]*"\s+)?((?:/(?:wait|b|min|max|high|low|normal)\s+)*)("[^"]*"|\S+)(.*)', call.raw
+    )
     if not found or "/wait" not in found.group(1).lower():
         raise UnsupportedError(f"start without /wait: {call.raw.strip()}")
     return call.shell.program(found.group(2).strip('"'), found.group(3), called=True)
@@ -40,7 +42,9 @@ def _start(call: Call) -> int:
 def _xcopy(call: Call) -> int:
     flags = [word.lower() for word in call.args if word.startswith("/")]
     names = [word for word in call.args if not word.startswith("/")]
-    if unknown := [flag for flag in flags if flag not in ("/s", "/e", "/y", "/i", "/q", "/h", "/r", "/k", "/c")]:
+    if unknown := [
+        flag for flag in flags if flag not in ("/s", "/e", "/y", "/i", "/q", "/h", "/r", "/k", "/c")
+    ]:
         raise UnsupportedError(f"xcopy {unknown[0]}")
     drives, folder = call.system.drives, call.shell.folder
     source, target = drives.place(names[0].rstrip("\\"), folder), drives.place(names[1].rstrip("\\"), folder)
@@ -116,7 +120,11 @@ def _powercfg(call: Call) -> int:
 
 
 def _whoami(call: Call) -> int:
-    call.say(r"nt authority\system" if call.shell.system.environment.get("USERNAME") == "SYSTEM" else "administrator")
+    call.say(
+        r"nt authority\system"
+        if call.shell.system.environment.get("USERNAME") == "SYSTEM"
+        else "administrator"
+    )
     return 0
 
 
@@ -126,7 +134,7 @@ def _hostname(call: Call) -> int:
     return 0
 
 
-def _quiet(call: Call) -> int:
+def _quiet(_: Call) -> int:
     """Stand for programs whose effect nothing here can see."""
     return 0
 

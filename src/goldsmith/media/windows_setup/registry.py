@@ -35,7 +35,7 @@ class Registry:
         return self._hives[name]
 
     def find(self, path: str) -> tuple[Key, str]:
-        """Return the hive of a full name such as HKLM\\SYSTEM\\Setup, and the name inside it."""
+        r"""Return the hive of a full name such as HKLM\\SYSTEM\\Setup, and the name inside it."""
         root, _, rest = path.strip().strip("\\").partition("\\")
         short = _ROOTS.get(root.upper(), root.upper())
         first, _, inner = rest.partition("\\")

@@ -61,7 +61,9 @@ def find_answers(
                 f"The answer file is invalid.\n\n{error}"
             ) from None
         if answers.has(phase):
-            system.panther.info(f"UnattendSearchExplicitPath: found [{place.path}] (rank {place.rank}) for pass [{phase}]")
+            system.panther.info(
+                f"UnattendSearchExplicitPath: found [{place.path}] (rank {place.rank}) for pass [{phase}]"
+            )
             for one in answers.ignored:
                 system.panther.warning(f"Component of another architecture is ignored: {one}")
             return place.path, answers

@@ -64,7 +64,9 @@ def _configure(call: Call, verb: str, name: str, words: list[str]) -> int:
         elif key == "obj":
             call.system.registry.put(place, string("ObjectName", value))
         elif key in ("displayname", "depend", "password", "type"):
-            call.system.registry.put(place, string(key, value) if key == "depend" else string("DisplayName", name))
+            call.system.registry.put(
+                place, string(key, value) if key == "depend" else string("DisplayName", name)
+            )
         else:
             raise UnsupportedError(f"sc {verb} {key}=")
     call.say(f"[SC] {'ChangeServiceConfig' if verb == 'config' else 'CreateService'} SUCCESS")
@@ -119,7 +121,9 @@ def net(call: Call) -> int:
 
 def _net_service(call: Call, verb: str, name: str) -> int:
     if not exists(call.system, name):
-        call.complain("The service name is invalid.\r\n\r\nMore help is available by typing NET HELPMSG 2185.")
+        call.complain(
+            "The service name is invalid.\r\n\r\nMore help is available by typing NET HELPMSG 2185."
+        )
         return 2
     code = start_service(call, name) if verb == "start" else stop_service(call, name)
     if code == 0:
@@ -139,14 +143,18 @@ def _net_user(call: Call, words: list[str]) -> int:
         accounts.add(registry, names[0])
         return 0
     if accounts.find(registry, names[0]) is None:
-        call.complain("The user name could not be found.\r\n\r\nMore help is available by typing NET HELPMSG 2221.")
+        call.complain(
+            "The user name could not be found.\r\n\r\nMore help is available by typing NET HELPMSG 2221."
+        )
         return 2
     for flag in flags:
         if flag == "/delete":
             accounts.remove(registry, names[0])
         elif flag.startswith("/active:"):
             accounts.set_active(registry, names[0], active=flag.endswith("yes"))
-        elif not flag.startswith(("/expires", "/passwordchg", "/logonpasswordchg", "/passwordreq", "/comment")):
+        elif not flag.startswith(
+            ("/expires", "/passwordchg", "/logonpasswordchg", "/passwordreq", "/comment")
+        ):
             raise UnsupportedError(f"net user {flag}")
     call.say("The command completed successfully.")
     return 0

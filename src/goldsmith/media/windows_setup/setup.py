@@ -52,9 +52,13 @@ def _settings(system: System, answers: Answers) -> None:
     remote = "Microsoft-Windows-TerminalServices-LocalSessionManager"
     deny = answers.text("specialize", remote, "fDenyTSConnections", "true").lower() in _TRUE
     system.registry.put(rf"{CONTROL}\Terminal Server", dword("fDenyTSConnections", int(deny)))
-    level = answers.text("specialize", "Microsoft-Windows-TerminalServices-RDP-WinStationExtensions", "UserAuthentication")
+    level = answers.text(
+        "specialize", "Microsoft-Windows-TerminalServices-RDP-WinStationExtensions", "UserAuthentication"
+    )
     if level:
-        system.registry.put(rf"{CONTROL}\Terminal Server\WinStations\RDP-Tcp", dword("UserAuthentication", int(level)))
+        system.registry.put(
+            rf"{CONTROL}\Terminal Server\WinStations\RDP-Tcp", dword("UserAuthentication", int(level))
+        )
     for group in answers.all("specialize", "Networking-MPSSVC-Svc", "FirewallGroups/FirewallGroup"):
         rule = f"v2.31|Action=Allow|Active=TRUE|Dir=In|EmbedCtxt={text_at(group, 'Group')}|"
         rules = rf"{SERVICES}\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
@@ -65,7 +69,9 @@ def _run_synchronous(system: System, answers: Answers) -> None:
     """Run the commands of the component Deployment; exit codes mean what Microsoft documents for WillReboot."""
     place = "RunSynchronous/RunSynchronousCommand"
     done = r"HKLM\SOFTWARE\Goldsmith\Standin\Specialized"
-    for order, command, reboot in answers.commands("specialize", "Microsoft-Windows-Deployment", place, "Path"):
+    for order, command, reboot in answers.commands(
+        "specialize", "Microsoft-Windows-Deployment", place, "Path"
+    ):
         if system.registry.number(done, str(order)):
             continue
         code = command_line(system, command)
@@ -96,7 +102,10 @@ def welcome(system: System, discs: list[str]) -> Answers | None:
     found = find_answers(system, "oobeSystem", discs=discs)
     answers = found[1] if found else None
     if answers is None:
-        raise Dialog("Hi there! Let's get a few things set up.\n(no answer file with settings for oobeSystem)", title="OOBE")
+        raise Dialog(
+            "Hi there! Let's get a few things set up.\n(no answer file with settings for oobeSystem)",
+            title="OOBE",
+        )
     client = system.registry.text(CURRENT, "InstallationType") == "Client"
     skip = answers.text("oobeSystem", SHELL, "OOBE/SkipMachineOOBE").lower() in _TRUE
     _check_pages(system, answers, client=client, skip=skip)
@@ -118,7 +127,9 @@ def welcome(system: System, discs: list[str]) -> Answers | None:
     place = system.drives.place(CACHED)
     if place.is_file():  # Setup takes the passwords out of its copy
         text = place.read_text(encoding="utf-8")
-        hidden = re.sub(r"<Value>[^<]*</Value>(?=\s*<PlainText>)", "<Value>*SENSITIVE*DATA*DELETED*</Value>", text)
+        hidden = re.sub(
+            r"<Value>[^<]*</Value>(?=\s*<PlainText>)", "<Value>*SENSITIVE*DATA*DELETED*</Value>", text
+        )
         place.write_text(hidden, encoding="utf-8")
     _setup_complete(system)
     return answers
@@ -126,19 +137,27 @@ def welcome(system: System, discs: list[str]) -> Answers | None:
 
 def _check_pages(system: System, answers: Answers, *, client: bool, skip: bool) -> None:
     """Windows shows a page for whatever the answer file does not settle, and waits."""
-    missing = []
-    for name in ("InputLocale", "SystemLocale", "UILanguage", "UserLocale"):
-        if not answers.text("oobeSystem", LOCALES, name):
-            missing.append(name)
+    locale = ("InputLocale", "SystemLocale", "UILanguage", "UserLocale")
+    missing = [name for name in locale if not answers.text("oobeSystem", LOCALES, name)]
     if answers.text("oobeSystem", SHELL, "OOBE/HideEULAPage").lower() not in _TRUE:
         missing.append("HideEULAPage")
-    if not client and not skip and not answers.text("oobeSystem", SHELL, "UserAccounts/AdministratorPassword/Value"):
+    if (
+        not client
+        and not skip
+        and not answers.text("oobeSystem", SHELL, "UserAccounts/AdministratorPassword/Value")
+    ):
         missing.append("AdministratorPassword")
-    if client and not skip and not answers.all("oobeSystem", SHELL, "UserAccounts/LocalAccounts/LocalAccount"):
+    if (
+        client
+        and not skip
+        and not answers.all("oobeSystem", SHELL, "UserAccounts/LocalAccounts/LocalAccount")
+    ):
         missing.append("LocalAccounts")
     if missing:
         system.panther.error(f"OOBE: pages are shown for {', '.join(missing)}")
-        raise Dialog(f"Customize settings\n[Finish]\n(the answer file lacks {', '.join(missing)})", title="OOBE")
+        raise Dialog(
+            f"Customize settings\n[Finish]\n(the answer file lacks {', '.join(missing)})", title="OOBE"
+        )
 
 
 def _setup_complete(system: System) -> None:

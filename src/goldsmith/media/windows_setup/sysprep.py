@@ -32,7 +32,9 @@ def sysprep(call: Call) -> int:
     flags = [word.lower() for word in call.args if not word.lower().startswith("/unattend:")]
     if unknown := [one for one in flags if one not in _FLAGS]:
         raise UnsupportedError(f"sysprep {unknown[0]}")
-    if not {"/generalize", "/oobe", "/quiet"} <= set(flags) or not {"/shutdown", "/reboot", "/quit"} & set(flags):
+    if not {"/generalize", "/oobe", "/quiet"} <= set(flags) or not {"/shutdown", "/reboot", "/quit"} & set(
+        flags
+    ):
         raise UnsupportedError(f"sysprep{call.raw} opens a window")
     system, drives = call.system, call.system.drives
     panther = Panther(drives.place(rf"{FOLDER}\Panther"))

@@ -27,7 +27,7 @@ class ImageState(StrEnum):
     UNDEPLOYABLE = "IMAGE_STATE_UNDEPLOYABLE"
 
 
-class End(Exception):  # noqa: N818 — it is no error
+class End(Exception):
     """The machine ends now, by ``how``: "off" or "reboot"."""
 
     def __init__(self, how: str) -> None:
@@ -35,7 +35,7 @@ class End(Exception):  # noqa: N818 — it is no error
         self.how = how
 
 
-class Dialog(Exception):  # noqa: N818 — it is a window, and stays
+class Dialog(Exception):
     """A window that waits for somebody to press a button: nobody does, so the machine stays as it is."""
 
     def __init__(self, text: str, *, title: str = "Windows Setup") -> None:

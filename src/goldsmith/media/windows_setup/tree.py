@@ -39,7 +39,7 @@ def program() -> bytes:
     return b"MZ".ljust(60, b"\0") + struct.pack("<I", 64) + b"PE\0\0" + coff + optional.ljust(240, b"\0")
 
 
-def lay_down(root: Path, image: WimImage, medium: Path) -> None:
+def lay_down(root: Path, medium: Path) -> None:
     """Write files and folders of a new installation; ``medium`` holds what starts the stand-in again."""
     for name in FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,9 @@ def fill_registry(registry: Registry, image: WimImage) -> None:
             string("DisplayVersion", image.text("STANDIN/RELEASEID")),
         )
     registry.put(r"HKLM\SOFTWARE\Goldsmith\Standin", string("Drivers", image.text("STANDIN/DRIVERS")))
-    registry.put(WINLOGON, string("Shell", "explorer.exe"), string("Userinit", r"C:\Windows\system32\userinit.exe,"))
+    registry.put(
+        WINLOGON, string("Shell", "explorer.exe"), string("Userinit", r"C:\Windows\system32\userinit.exe,")
+    )
     registry.find(r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall")[0].make(
         r"Microsoft\Windows\CurrentVersion\Uninstall"
     )

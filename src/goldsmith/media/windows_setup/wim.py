@@ -20,7 +20,7 @@ class WimImage:
 
 
 def read_images(wim: Path) -> Sequence[WimImage]:
-    """Raises ValueError for a file that is no WIM."""
+    """Return the images; raises ValueError for a file that is no WIM."""
     with wim.open("rb") as file:
         head = file.read(208)
         if head[:8] != b"MSWIM\0\0\0":

@@ -6,7 +6,6 @@ from pathlib import Path
 from goldsmith.media.windows_setup import drivers, keys, layout, machine, tree
 from goldsmith.media.windows_setup.answers import Answers, text_at
 from goldsmith.media.windows_setup.hive import Key, dump, dword, string
-from goldsmith.media.windows_setup.panther import Panther
 from goldsmith.media.windows_setup.paths import Drives
 from goldsmith.media.windows_setup.registry import Registry
 from goldsmith.media.windows_setup.run import command_line
@@ -41,7 +40,7 @@ def run(system: System, discs: Sequence[str], removable: Sequence[str]) -> None:
 
 
 def _check_pages(answers: Answers) -> None:
-    """Setup shows a page for whatever it is not told, and waits."""
+    """Refuse what Setup would ask about: it shows a page, and waits."""
     for name in ("SetupUILanguage/UILanguage", "InputLocale", "SystemLocale", "UILanguage", "UserLocale"):
         if not answers.text("windowsPE", LOCALES, name):
             raise Dialog(f"Language to install: English (United States)\n[Next]\n({name} is not answered)")
@@ -63,7 +62,9 @@ def _load_drivers(system: System, answers: Answers) -> list[drivers.Driver]:
     What Windows does about such a path is not documented; nothing good can come of it.
     """
     found = []
-    listed = answers.all("windowsPE", "Microsoft-Windows-PnpCustomizationsWinPE", "DriverPaths/PathAndCredentials")
+    listed = answers.all(
+        "windowsPE", "Microsoft-Windows-PnpCustomizationsWinPE", "DriverPaths/PathAndCredentials"
+    )
     for one in listed:
         path = text_at(one, "Path")
         infs = drivers.infs_below(system.drives.place(path)) if system.drives.exists(path) else []
@@ -158,7 +159,9 @@ def _target(answers: Answers, partitions: Sequence[layout.Partition]) -> layout.
     number = answers.text("windowsPE", SETUP, "ImageInstall/OSImage/InstallTo/PartitionID")
     found = [one for one in partitions if str(one.number) == number]
     if not found or found[0].format != "NTFS":
-        raise Dialog(f"Windows cannot be installed to partition {number or 'nowhere'}: it is no NTFS partition.")
+        raise Dialog(
+            f"Windows cannot be installed to partition {number or 'nowhere'}: it is no NTFS partition."
+        )
     return found[0]
 
 
@@ -179,7 +182,7 @@ def _apply(
     early = root / "$WINDOWS.~BT/Sources/Panther"
     early.mkdir(parents=True)
     system.panther.add(early)
-    tree.lay_down(root, image, system.drives.roots[medium])
+    tree.lay_down(root, system.drives.roots[medium])
     registry = Registry(root / "Windows/System32/config", root / "Users/Administrator/NTUSER.DAT")
     tree.fill_registry(registry, image)
     tree.map_drive(registry, disk.device, target.number, "C", uefi=uefi)
@@ -188,7 +191,10 @@ def _apply(
     )
     for driver in loaded:
         drivers.install(installed, driver)
-    lua = answers.text("offlineServicing", "Microsoft-Windows-LUA-Settings", "EnableLUA", "true").lower() == "true"
+    lua = (
+        answers.text("offlineServicing", "Microsoft-Windows-LUA-Settings", "EnableLUA", "true").lower()
+        == "true"
+    )
     policies = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
     registry.put(policies, dword("EnableLUA", int(lua)))
     registry.put(r"HKLM\SOFTWARE\Goldsmith\Standin", string("Fault", system.fault))
