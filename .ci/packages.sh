@@ -13,11 +13,11 @@ COMMON=(gcc cpio rpm zstd xorriso swtpm swtpm-tools squashfs-tools openssh-serve
 # isc-dhcp-client for the appliance's network, dnsmasq-base for libvirt's.
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients
     virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap uidmap openssh-client
-    rpm db5.3-util) # the last two: rpm databases of the tests' phony guests
+    wimtools rpm db5.3-util) # the last two: rpm databases of the tests' phony guests
 # By path where the packages were renamed between releases.
 DNF=(pkgconf-pkg-config libvirt-devel qemu-kvm /usr/bin/qemu-img edk2-ovmf libvirt-daemon-kvm
     libvirt-daemon-config-network /usr/bin/virsh /usr/bin/virt-install /usr/bin/osinfo-detect /usr/bin/guestfish
-    /usr/bin/virt-sysprep /usr/bin/virt-inspector iproute openssh-clients /usr/bin/rpmbuild)
+    /usr/bin/virt-sysprep /usr/bin/virt-inspector iproute openssh-clients wimlib-utils /usr/bin/rpmbuild)
 
 stop() {
     printf '%s\n' "$@" >&2

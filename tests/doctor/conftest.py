@@ -12,6 +12,7 @@ VERSIONS = {
     "virt-inspector": "virt-inspector 1.48.2",
     "xorriso": "xorriso 1.5.4 : RockRidge filesystem manipulator",
     "mksquashfs": "mksquashfs version 4.5.1 (2022/03/17)",
+    "wimlib-imagex": "wimlib-imagex 1.13.6 (using wimlib 1.13.6)",
     "mmdebstrap": "mmdebstrap 1.3.5",
     "osinfo-detect": "",
     "ksvalidator": "",

@@ -80,6 +80,7 @@ TOOLS = (
     ),
     Tool(("swtpm",), Package("swtpm swtpm-tools", "swtpm swtpm-tools"), only_for="TPM of Windows 11"),
     Tool(("mmdebstrap",), Package("mmdebstrap", "mmdebstrap"), only_for="demo medium"),
+    Tool(("wimlib-imagex",), Package("wimtools", "wimlib-utils"), only_for="stand-in for Windows media"),
     Tool(
         ("ksvalidator",),
         _PIP,

@@ -2,15 +2,13 @@
 
 import base64
 import re
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from goldsmith.media.windows_setup.batch import UnsupportedError
-from goldsmith.media.windows_setup.hive import dword, string
+from goldsmith.media.windows_setup.cmdlets import CMDLETS, ThrownError
+from goldsmith.media.windows_setup.hive import dword
 from goldsmith.media.windows_setup.paths import NoDriveError
-from goldsmith.media.windows_setup.services import STARTS, exists, start_service, stop_service
 from goldsmith.media.windows_setup.shell import Call
-from goldsmith.media.windows_setup.system import SERVICES, End
 
 STANDIN = r"HKLM\SOFTWARE\Goldsmith\Standin"
 REBOOT_REQUIRED = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired"
@@ -18,10 +16,6 @@ _IGNORED = re.compile(
     r"(?i)\$(ErrorActionPreference|ProgressPreference|VerbosePreference)\s*=|Set-StrictMode|Import-Module|\[Console\]::"
 )
 _FLAGS = {"-force", "-recurse", "-nonewline", "-quiet", "-wait", "-passthru", "-nologo", "-noprofile"}
-
-
-class ThrownError(Exception):
-    """An error that ends the script with exit status 1."""
 
 
 class _ExitError(Exception):
@@ -163,10 +157,10 @@ class _Scope:
             first, how, second = found.groups()
             return (self.value(first).lower() == self.value(second).lower()) == (how.lower() == "eq")
         if found := re.fullmatch(r"(?is)Test-Path\s+(?:-(?:Literal)?Path\s+)?(.+)", text):
-            return self._exists(self.value(found.group(1)))
+            return self.exists(self.value(found.group(1)))
         raise UnsupportedError(f"PowerShell: if ({text})")
 
-    def _exists(self, path: str) -> bool:
+    def exists(self, path: str) -> bool:
         if path.upper().startswith("HKLM:"):
             return self.call.system.registry.key(path.replace(":", "", 1)) is not None
         return self.call.system.drives.exists(path, self.call.shell.folder)
@@ -204,117 +198,6 @@ class _Scope:
             else:
                 positional.append(self.value(word))
         return positional, named
-
-
-Cmdlet = Callable[[_Scope, Sequence[str], Mapping[str, str]], None]
-
-
-def _given(positional: Sequence[str], named: Mapping[str, str], *names: str, at: int = 0) -> str:
-    found = next((named[name] for name in names if name in named), None)
-    if found is None and len(positional) > at:
-        found = positional[at]
-    if found is None:
-        raise ThrownError(f"the parameter {names[0]} is missing")
-    return found
-
-
-def _write(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    scope.call.say(" ".join(positional) or _given(positional, named, "-inputobject", "-object"))
-
-
-def _new_item(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    path = _given(positional, named, "-path")
-    if path.upper().startswith("HKLM:"):
-        scope.call.system.registry.find(path.replace(":", "", 1))[0].make(
-            path.partition("\\")[2].partition("\\")[2]
-        )
-        return
-    place = scope.call.system.drives.place(path, scope.call.shell.folder)
-    if named.get("-itemtype", named.get("-type", "File")).lower() == "directory":
-        place.mkdir(parents=True, exist_ok="-force" in named)
-    else:
-        place.write_text(named.get("-value", ""), encoding="utf-8")
-
-
-def _set_content(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    place = scope.call.system.drives.place(
-        _given(positional, named, "-path", "-literalpath"), scope.call.shell.folder
-    )
-    end = "" if "-nonewline" in named else "\r\n"
-    place.write_text(_given(positional, named, "-value", at=1) + end, encoding="utf-8", newline="")
-
-
-def _add_content(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    place = scope.call.system.drives.place(_given(positional, named, "-path"), scope.call.shell.folder)
-    with place.open("a", encoding="utf-8", newline="") as file:
-        file.write(_given(positional, named, "-value", at=1) + "\r\n")
-
-
-def _get_content(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    place = scope.call.system.drives.place(
-        _given(positional, named, "-path", "-literalpath"), scope.call.shell.folder
-    )
-    scope.call.out.write(place.read_text(encoding="utf-8"))
-
-
-def _remove_item(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    path = _given(positional, named, "-path", "-literalpath")
-    found = list(scope.call.system.drives.matches(path, scope.call.shell.folder))
-    if not found and named.get("-erroraction", "").lower() != "silentlycontinue":
-        raise ThrownError(f"Cannot find path '{path}' because it does not exist.")
-    for one in found:
-        if one.is_dir():
-            shutil.rmtree(one)
-        else:
-            one.unlink()
-
-
-def _test_path(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    path = _given(positional, named, "-path", "-literalpath")
-    scope.call.say(str(scope._exists(path)))
-
-
-def _set_property(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    path = _given(positional, named, "-path").replace(":", "", 1)
-    name, value = _given(positional, named, "-name", at=1), _given(positional, named, "-value", at=2)
-    kind = named.get("-type", named.get("-propertytype", "DWord" if value.isdigit() else "String")).lower()
-    entry = dword(name, int(value, 0)) if kind == "dword" else string(name, value)
-    scope.call.system.registry.put(path, entry)
-
-
-def _set_service(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    name = _given(positional, named, "-name")
-    if not exists(scope.call.system, name):
-        raise ThrownError(f"Service {name} was not found on computer '.'.")
-    kind = {"automatic": "auto", "manual": "demand"}.get(
-        named["-startuptype"].lower(), named["-startuptype"].lower()
-    )
-    scope.call.system.registry.put(f"{SERVICES}\\{name}", dword("Start", STARTS[kind]))
-
-
-def _start_service(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    start_service(scope.call, _given(positional, named, "-name"))
-
-
-def _stop_service(scope: _Scope, positional: Sequence[str], named: Mapping[str, str]) -> None:
-    stop_service(scope.call, _given(positional, named, "-name"))
-
-
-def _restart(_: _Scope, _positional: Sequence[str], _named: Mapping[str, str]) -> None:
-    raise End("reboot")
-
-
-def _stop(_: _Scope, _positional: Sequence[str], _named: Mapping[str, str]) -> None:
-    raise End("off")
-
-
-CMDLETS: Mapping[str, Cmdlet] = {
-    "write-output": _write, "write-host": _write, "echo": _write, "new-item": _new_item, "mkdir": _new_item,
-    "set-content": _set_content, "add-content": _add_content, "get-content": _get_content,
-    "remove-item": _remove_item, "test-path": _test_path, "set-itemproperty": _set_property,
-    "new-itemproperty": _set_property, "set-service": _set_service, "start-service": _start_service,
-    "stop-service": _stop_service, "restart-computer": _restart, "stop-computer": _stop,
-}  # fmt: skip
 
 
 def _update(call: Call) -> int:

@@ -23,6 +23,7 @@ from goldsmith.media.windows_setup.batch import (
 from goldsmith.media.windows_setup.conditions import holds, items_of
 from goldsmith.media.windows_setup.expansion import expand, expand_delayed, expand_for
 from goldsmith.media.windows_setup.paths import NoDriveError
+from goldsmith.media.windows_setup.streams import SerialPort, device_of
 from goldsmith.media.windows_setup.system import System
 from goldsmith.media.windows_setup.words import split_words
 
@@ -205,7 +206,7 @@ class Shell:
                 elif one.target == "&2":
                     self.out = self.err
                 elif one.mode == "<":
-                    self.stdin = "" if _device(one.target) == "NUL" else self._place(one.target).read_text()
+                    self.stdin = "" if device_of(one.target) == "NUL" else self._place(one.target).read_text()
                 else:
                     file = self._open(one)
                     opened.append(file)
@@ -216,7 +217,7 @@ class Shell:
             yield
         finally:
             for file in opened:
-                if isinstance(file, _Serial):
+                if isinstance(file, SerialPort):
                     self.system.serial.flush()
                 else:
                     file.close()
@@ -226,11 +227,11 @@ class Shell:
         return self.system.drives.place(target, self.folder)
 
     def _open(self, one: Redirect) -> TextIO:
-        match _device(one.target):
+        match device_of(one.target):
             case "NUL":
                 return io.StringIO()
             case "COM1":
-                return _Serial(self.system.serial)
+                return SerialPort(self.system.serial)
         return self._place(one.target).open("a" if one.mode == ">>" else "w", encoding="utf-8", newline="")
 
     def _simple(self, text: str) -> None:
@@ -289,22 +290,6 @@ class Shell:
             return self._place(path).is_file()
         except NoDriveError:
             return False
-
-
-class _Serial(io.StringIO):
-    """COM1, which stays open when a redirection ends."""
-
-    def __init__(self, serial: TextIO) -> None:
-        super().__init__()
-        self.serial = serial
-
-    def write(self, text: str) -> int:
-        return self.serial.write(text)
-
-
-def _device(target: str) -> str:
-    name = re.split(r"[\\/]", target)[-1].rstrip(":").upper()
-    return name if name in ("NUL", "COM1", "CON") else ""
 
 
 def _find_label(lines: Sequence[str], label: str) -> int:
