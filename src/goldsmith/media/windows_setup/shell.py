@@ -9,17 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from goldsmith.media.windows_setup.batch import (
-    Block,
-    For,
-    If,
-    Joined,
-    Node,
-    OpenBlockError,
-    Redirect,
-    Simple,
-    UnsupportedError,
-    parse,
-)
+    Block, For, If, Joined, Node, OpenBlockError, Redirect, Simple, UnsupportedError, parse,
+)  # fmt: skip
 from goldsmith.media.windows_setup.conditions import holds, items_of
 from goldsmith.media.windows_setup.expansion import expand, expand_delayed, expand_for
 from goldsmith.media.windows_setup.paths import NoDriveError
