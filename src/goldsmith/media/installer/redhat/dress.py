@@ -64,7 +64,7 @@ def dress(root: Path, release: Release, packages: Iterable[str]) -> Guest:
 def _install(guest: Guest, wanted: Sequence[Offer]) -> None:
     for one in wanted:
         guest.lay_down(one)
-    for name in ("standin-autorelabel", "standin-net-names"):
+    for name in ("standin-autorelabel", "standin-machine-id", "standin-net-names"):
         if guest.has_service(name):
             guest.switch(name, on=True)
     guest.keep(one.package for one in wanted)
@@ -222,5 +222,4 @@ def _without_systemctl(guest: Guest) -> None:
         place = guest.path(f"/usr/sbin/{name}")
         place.unlink(missing_ok=True)
         place.symlink_to(f"{HOME}/systemctl")
-    for name in ("etc/machine-id",):
-        guest.path(name).unlink(missing_ok=True)
+    guest.path("/etc/machine-id").unlink(missing_ok=True)
