@@ -1,3 +1,5 @@
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,7 @@ def test_the_shipped_answer_files_are_in_the_table_for_every_version(os, firmwar
         ("<ProtectYourPC>3</ProtectYourPC>", "<ProtectYourPC>4</ProtectYourPC>", "must be a number from 1 to 3"),
         ("<LogonCount>1</LogonCount>", "<LogonCount>1</LogonCount><LogonCount>2</LogonCount>",
          "LogonCount is given twice"),
+        ("<LogonCount>1</LogonCount>", "", "AutoLogon has no LogonCount"),
         ("<Order>1</Order>\n          <CommandLine>", "<CommandLine>", "SynchronousCommand has no Order"),
         ("<CommandLine>cmd", f"<CommandLine>{'x' * 1100}cmd", "may have 1024 characters"),
         ('wcm:keyValue="{{ loop.index }}"', 'wcm:keyValue="1"', "the key 1 is used twice"),
@@ -102,7 +105,7 @@ def test_the_shipped_answer_files_are_in_the_table_for_every_version(os, firmwar
 def test_what_windows_would_not_read_is_an_error_at_the_templates_line(found, old, new, problem):
     told, line = found(old, new)
     assert any(problem in one for one in told), told
-    assert any(f"autounattend.xml.j2:{number}: " in told[0] for number in (line, line + 1, line - 1)), (
+    assert any(f"autounattend.xml.j2:{number}: " in told[0] for number in range(line - 2, line + 2)), (
         told,
         line,
     )
@@ -154,3 +157,31 @@ def test_what_is_no_answer_file_is_told(tmp_path):
 
 def test_every_answer_file_has_its_template():
     assert [one.template for one in FILES if not (TEMPLATES / one.template).is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["Autounattend.xml", "goldsmith/Unattend.xml"])
+def test_no_element_can_be_misspelt(name):
+    """Each element of the shipped files is renamed in turn: every one is missed at its own line."""
+    shipped = render_answers(windows(), folders=[TEMPLATES], secrets=References())[name]
+    lines = shipped.text.split("\n")
+    tags = [(at, match[1]) for at, line in enumerate(lines) if (match := re.match(r" +<([A-Z]\w+)", line))]
+    assert len(tags) >= 20
+    for at, tag in tags:
+        end = next(
+            n
+            for n in range(at, len(lines))
+            if f"</{tag}>" in lines[n] and _depth(lines[n]) == _depth(lines[at])
+        )
+        wrong = list(lines)
+        wrong[at] = wrong[at].replace(f"<{tag}", f"<{tag}x", 1)
+        wrong[end] = wrong[end].replace(f"</{tag}>", f"</{tag}x>", 1)
+        told = check_unattend(replace(shipped, text="\n".join(wrong)))
+        assert [
+            one
+            for one in told
+            if one.problem.endswith(f"has no setting {tag}x") and one.at == shipped.at(at + 1)
+        ]
+
+
+def _depth(line):
+    return len(line) - len(line.lstrip())

@@ -110,7 +110,7 @@ _SHELL = {
     "AutoLogon": Setting(
         {"Domain": ANY, "Enabled": BOOLEAN, "LogonCount": number(0, 9999999), "Password": SECRET,
          "Username": text(256)},
-        required=("Username",), passes=("specialize", "auditSystem", "oobeSystem"),
+        required=("Username", "LogonCount"), passes=("specialize", "auditSystem", "oobeSystem"),
     ),
     "ComputerName": Setting(check=COMPUTER.check, passes=_NAMED),
     "CopyProfile": Setting(check=BOOLEAN.check, passes=("specialize",)),
