@@ -260,3 +260,13 @@ class _Reader:
 def _redirect(match: re.Match[str]) -> Redirect:
     stream, mode, target = match.groups()
     return Redirect(int(stream) if stream else int(mode != "<"), mode, target.strip('"'))
+
+
+def find_label(lines: Sequence[str], label: str) -> int:
+    """Return the number of the line behind a label."""
+    wanted = label.strip().lstrip(":").split()[0].lower()
+    for number, text in enumerate(lines):
+        found = re.match(r"\s*:([^\s:]+)", text)
+        if found and found.group(1).lower() == wanted:
+            return number + 1
+    raise UnsupportedError(f"The system cannot find the batch label specified - {wanted}")

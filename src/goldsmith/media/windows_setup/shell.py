@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TextIO
 
 from goldsmith.media.windows_setup.batch import (
-    Block, For, If, Joined, Node, OpenBlockError, Redirect, Simple, UnsupportedError, parse,
+    Block,
+    For,
+    If,
+    Joined,
+    Node,
+    OpenBlockError,
+    Redirect,
+    Simple,
+    UnsupportedError,
+    find_label,
+    parse,
 )  # fmt: skip
 from goldsmith.media.windows_setup.conditions import holds, items_of
 from goldsmith.media.windows_setup.expansion import expand, expand_delayed, expand_for
@@ -102,7 +112,7 @@ class Shell:
         if not self.frames:
             raise UnsupportedError("call of a label outside a batch file")
         lines = self.frames[-1].lines
-        self._run(_Frame(lines, (self.frames[-1].args[0], *args), _find_label(lines, label)))
+        self._run(_Frame(lines, (self.frames[-1].args[0], *args), find_label(lines, label)))
 
     def goto(self, label: str) -> None:
         if label.lower().lstrip(":") == "eof":
@@ -116,7 +126,7 @@ class Shell:
                 try:
                     self._next(frame)
                 except _GotoError as jump:
-                    frame.at = _find_label(frame.lines, str(jump))
+                    frame.at = find_label(frame.lines, str(jump))
         except ExitError as ending:
             if not ending.batch:
                 raise
@@ -281,12 +291,3 @@ class Shell:
             return self._place(path).is_file()
         except NoDriveError:
             return False
-
-
-def _find_label(lines: Sequence[str], label: str) -> int:
-    wanted = label.strip().lstrip(":").split()[0].lower()
-    for number, text in enumerate(lines):
-        found = re.match(r"\s*:([^\s:]+)", text)
-        if found and found.group(1).lower() == wanted:
-            return number + 1
-    raise UnsupportedError(f"The system cannot find the batch label specified - {wanted}")
