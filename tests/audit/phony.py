@@ -247,4 +247,39 @@ def rhel6() -> Sample:
     return Sample("rhel6", "rhel", 6, files, links, packages, f"/boot/initramfs-{EL6}.img", labels=LABELS)
 
 
-GUESTS = {"debian": debian, "rhel7": rhel7, "rhel6": rhel6}
+def rhel9() -> Sample:
+    """RHEL 7's files, but for what changed: boot entries in files of their own, NetworkManager with keyfiles."""
+    old, kernel = rhel7(), "5.14.0-503.el9.x86_64"
+    new = {
+        "/etc/redhat-release": "Red Hat Enterprise Linux release 9.5 (Plow)\n",
+        "/etc/sysconfig/kernel": "UPDATEDEFAULT=yes\nDEFAULTKERNEL=kernel-core\n",
+        "/etc/NetworkManager/system-connections/eth0.nmconnection": "[connection]\ntype=ethernet\n",
+        "/boot/grub2/grub.cfg": 'set default="${saved_entry}"\ninsmod blscfg\nblscfg\n',
+        "/boot/grub2/grubenv": f"saved_entry=abc-{kernel}\nkernelopts=root=LABEL=root ro {PAIR}\n",
+        f"/boot/loader/entries/abc-{kernel}.conf": (
+            f"title RHEL 9\nlinux /boot/vmlinuz-{kernel}\ninitrd /boot/initramfs-{kernel}.img\noptions $kernelopts\n"
+        ),
+        f"/boot/vmlinuz-{kernel}": "kernel",
+        f"/boot/initramfs-{kernel}.img": "initrd",
+    }
+    gone = [
+        path
+        for path in old.files
+        if EL7 in path or path.endswith(("ifcfg-eth0", "ifcfg-lo", "sysconfig/network", "default/grub"))
+    ]
+    grub = {"/etc/default/grub": f'GRUB_CMDLINE_LINUX="{PAIR}"\nGRUB_ENABLE_BLSCFG=true\n'}
+    manager = {
+        "/etc/systemd/system/multi-user.target.wants/NetworkManager.service": "/usr/lib/systemd/system/x"
+    }
+    guest = replace(old, profile="rhel8+", major=9, initrd=f"/boot/initramfs-{kernel}.img", labels={**LABELS})
+    return guest.with_files({**dict.fromkeys(gone), **new, **grub}).with_links(
+        {"/etc/rc.d/rc3.d/S10network": None, **manager}
+    )
+
+
+def other() -> Sample:
+    """A Linux that is known to libguestfs, but not to the checks."""
+    return replace(debian(), profile="generic-linux", distro="archlinux", packages=None)
+
+
+GUESTS = {"debian": debian, "rhel7": rhel7, "rhel6": rhel6, "rhel8+": rhel9, "generic-linux": other}

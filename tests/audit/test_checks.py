@@ -10,7 +10,7 @@ from goldsmith.audit.facts import Expected, Initramfs
 from goldsmith.audit.report import Status
 from goldsmith.audit.run import answers
 
-from .phony import EL7
+from .phony import EL7, GUESTS
 from .spoilings import CLOUD, GENERATOR, REDHAT, SPOILED, but, edit, files, last_line, links
 
 slots = links({"/etc/udev/rules.d/80-net-name-slot.rules": "/dev/null"})
@@ -26,7 +26,7 @@ def test_every_check_is_spoiled_at_least_once():
     assert {ident for ident, *_ in SPOILED} == for_linux
 
 
-@pytest.mark.parametrize("name", ["debian", "rhel7", "rhel6"])
+@pytest.mark.parametrize("name", GUESTS)
 def test_a_good_guest_passes_every_check_of_its_profile(sample, name):
     found = list(answers(sample(name).facts(), {}))
     assert [one.detail for one in found if one.status not in (Status.OK, Status.SKIPPED)] == []
