@@ -43,7 +43,7 @@ def filesystems(appliance: Appliance, disk: str) -> Iterator[FileSystem]:
     Scripts of the appliance see the kernel's names, and a disk that was slow to appear may have the name that
     libguestfs gives to another one; so the names are translated, and the appliance's own disk is left out.
     """
-    real = _kernel_name(appliance, disk)
+    real = kernel_name(appliance, disk)
     for block in appliance.shell("blkid -o export").split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         device, kind = values.get("DEVNAME", ""), values.get("TYPE", "")
@@ -60,7 +60,7 @@ def filesystems(appliance: Appliance, disk: str) -> Iterator[FileSystem]:
         yield _examined(appliance, found, device)
 
 
-def _kernel_name(appliance: Appliance, disk: str) -> str:
+def kernel_name(appliance: Appliance, disk: str) -> str:
     """Return the only disk that the appliance does not run from."""
     names = [word for word in appliance.shell(_FOREIGN).split() if DEVICE.fullmatch(word)]
     return names[0] if len(names) == 1 else disk

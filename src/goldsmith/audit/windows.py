@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from goldsmith.audit import ntfs
 from goldsmith.audit.appliance import DEVICE, Appliance
+from goldsmith.audit.disks import kernel_name
 from goldsmith.audit.facts import Guest
 from goldsmith.audit.hives import read_hives
 from goldsmith.audit.listing import list_tree, read_texts
@@ -46,13 +47,14 @@ def _hive(declaration: str) -> str:
 def _partition_kinds(appliance: Appliance, devices: Sequence[str]) -> Mapping[str, str]:
     """Return the GPT types of partitions in capitals; of an MBR ``active`` or "".
 
-    By blkid, which only reads: libguestfs's own commands open the disk for writing, and for a moment afterwards its
-    partitions are gone (seen here); they also cost a second each.
+    By blkid in one script: libguestfs's own commands start a program a partition, up to a second each.
     """
+    devices = [one for one in devices if DEVICE.fullmatch(one)]
+    disk = devices[0].rstrip("0123456789") if devices else ""
+    real = kernel_name(appliance, disk)
     script = "; ".join(
-        f"echo DEVNAME={one}; blkid -p -o export {one} | grep PART_ENTRY"
+        f"echo DEVNAME={one}; blkid -p -o export {real + one.removeprefix(disk)} | grep PART_ENTRY"
         for one in devices
-        if DEVICE.fullmatch(one)
     )
     kinds: dict[str, str] = {}
     device = ""

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from goldsmith.audit.facts import Expected
+from goldsmith.audit.facts import Expected, ExpectedWindows
 from goldsmith.audit.run import audit
 from goldsmith.events import Warned
 from goldsmith.host import files
@@ -22,6 +22,7 @@ class Audit:
     distro: str  # what the guest must call itself
     firmware: str  # bios or uefi: what the catalog will promise
     growroot: bool  # the initramfs is to grow the root partition
+    windows: ExpectedWindows | None  # what the recipe promises of a Windows
     waivers: Mapping[str, str]
     checks: str  # digest of the set of checks: another set asks again
     secrets: Callable[[], Sequence[str]]
@@ -38,6 +39,7 @@ class Audit:
             "distro": self.distro,
             "firmware": self.firmware,
             "growroot": self.growroot,
+            **({"windows": asdict(self.windows)} if self.windows else {}),
             "waivers": dict(self.waivers),
             "checks": self.checks,
             "secrets": list(self.secret_digests),
@@ -55,6 +57,7 @@ class Audit:
                 distro=self.distro,
                 firmware=self.firmware,
                 growroot=self.growroot,
+                windows=self.windows,
             ),
             host=context.host_for(self.name),
             env=context.guestfs_env,

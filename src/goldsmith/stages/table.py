@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from goldsmith.audit.expected import expected_windows
 from goldsmith.errors import RecipeError
 from goldsmith.guests.family import Answer, GuestFamily
 from goldsmith.guests.machine import Machine
@@ -67,6 +68,7 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
             distro=family.distro(recipe.os),
             firmware=str(recipe.machine.firmware),
             growroot=recipe.install.root_growth is RootGrowth.GROWROOT,
+            windows=expected_windows(recipe) if family.answer is Answer.UNATTEND else None,
             waivers={one.check: one.reason for one in recipe.audit.waivers},
             checks=given.audit_checks,
             secrets=lambda: [given.vault.reveal(one) for one in given.secrets],

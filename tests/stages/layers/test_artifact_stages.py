@@ -76,6 +76,7 @@ def audit(**changes):
         "distro": "debian",
         "firmware": "bios",
         "growroot": False,
+        "windows": None,
         "waivers": {},
         "checks": "c",
         "secrets": lambda: [],
