@@ -79,8 +79,8 @@ def _dry(host: Host, command: Sequence[str], folder: Path, capabilities: Capabil
         f"caps={folder}/capabilities,domcaps={folder}/domcapabilities",
     )
     wanted = argv[argv.index("--osinfo") + 1]
-    if wanted.startswith("name=") and not osinfo.known(host, wanted.removeprefix("name=")):
-        _set(argv, "--osinfo", "detect=off,require=off")
+    if wanted.startswith("name="):
+        _set(argv, "--osinfo", osinfo.argument(host, wanted.removeprefix("name=")))
     if "--location" in argv:  # where the kernel comes from is not in the XML
         for file, text in ((".treeinfo", _TREE), ("vmlinuz", ""), ("initrd.img", "")):
             (folder / file).write_text(text, encoding="utf-8")

@@ -67,6 +67,16 @@ def canonical(host: Host, short_id: str) -> str:
     return next(iter(_query(host, f"short-id={short_id}")), "")
 
 
+def argument(host: Host, name: str) -> str:
+    """Return virt-install's --osinfo for a name, also on a host whose database is older than the guest.
+
+    libosinfo has an entry for releases to come, such as rhel9-unknown for rhel9.6.
+    """
+    newer = re.sub(r"\.[0-9]+$", "", name) + "-unknown"
+    found = next((one for one in (name, newer) if known(host, one)), None)
+    return f"name={found}" if found else "detect=off,require=off"
+
+
 def _detected(host: Host, iso: Path) -> str:
     done = host.run("osinfo-detect", "--all", iso, ok=range(256), fix=_FIX)
     if "--all" in done.stderr:  # libosinfo before 1.10 has no such option

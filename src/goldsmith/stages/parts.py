@@ -1,7 +1,6 @@
 """What several stages need in the same form."""
 
 import json
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -48,13 +47,8 @@ def further_path(context: Context, name: str) -> Path | None:
 
 
 def osinfo_argument(host: Host, name: str) -> str:
-    """Return virt-install's --osinfo for a name, also on a host whose database is older than the guest.
-
-    libosinfo has an entry for releases to come, such as rhel9-unknown for rhel9.6.
-    """
-    newer = re.sub(r"\.[0-9]+$", "", name) + "-unknown"
-    found = next((one for one in (name, newer) if osinfo.known(host, one)), None)
-    return f"name={found}" if found else "detect=off,require=off"
+    """Return virt-install's --osinfo for the ``os`` of a recipe."""
+    return osinfo.argument(host, name)
 
 
 def no_space_if_full(folder: Path, what: str) -> None:
