@@ -90,7 +90,9 @@ def _ping(call: Call) -> int:
 
 
 def _find(call: Call) -> int:
-    flags = [word.lower() for word in call.args if word.startswith("/")]
+    flags = {word.lower() for word in call.args if word.startswith("/")}
+    if not flags <= {"/i", "/v"}:
+        raise UnsupportedError(f"find {call.raw.strip()}")
     words = [word for word in split_words(call.raw) if not word.startswith("/")]
     text = call.stdin
     if len(words) > 1:

@@ -1,13 +1,12 @@
 """An installed stand-in system in a folder, for the tests of what runs in it."""
 
 import io
-import json
-import shutil
 import xml.etree.ElementTree as ET
-from pathlib import Path
+
+import pytest
 
 from goldsmith.media.windows_drivers import AGENT, ALL_DRIVERS, CLOUDBASE, files, package
-from goldsmith.media.windows_setup import tree
+from goldsmith.media.windows_setup import services, tree
 from goldsmith.media.windows_setup.__main__ import ENVIRONMENT
 from goldsmith.media.windows_setup.panther import Panther
 from goldsmith.media.windows_setup.paths import Drives
@@ -23,18 +22,19 @@ IMAGE = """<IMAGE INDEX="2"><NAME>Windows Server 2022 SERVERSTANDARD</NAME>
 </IMAGE>"""
 
 
-def make_image(text: str = IMAGE) -> WimImage:
-    element = ET.fromstring(text)
+@pytest.fixture
+def image():
+    element = ET.fromstring(IMAGE)
     return WimImage(2, element.findtext("NAME", ""), element)
 
 
-def make_system(folder: Path) -> System:
-    """Return a complete installation on C:, the drivers' medium on E:, and an answer medium on F:."""
-    c, e, f, medium = (folder / name for name in ("c", "e", "f", "medium"))
+@pytest.fixture
+def system(tmp_path, image):
+    """Return a complete installation on C:, with the drivers' medium on E: and an answer medium on F:."""
+    c, e, f, medium = (tmp_path / name for name in ("c", "e", "f", "medium"))
     (medium / "sources").mkdir(parents=True)
-    for name in ("standin.krn", "standin.img"):
+    for name in ("standin.krn", "standin.img", "standin.json"):
         (medium / "sources" / name).write_bytes(b"boots")
-    (medium / "sources/standin.json").write_text(json.dumps({"version": "win2k22", "fault": ""}))
     tree.lay_down(c, medium)
     for name, data in files().items():
         (e / name).parent.mkdir(parents=True, exist_ok=True)
@@ -43,22 +43,32 @@ def make_system(folder: Path) -> System:
     for name, facts in (("CloudbaseInitSetup", CLOUDBASE), ("qemu-ga", AGENT), ("drivers", ALL_DRIVERS)):
         (f / f"goldsmith/{name}.msi").write_bytes(package(facts))
     registry = Registry(c / "Windows/System32/config", c / "Users/Administrator/NTUSER.DAT")
-    tree.fill_registry(registry, make_image())
+    tree.fill_registry(registry, image)
     tree.out_of_setup(registry)
     drives = Drives({"C": c, "E": e, "F": f}, {"E": "virtio-win", "F": "GOLDSMITH"})
-    screen, serial = io.StringIO(newline=""), io.StringIO(newline="")
     panther = Panther(c / "Windows/Panther")
-    system = System(drives, registry, panther, screen, serial, environment=dict(ENVIRONMENT))
-    system.set_state(ImageState.COMPLETE)
-    shutil.rmtree(medium)
-    return system
+    screen, serial = io.StringIO(newline=""), io.StringIO(newline="")
+    made = System(drives, registry, panther, screen, serial, environment=dict(ENVIRONMENT))
+    made.set_state(ImageState.COMPLETE)
+    return made
 
 
-def run_batch(system: System, text: str, *args: str) -> tuple[int, str]:
-    """Run a batch file; return its exit status and all that it printed."""
-    (system.c / "try.cmd").write_text(text)
-    out = io.StringIO(newline="")
-    shell = shell_on(system, out, out)
-    shell.folder = "C:\\"
-    code = shell.batch(r"C:\try.cmd", args)
-    return code, out.getvalue()
+@pytest.fixture(autouse=True)
+def running(tmp_path, monkeypatch):
+    """Keep what services run in a folder of the test, not of this host."""
+    monkeypatch.setattr(services, "RUNNING", tmp_path / "running")
+
+
+@pytest.fixture
+def batch(system):
+    """Return a runner of batch files; it gives the exit status and all that was printed."""
+
+    def run(text: str, *args: str) -> tuple[int, str]:
+        (system.c / "try.cmd").write_text(text)
+        out = io.StringIO(newline="")
+        shell = shell_on(system, out, out)
+        shell.folder = "C:\\"
+        code = shell.batch(r"C:\try.cmd", args)
+        return code, out.getvalue().replace("\r\n", "\n")
+
+    return run
