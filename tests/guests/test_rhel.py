@@ -237,3 +237,18 @@ def test_a_product_that_is_none_of_the_choices_is_told(capsys, monkeypatch):
     monkeypatch.chdir(TOP)
     assert run(["validate", "rhel9", "--set", "distribution=alma"]) == 2
     assert "recipes/rhel9.yaml:6:5: 'alma' is none of the choices here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("family", "os", "release"),
+    [
+        ("rhel7", "rhel7.9", 7),
+        ("rhel6", "rhel6.10", 6),
+        ("rhel9", "centos-stream9", 9),
+        ("demo", "debian12", 12),
+        ("rhel7", "rhel-unknown", None),
+        ("windows", "win2k16", None),
+    ],
+)
+def test_the_release_that_the_audit_expects_is_that_of_the_system(family, os, release):
+    assert FAMILIES[family].release(os) == release

@@ -98,6 +98,11 @@ class GuestFamily:
         named = re.match(r"[a-z]+", os)
         return named[0] if named and self.os_distro == "rhel" else self.os_distro
 
+    def release(self, os: str) -> int | None:
+        """Return the first number of a system's version: 7 for rhel7.9. Windows' names say another one than it does."""
+        number = re.search(r"\d+", os)
+        return int(number[0]) if number and self.os_distro != "windows" else None
+
 
 def patterns(*pairs: tuple[str, str]) -> tuple[Phase, ...]:
     return tuple(Phase(re.compile(pattern), name) for pattern, name in pairs)

@@ -20,6 +20,7 @@ class Audit:
 
     profile: str
     distro: str  # what the guest must call itself
+    major: int | None  # the first number of its version
     firmware: str  # bios or uefi: what the catalog will promise
     growroot: bool  # the initramfs is to grow the root partition
     windows: ExpectedWindows | None  # what the recipe promises of a Windows
@@ -37,6 +38,7 @@ class Audit:
         return {
             "profile": self.profile,
             "distro": self.distro,
+            "major": self.major,
             "firmware": self.firmware,
             "growroot": self.growroot,
             **({"windows": asdict(self.windows)} if self.windows else {}),
@@ -55,6 +57,7 @@ class Audit:
                 format=image.format,
                 virtual_size=image.virtual_size,
                 distro=self.distro,
+                major=self.major,
                 firmware=self.firmware,
                 growroot=self.growroot,
                 windows=self.windows,

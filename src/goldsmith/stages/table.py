@@ -66,6 +66,7 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Audit(
             profile=recipe.audit.profile or family.audit_profile,
             distro=family.distro(recipe.os),
+            major=family.release(recipe.os),
             firmware=str(recipe.machine.firmware),
             growroot=recipe.install.root_growth is RootGrowth.GROWROOT,
             windows=expected_windows(recipe) if family.answer is Answer.UNATTEND else None,

@@ -74,6 +74,7 @@ def audit(**changes):
     facts = {
         "profile": "debian",
         "distro": "debian",
+        "major": 12,
         "firmware": "bios",
         "growroot": False,
         "windows": None,
