@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.errors import GuestError, HostError
-from goldsmith.host.domains import disks_of, first_usable, network_xml, snapshot_xml
+from goldsmith.host.domains import Resets, disks_of, first_usable, network_xml, snapshot_xml
 from goldsmith.host.hypervisor import DomainInfo, DomainState, Hypervisor, connect
 
 NODE = """
@@ -123,3 +123,12 @@ def test_the_network_hands_out_addresses_of_its_subnet():
 )
 def test_only_an_address_that_others_reach_counts(addresses, usable):
     assert first_usable(addresses) == usable
+
+
+def test_a_reset_that_is_told_several_times_is_one():
+    resets = Resets()
+    counts = []
+    for now in (1.0, 1.01, 1.5, 30.0, 30.2, 60.0):
+        resets.told(now)
+        counts.append(resets.count)
+    assert counts == [1, 1, 1, 2, 2, 3]

@@ -19,18 +19,12 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("windows")]
 MEDIA = {
     "iso": "goldsmith-standin-windows2022",
     "drivers": "goldsmith-standin-virtio-win",
-    "cloudbase": "goldsmith-standin-cloudbase-init",
+    "cloudbase_init": "goldsmith-standin-cloudbase-init",
 }
 RECIPE = """\
 name: windows-standin
-family: windows
-os: win2k22
-media: {iso: "{{ iso }}"}
+extends: windows2022
 machine: {memory: 2 GiB, timeouts: {install: 40 min, silence: 15 min, boot: 15 min}}
-windows:
-  drivers: {iso: "{{ drivers }}"}
-  cloudbase_init: {msi: "{{ cloudbase }}"}
-  product_key: "{{ key | default('generic') }}"
 customize:
   - name: by-powershell
     run: Write-Output 'from PowerShell'
@@ -82,8 +76,8 @@ def test_a_build_goes_from_the_recipe_to_an_active_entry(windows):
     image = windows.done.end["image"]
     assert (image["status"], image["os_type"], image["os_version"]) == ("active", "windows", "2022")
     assert windows.done.stages("StageFinished") == [
-        *("fetch", "install", "step-1-by-powershell", "step-2-by-cmd", "step-3-write", "step-4-reboot"),
-        *("sysprep", "sparsify", "export", "audit", "seal", "register"),
+        *("fetch", "install", "updates", "step-1-by-powershell", "step-2-by-cmd"),
+        *("step-3-write", "step-4-reboot", "sysprep", "sparsify", "export", "audit", "seal", "register"),
     ]
     windows.goldsmith.nothing_left("windows-standin")
 

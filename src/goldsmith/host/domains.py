@@ -9,6 +9,9 @@ from xml.etree import ElementTree as ET
 from goldsmith.errors import GuestError
 
 
+_ONE_RESET = 5.0  # seconds
+
+
 class DomainState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
@@ -36,6 +39,19 @@ class Screenshot:
     @property
     def suffix(self) -> str:
         return ".png" if self.mime == "image/png" else ".ppm"
+
+
+class Resets:
+    """Counts how often a machine was reset; QEMU tells one reset several times within moments."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = -_ONE_RESET
+
+    def told(self, now: float) -> None:
+        """Take one message; ``now`` is in seconds of a clock that only goes forward."""
+        self.count += now - self._last >= _ONE_RESET
+        self._last = now
 
 
 def disks_of(domain_xml: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The only module that talks to libvirt."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from goldsmith.host import pulse
 from goldsmith.host.domains import (
     DomainInfo,
     DomainState,
+    Resets,
     Screenshot,
     disks_of,
     first_usable,
@@ -102,13 +104,13 @@ class Hypervisor:
     @contextmanager
     def counting_resets(self, name: str) -> Iterator[Callable[[], int]]:
         """Count how often the guest resets its machine, from now on; the number grows within a second."""
-        resets: list[None] = []
+        resets = Resets()
         with self._guest(name) as guest:
             number = self._connection.domainEventRegisterAny(
-                guest, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, lambda *_event: resets.append(None), None
+                guest, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, lambda *_event: resets.told(time.monotonic()), None
             )
         try:
-            yield lambda: len(resets)
+            yield lambda: resets.count
         finally:
             with suppress(libvirt.libvirtError):
                 self._connection.domainEventDeregisterAny(number)
