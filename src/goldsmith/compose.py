@@ -8,7 +8,7 @@ from pathlib import Path
 
 from goldsmith.audit.run import known_profile, known_waivers
 from goldsmith.errors import RecipeError, RecipeErrors, UsageError
-from goldsmith.guests import FAMILIES, windows_rules
+from goldsmith.guests import FAMILIES, rhel, windows_rules
 from goldsmith.guests.family import Answer
 from goldsmith.guests.kickstart import check_kickstart, kickstart_values
 from goldsmith.guests.machine import Machine
@@ -126,6 +126,8 @@ def check(
     problems = check_kickstart(kickstart, version=version, host=host) if kickstart else []
     if FAMILIES[recipe.family].answer is Answer.UNATTEND:
         problems += [*check_windows(recipe), *check_answers(answers or {})]
+    else:
+        problems += rhel.problems(recipe)
     problems += _audit_problems(recipe)
     if problems:
         raise RecipeErrors(problems)

@@ -30,6 +30,7 @@ def test_the_seed_of_a_planted_access_keeps_cloud_init_from_replacing_it():
     data = json.loads(files["user-data"].partition("\n")[2])
     assert (data["users"], data["disable_root"], data["ssh_deletekeys"]) == ([], False, False)
     assert HOST.private not in files["user-data"]
+    assert json.loads(files["network-config"]) == {"config": "disabled"}  # the image's own file is to stay
 
 
 def test_each_kind_of_access_has_its_user_and_its_host_key_file():

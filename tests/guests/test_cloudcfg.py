@@ -1,4 +1,7 @@
+import json
+
 import pytest
+from pydantic import ValidationError
 
 from goldsmith.errors import GuestError
 from goldsmith.guests import cloudcfg
@@ -44,3 +47,27 @@ def test_user_and_datasources_go_into_a_drop_in():
 
 def test_nothing_said_is_no_drop_in():
     assert cloudcfg.fragment(CloudInit(add_module=("resolv-conf",))) == ""
+
+
+def test_the_module_gets_the_setting_that_makes_it_write_and_what_it_is_to_write():
+    known = {
+        "nameservers": ["192.0.2.1"],
+        "domain": "example.test",
+        "options": {"rotate": True, "timeout": 1},
+    }
+    text = cloudcfg.fragment(CloudInit(add_module="resolv-conf", resolv_conf=known))
+    assert "manage_resolv_conf: true\n" in text
+    line = next(one for one in text.splitlines() if one.startswith("resolv_conf: "))
+    assert json.loads(line.partition(": ")[2]) == known
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"resolv_conf": {"domain": "x"}}, "written by a module that is not in use"),
+        ({"add_module": "resolv-conf", "resolv_conf": {}}, "resolv_conf says nothing"),
+    ],
+)
+def test_what_would_write_nothing_is_refused(said, problem):
+    with pytest.raises(ValidationError, match=problem):
+        CloudInit.model_validate(said)

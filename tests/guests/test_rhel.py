@@ -144,8 +144,9 @@ def test_rhel6_has_one_pair_of_consoles_in_every_kernel_line(tmp_path):
 
 @pytest.mark.parametrize("name", ["rhel8", "rhel9", "rhel10"])
 def test_later_ones_have_the_pair_for_kernels_that_are_there_and_for_those_to_come(name, tmp_path):
-    script = scripts(kickstart(name))[1]
-    assert f'grubby --update-kernel=ALL --args="{PAIR}"\n' in script
+    text = kickstart(name)
+    assert f'--append="net.ifnames=0 {PAIR}"\n' in text
+    script = scripts(text)[1]
     before = 'GRUB_CMDLINE_LINUX="crashkernel=1G net.ifnames=0 console=tty0 console=ttyS0,115200n8"\n'
     after = edited(script, "/etc/default/grub", before, tmp_path)
     assert after == f'GRUB_CMDLINE_LINUX=" net.ifnames=0 {PAIR}"\n'
@@ -252,3 +253,27 @@ def test_a_product_that_is_none_of_the_choices_is_told(capsys, monkeypatch):
 )
 def test_the_release_that_the_audit_expects_is_that_of_the_system(family, os, release):
     assert FAMILIES[family].release(os) == release
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        (
+            "extends: rhel6\nmachine: {firmware: uefi}\n",
+            "3:21: the kickstart of rhel6 is for BIOS: its boot loader there is GRUB legacy",
+        ),
+        (
+            "extends: rhel7\ninstall: {root_growth: none}\n",
+            "3:24: root_growth is for rhel6: in rhel7 cloud-init grows the root partition",
+        ),
+    ],
+)
+def test_what_does_not_go_with_the_family_is_told_before_a_build(
+    recipe, problem, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "own.yaml").write_text("name: own\n" + recipe)
+    monkeypatch.chdir(tmp_path)
+    for command in (["validate", "own"], ["render", "own", "--iso", "/x.iso"]):
+        assert run(command) == 2
+        assert f"recipes/own.yaml:{problem}\n" in capsys.readouterr().err

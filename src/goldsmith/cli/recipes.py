@@ -129,7 +129,7 @@ def _told(error: RecipeError) -> dict[str, object]:
 def _validated(
     path: Path, folders: Sequence[Path], values: Mapping[str, str], project: Path | None
 ) -> tuple[list[RecipeError], list[RecipeError]]:
-    from goldsmith.guests import FAMILIES
+    from goldsmith.guests import FAMILIES, rhel
     from goldsmith.guests.family import Answer
     from goldsmith.guests.kickstart import doubts, kickstart_values, report_kickstart
     from goldsmith.guests.render import render
@@ -152,11 +152,12 @@ def _validated(
         return list(error.problems), []
     except RecipeError as error:
         return [error], []
+    unfit = list(rhel.problems(recipe))
     version = FAMILIES[recipe.family].kickstart_version
     if not version:
-        return [], []
+        return unfit, []
     report = report_kickstart(rendered, version=version, host=LocalHost())
-    return list(report.errors), [*report.warnings, *doubts(recipe, FAMILIES[recipe.family])]
+    return [*unfit, *report.errors], [*report.warnings, *doubts(recipe, FAMILIES[recipe.family])]
 
 
 def _validated_windows(recipe: Recipe, project: Path | None) -> list[RecipeError]:

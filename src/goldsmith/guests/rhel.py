@@ -1,9 +1,11 @@
 """What is true of all Red Hat Enterprise Linux families (sources: docs/recipes.md, Anaconda's branches)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from goldsmith.errors import RecipeError
 from goldsmith.guests.family import COMMON_LEFTOVERS
+from goldsmith.recipe.model import Firmware, Recipe
 
 ADMIN = "cloud-user"
 LEFTOVERS = (
@@ -52,3 +54,20 @@ def media_help(recipe: str, release: str) -> str:
         f"download the RHEL {release} Binary DVD with your subscription (access.redhat.com, Downloads), then: "
         f"make {recipe} ISO=/path/rhel-{server}{release}-x86_64-dvd.iso"
     )
+
+
+def problems(recipe: Recipe) -> Iterator[RecipeError]:
+    """Yield what a recipe says that does not go with its family."""
+    six = recipe.family == "rhel6"
+    if recipe.install.root_growth and not six:
+        yield RecipeError(
+            f"root_growth is for rhel6: in {recipe.family} cloud-init grows the root partition",
+            at=recipe.at("install", "root_growth"),
+            fix="remove root_growth",
+        )
+    if six and recipe.machine.firmware is Firmware.UEFI:
+        yield RecipeError(
+            "the kickstart of rhel6 is for BIOS: its boot loader there is GRUB legacy",
+            at=recipe.at("machine", "firmware"),
+            fix="say firmware: bios",
+        )

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 from goldsmith.errors import GuestError
 
-
 _ONE_RESET = 5.0  # seconds
 
 

@@ -60,7 +60,8 @@ def test_exit_gives_its_number_and_ends_only_what_it_should(batch):
 
 def test_folders_and_files_are_found_whatever_their_case(system, batch):
     code, _ = batch(
-        "cd /d C:\\WINDOWS\nmkdir New\\Deep\ncopy /y system32\\CMD.exe new\\deep\\one.exe\nren new\\deep\\one.exe two.exe\n"
+        "cd /d C:\\WINDOWS\nmkdir New\\Deep\n"
+        "copy /y system32\\CMD.exe new\\deep\\one.exe\nren new\\deep\\one.exe two.exe\n"
         "del /f /q C:\\Windows\\NEW\\deep\\*.exe\nrd /s /q new\n"
     )
     assert code == 0
