@@ -176,7 +176,9 @@ def test_a_32_bit_medium_is_told(problems):
 
 def test_a_medium_of_another_version_is_told(problems):
     (told,) = problems(windows(), images=wim(STANDARD, build="17763"))
-    assert "win.iso installs build 17763, which is not Windows Server 2022" in told
+    assert "win.iso installs Windows Server 2019 (build 17763), and not Windows Server 2022" in told
+    (told,) = problems(windows(), images=wim(STANDARD, build="7601"))
+    assert "win.iso installs build 7601, and not Windows Server 2022" in told
 
 
 def test_a_medium_in_another_language_is_told(problems):

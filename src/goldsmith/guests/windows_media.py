@@ -11,6 +11,7 @@ from goldsmith.guests.windows_versions import (
     DRIVERS_MSI,
     GENERIC_KEYS,
     GUEST_AGENT_ON_DRIVERS,
+    VERSIONS,
     VIRTIO_WIN_OLD,
 )
 from goldsmith.host.disc import Disc, open_disc
@@ -43,6 +44,9 @@ def _windows(recipe: Recipe, path: Path) -> Iterator[RecipeError]:
     except UsageError as error:
         yield RecipeError(error.problem, at=at, fix=error.fix)
         return
+    if other := _other_version(recipe, images, path):
+        yield other
+        return
     image, problem = _wanted(recipe, images, path)
     if image is None:
         assert problem
@@ -50,6 +54,26 @@ def _windows(recipe: Recipe, path: Path) -> Iterator[RecipeError]:
         return
     yield from _fits(recipe, image, path)
     yield from _key(recipe, image, path)
+
+
+def _other_version(recipe: Recipe, images: list[Image], path: Path) -> RecipeError | None:
+    """Return what is wrong where nothing on the medium is the recipe's version; builds that are not said are good."""
+    version = answers.version_of(recipe)
+    builds = sorted({one.build for one in images})
+    if not builds or any(not one or version.build <= one <= version.last_build for one in builds):
+        return None
+    client = not images[0].edition.startswith("Server")
+    known = [
+        row.title
+        for row in VERSIONS.values()
+        if row.client is client and row.build <= builds[0] <= row.last_build
+    ]
+    shown = f"{known[0]} (build {builds[0]})" if known else f"build {builds[0]}"
+    return RecipeError(
+        f"{path.name} installs {shown}, and not {version.title}",
+        at=recipe.at("os"),
+        fix="give the medium of this version, or say its own os:",
+    )
 
 
 def _wanted(recipe: Recipe, images: list[Image], path: Path) -> tuple[Image | None, RecipeError | None]:
@@ -63,7 +87,7 @@ def _wanted(recipe: Recipe, images: list[Image], path: Path) -> tuple[Image | No
         image = next((one for one in images if one.name == value), None)
         at = recipe.at("windows", "image_name" if said.image_name else "edition")
         near = suggest(value, [one.name for one in images])
-        fix = f"say windows.image_name as wiminfo shows it; {near}; it has {there}"
+        fix = f"{near.removesuffix('?')}? Say windows.image_name; the medium has {there}"
     if image is None:
         return None, RecipeError(f"{path.name} has no image {value}", at=at, fix=fix)
     return image, None
@@ -79,9 +103,9 @@ def _fits(recipe: Recipe, image: Image, path: Path) -> Iterator[RecipeError]:
         )
     if image.build and not version.build <= image.build <= version.last_build:
         yield RecipeError(
-            f"{path.name} installs build {image.build}, which is not {version.title}",
+            f"image {image.index} of {path.name} is build {image.build}, and not {version.title}",
             at=recipe.at("os"),
-            fix="give the medium of this version, or say its own os:",
+            fix="choose another image, or say its own os:",
         )
     if image.languages and said.ui_language not in image.languages:
         yield RecipeError(
