@@ -98,6 +98,7 @@ def test_all_is_built_anew_unless_it_is_to_be_reused(factory, report, tmp_path):
     assert len([one for one in factory.tools["virt-install"].calls if "--connect" in one]) == 2
     _, facts, _ = report("r", "--reuse")
     assert {one["state"] for one in facts["stages"]} == {"cached"}
+    assert facts["audit"]["profile"] == "debian", "a cached audit is reported as well"
 
 
 def test_secrets_are_in_no_file_of_the_report(factory, report, fake_tool, monkeypatch):

@@ -22,6 +22,7 @@ from goldsmith.media.tree import treeinfo
 from goldsmith.plan.store import Store
 from goldsmith.record.masked import Mask, mask_files
 from goldsmith.report.selftest_page import page
+from goldsmith.stages.audit import REPORT, Audit
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.parts import MEDIUM
 
@@ -86,7 +87,7 @@ def document(
             for one in built.get("stages", ())
         ],
         "warnings": built.get("warnings", []),
-        "audit": _read(record / "audit.json") or None,
+        "audit": _audit(built, record, Store(state)),
         "boot_test": {"ran": boot_test.passed is not None, **asdict(boot_test)},
     }
 
@@ -159,6 +160,15 @@ def _without_host_name(path: Path) -> None:
         path.write_text(
             json.dumps({**known, "host": ""}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+
+
+def _audit(built: Mapping[str, Any], record: Path, store: Store) -> dict[str, Any] | None:
+    """Return the report of the audit, which is in the record only where the stage ran, else in its result."""
+    if found := _read(record / REPORT):
+        return found
+    key = next((one.get("key", "") for one in built.get("stages", ()) if one.get("name") == Audit.name), "")
+    entry = store.get(key) if key else None
+    return (_read(entry.folder / REPORT) or None) if entry else None
 
 
 def _noted(store: Store, composed: Composed) -> Mapping[str, Any]:
