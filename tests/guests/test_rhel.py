@@ -246,7 +246,7 @@ def test_a_product_that_is_none_of_the_choices_is_told(capsys, monkeypatch):
         ("rhel7", "rhel7.9", 7),
         ("rhel6", "rhel6.10", 6),
         ("rhel9", "centos-stream9", 9),
-        ("demo", "debian12", 12),
+        ("demo", "debian11", None),
         ("rhel7", "rhel-unknown", None),
         ("windows", "win2k16", None),
     ],

@@ -33,6 +33,7 @@ FAMILY = GuestFamily(
     audit_profile="debian",
     admin_user="debian",
     os_distro="debian",
+    os_tells_release=False,  # it is the release of the host's own packages
     sysprep_disable=(),
     leftovers=(*COMMON_LEFTOVERS, "/etc/ssh/ssh_host_*"),
     properties={"os_type": "linux", "hw_qemu_guest_agent": "yes", "hw_rng_model": "virtio"},

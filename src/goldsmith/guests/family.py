@@ -83,6 +83,7 @@ class GuestFamily:
     admin_user: str
     os_distro: str
     answer: Answer = Answer.KICKSTART
+    os_tells_release: bool = True  # the first number of ``os`` is the release that the guest calls itself by
     legacy_ssh: bool = False  # the guest's sshd knows no signature newer than RSA with SHA-1
     anaconda_log: bool = False  # Anaconda sends its logs to a virtio port of this name by itself
     machine_type: str = "q35"
@@ -99,9 +100,9 @@ class GuestFamily:
         return named[0] if named and self.os_distro == "rhel" else self.os_distro
 
     def release(self, os: str) -> int | None:
-        """Return the first number of a system's version: 7 for rhel7.9. Windows' names say another one than it does."""
+        """Return the first number of a system's version: 7 for rhel7.9, None where its id does not tell it."""
         number = re.search(r"\d+", os)
-        return int(number[0]) if number and self.os_distro != "windows" else None
+        return int(number[0]) if number and self.os_tells_release else None
 
 
 def patterns(*pairs: tuple[str, str]) -> tuple[Phase, ...]:

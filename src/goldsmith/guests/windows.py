@@ -52,6 +52,7 @@ FAMILY = GuestFamily(
     audit_profile="windows",
     admin_user="Admin",  # Cloudbase-Init creates it at the first boot
     os_distro="windows",
+    os_tells_release=False,  # win2k16 calls itself 10
     answer=Answer.UNATTEND,
     marker_file="/goldsmith/install-ok",
     properties={
