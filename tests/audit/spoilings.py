@@ -8,6 +8,9 @@ from .phony import DRIVERS, LABELS, PAIR
 
 MIB = 1 << 20
 HOME = {"/home/ann/.ssh/id": "x"}
+# As read from new disks: the first sector by parted 3.5, and what xfs_db 6.1 says of mkfs.xfs's defaults.
+PARTED = bytes.fromhex("fab800108ed0bc00b0b800008ed88ec0fbbe007cbf0006b90002f3a4ea210600").ljust(440, b"\0")
+NEW_XFS = "v5,nlink,dirv2,attr2,projid32bit,crc,ftype,finobt,sparse_inodes,reflink,inobtcnt,bigtime"
 
 
 def files(paths):
@@ -92,6 +95,7 @@ SPOILED = [
     ("O-L10", "rhel6", links({"/etc/grub.conf": "grub.old"}), "/etc/grub.conf leads to grub.old"),
     ("O-L11", "debian", but(boot_code=bytes(440)), "neither"),
     ("O-L11", "rhel7", but(boot_code=b"\x33\xc0 some other loader"), "neither"),
+    ("O-L11", "debian", but(boot_code=PARTED), "neither"),
     (
         "O-L11",
         "rhel7",
@@ -150,8 +154,8 @@ SPOILED = [
     (
         "O-L48",
         "rhel7",
-        but(filesystems=(FileSystem("/dev/sda2", "xfs", features=frozenset({"crc", "reflink", "bigtime"})),)),
-        "xfs with bigtime, reflink",
+        but(filesystems=(FileSystem("/dev/sda2", "xfs", features=frozenset(NEW_XFS.split(","))),)),
+        "xfs with bigtime, inobtcnt, reflink",
     ),
     (
         "O-L48",

@@ -34,6 +34,7 @@ def payload(root):
         f"boot/vmlinuz-{OWN}": "kernel",
         f"boot/initrd.img-{OWN}": "initramfs",
         "dev/ttyS0": "",
+        "usr/lib/systemd/network/99-default.link": "[Link]\nNamePolicy=path\n",
         "proc/net/route": "Iface\tDestination\tGateway\neth0\t00000000\t0101A8C0\n",
         "var/log/dpkg.log": "",
     }
@@ -106,6 +107,7 @@ def test_rhel_6_has_scripts_with_an_order_no_systemctl_and_low_account_numbers(s
     assert not six.path("/usr/bin/systemctl").exists()
     assert not six.path("/etc/os-release").exists()
     assert not six.path("/etc/machine-id").exists()
+    assert not six.path("/usr/lib/systemd/network/99-default.link").exists()  # eth0 stays eth0
     assert "systemd-network:x:498:498:" in six.path("/etc/passwd").read_text()
 
 

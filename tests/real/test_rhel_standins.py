@@ -44,7 +44,7 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        return self.goldsmith.state / "builds" / str(self.done.events[0]["build"])
+        return self.goldsmith.state / "builds" / str(self.done.end["build"])
 
     @property
     def console(self) -> str:

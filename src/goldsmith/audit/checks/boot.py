@@ -27,6 +27,8 @@ _LEGACY = "/boot/grub/grub.conf"
 _LINKS = ("/boot/grub/menu.lst", "/etc/grub.conf")
 _EFI = "/boot/efi/EFI/*/*"
 _OLD = frozenset({Profile.RHEL6})
+# What libparted writes into each new partition table: it starts an active partition, and is no boot loader itself.
+_PARTED = bytes.fromhex("fab800108ed0bc00b0b800008ed88ec0")
 
 
 def _serial(facts: Facts) -> str:
@@ -158,7 +160,7 @@ def one_menu(facts: Facts) -> Finding:
 def boot_loader(facts: Facts) -> Finding:
     programs = [path for path in facts.files.match(_EFI) if path.lower().endswith(".efi")]
     code = facts.look.boot_code
-    known = b"GRUB" in code if facts.profile in RHEL else any(code)
+    known = b"GRUB" in code if facts.profile in RHEL else any(code) and not code.startswith(_PARTED)
     present = {
         "bios": "boot code in the first sector" if known else "",
         "uefi": some(programs, at_most=2),

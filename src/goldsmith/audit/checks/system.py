@@ -22,7 +22,7 @@ _TOO_NEW = {
         "reflink",
         "rmapbt",
         "bigtime",
-        "inobtcount",
+        "inobtcnt",
         "nrext64",
         "metadata_csum_seed",
         "orphan_file",

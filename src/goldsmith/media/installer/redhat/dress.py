@@ -223,3 +223,5 @@ def _without_systemctl(guest: Guest) -> None:
         place.unlink(missing_ok=True)
         place.symlink_to(f"{HOME}/systemctl")
     guest.path("/etc/machine-id").unlink(missing_ok=True)
+    # The kernel's names for network cards stay, whoever loads their drivers: the initramfs or the system.
+    guest.path("/usr/lib/systemd/network/99-default.link").unlink(missing_ok=True)
