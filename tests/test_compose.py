@@ -143,3 +143,25 @@ def test_all_problems_are_told_at_once(make):
 )
 def test_the_network_follows_from_the_recipe_and_from_whose_libvirt_it_is(wanted, uri, is_):
     assert network(wanted, uri) == is_
+
+
+def test_a_registration_without_its_secrets_is_told_with_both_ways_out(make, monkeypatch):
+    for name in ("RHSM_ORG", "RHSM_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    text = "name: r\nextends: rhel7\nmedia: {tree: TREE}\n"
+    with pytest.raises(RecipeErrors) as caught:
+        make(text=text)
+    first, second = (one.text() for one in caught.value.problems)
+    assert "recipes/rhel7.yaml:21:" in first
+    assert "the secret env:RHSM_ORG is not set" in first
+    assert "export RHSM_ORG=... to register the guest while it is built; or build from the medium" in first
+    assert 'SET="content=medium"' in first
+    assert "the secret env:RHSM_KEY is not set" in second
+    assert make(text=text, values={"content": "medium"}).kickstart
+
+
+def test_an_image_is_not_installed_so_nothing_of_its_parents_registration_is_asked_for(make, tmp_path):
+    image = tmp_path / "base.qcow2"
+    image.write_bytes(b"QFI\xfb" + bytes(600))
+    text = f"name: r\nextends: rhel7\nmedia: {{image: {image}}}\ncustomize: []\n"
+    assert make(text=text).kickstart is None

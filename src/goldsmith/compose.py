@@ -77,6 +77,8 @@ def compose(
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest."""
     recipe = load(name, where, values)
     vault = Vault(state=where.state, host=LocalHost())
+    if lacking := list(rhel.unregistrable(recipe, vault)):
+        raise RecipeErrors(lacking)
     kickstart, answers = rendered(recipe, where, vault), windows_answers(recipe, where, vault)
     if answers and (unknown := check_digests(recipe)):
         raise RecipeErrors(unknown)

@@ -91,6 +91,13 @@ def test_a_program_gets_one_document(capsys):
     assert json.loads(shown["files"]["recipe.json"])["media"]["iso"] == "/nowhere.iso"
 
 
+@pytest.mark.parametrize("name", ["rhel6", "rhel7", "windows2022", "rhel7-image"])
+def test_no_medium_need_be_named(name, capsys):
+    assert run(["render", name, "--json"]) == 0
+    said = json.loads(json.loads(capsys.readouterr().out)["files"]["recipe.json"])["media"]
+    assert {said["iso"], said["image"]} == {"base.qcow2" if "image" in name else "medium.iso", None}
+
+
 def test_the_command_is_one_that_a_shell_reads_back(capsys):
     assert run(["render", "rhel7", "--iso", "/a b/it's --x.iso", "--json"]) == 0
     script = json.loads(capsys.readouterr().out)["files"]["virt-install.sh"]

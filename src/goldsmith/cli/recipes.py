@@ -1,8 +1,9 @@
 """``goldsmith recipes``, ``validate`` and ``schema``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from goldsmith.recipe.schema import recipe_schema
 from goldsmith.recipe.secrets import References
 from goldsmith.recipe.variables import Undefined
 
-_STAND_INS = {"iso": "medium.iso", "tree": "http://medium.invalid/", "image": "base.qcow2"}
+STAND_INS = {"iso": "medium.iso", "tree": "http://medium.invalid/", "image": "base.qcow2"}
 
 
 @dataclass(frozen=True)
@@ -66,24 +67,24 @@ def recipes(settings: Settings) -> None:
 
 def _listed(path: Path, folders: Sequence[Path]) -> Listed:
     try:
-        recipe = _with_stand_ins(path, folders, {})
+        recipe = with_stand_ins(partial(_read, path, folders), {})
     except RecipeError as error:
         first = error.problems[0] if isinstance(error, RecipeErrors) else error
         return Listed(path.stem, "?", "", str(path), problem=f"cannot be read: {first.problem}")
     return Listed(path.stem, recipe.family, recipe.summary, str(path))
 
 
-def _with_stand_ins(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Recipe:
+def with_stand_ins(read: Callable[[Mapping[str, str]], Recipe], values: Mapping[str, str]) -> Recipe:
     """Read a recipe with stand-ins for the media that a build would be given."""
     while True:
         try:
-            return _read(path, folders, values)
+            return read(values)
         except RecipeError as error:
             problems = error.problems if isinstance(error, RecipeErrors) else (error,)
-            wanted = {one.name for one in problems if isinstance(one, Undefined)} & _STAND_INS.keys()
+            wanted = {one.name for one in problems if isinstance(one, Undefined)} & STAND_INS.keys()
             if not wanted - values.keys():
                 raise
-            values = {**values, **{name: _STAND_INS[name] for name in wanted}}
+            values = {**values, **{name: STAND_INS[name] for name in wanted}}
 
 
 @click.command(cls=Command)
@@ -135,7 +136,7 @@ def _validated(
     from goldsmith.guests.render import render
 
     try:
-        recipe = _with_stand_ins(path, folders, values)
+        recipe = with_stand_ins(partial(_read, path, folders), values)
         if FAMILIES[recipe.family].answer is Answer.UNATTEND:
             return _validated_windows(recipe, project), []
         if recipe.media.kind == "image" or not recipe.install.kickstart:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.build import parse_values
+from goldsmith.cli.recipes import with_stand_ins
 
 if TYPE_CHECKING:
     from goldsmith.guests.machine import Machine
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("recipe")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
-@click.option("--iso", metavar="PATH", help="The installation medium; need not exist.")
+@click.option("--iso", metavar="PATH", help="The installation medium; neither it nor this is needed.")
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Write the files into this folder.")
 @click.option("--xml", is_flag=True, help="Show the domain XML too; needs virt-install and libvirt.")
 @pass_settings
@@ -52,7 +54,7 @@ def render(
 
 
 def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str]) -> dict[str, str]:
-    """Return the files by name; nothing is looked up on the medium, so none need be there."""
+    """Return the files by name; nothing is looked up on the medium, so none need be there or even be named."""
     import json
 
     from goldsmith.compose import Where, build_machine, check, load, rendered, windows_answers
@@ -63,7 +65,7 @@ def rendered_files(settings: Settings, recipe_name: str, values: dict[str, str])
     from goldsmith.recipe.secrets import References
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
-    recipe = load(recipe_name, where, values)
+    recipe = with_stand_ins(partial(load, recipe_name, where), values)
     kickstart = rendered(recipe, where, References())
     answers = windows_answers(recipe, where, References())
     check(recipe, kickstart, LocalHost(), answers=answers)

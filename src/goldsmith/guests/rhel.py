@@ -6,6 +6,7 @@ from typing import Any
 from goldsmith.errors import RecipeError
 from goldsmith.guests.family import COMMON_LEFTOVERS
 from goldsmith.recipe.model import Firmware, Recipe
+from goldsmith.recipe.secrets import Secret, Secrets
 
 ADMIN = "cloud-user"
 LEFTOVERS = (
@@ -71,3 +72,19 @@ def problems(recipe: Recipe) -> Iterator[RecipeError]:
             at=recipe.at("machine", "firmware"),
             fix="say firmware: bios",
         )
+
+
+def unregistrable(recipe: Recipe, secrets: Secrets) -> Iterator[RecipeError]:
+    """Yield what the registration lacks, with both ways out; nothing for a guest that is not registered."""
+    subscription = None if recipe.media.kind == "image" else recipe.install.subscription
+    for value in subscription.variables().values() if subscription else ():
+        if isinstance(value, Secret):
+            try:
+                secrets.reveal(value)
+            except RecipeError as error:
+                fix = (
+                    f"{error.fix} to register the guest while it is built; or build from the medium alone: "
+                    'SET="content=medium" (goldsmith build: --set content=medium; in a recipe: '
+                    "install.content.origin: medium)"
+                )
+                yield RecipeError(error.problem, at=error.at, fix=fix)
