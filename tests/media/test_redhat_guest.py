@@ -34,6 +34,7 @@ def payload(root):
         f"boot/vmlinuz-{OWN}": "kernel",
         f"boot/initrd.img-{OWN}": "initramfs",
         "dev/ttyS0": "",
+        "usr/lib/systemd/system/systemd-update-utmp.service": "[Unit]\nAfter=auditd.service\nBefore=sysinit.target\n",
         "usr/lib/systemd/network/99-default.link": "[Link]\nNamePolicy=path\n",
         "proc/net/route": "Iface\tDestination\tGateway\neth0\t00000000\t0101A8C0\n",
         "var/log/dpkg.log": "",
@@ -84,6 +85,7 @@ def test_a_dressed_payload_says_rhel_and_nothing_of_debian(seven):
     assert seven.path("/usr/bin/sh").readlink().name == "bash"
     assert not seven.path("/etc/systemd/system/multi-user.target.wants/ssh.service").is_symlink()
     assert seven.path("/lib").is_symlink()
+    assert list(seven.path("/usr/lib/systemd/system").glob("systemd-update-utmp*")) == []
 
 
 def test_cloud_init_is_there_only_when_yum_has_installed_it_and_is_off_until_it_is_enabled(seven):

@@ -30,6 +30,8 @@ _FOREIGN = (
     "usr/lib/systemd/system/cloud-init.target", "usr/lib/systemd/system/cloud-config.target",
     "usr/lib/systemd/system-generators/cloud-init-generator", "usr/lib/systemd/systemd-sysv-install",
     "etc/hostname", "etc/motd", "etc/update-motd.d", "etc/sysctl.d/README.sysctl",
+    # They wait for auditd, a plain service here, before all plain services: systemd drops one of that ring at random.
+    "usr/lib/systemd/system/systemd-update-utmp.service", "usr/lib/systemd/system/systemd-update-utmp-runlevel.service",
 )  # fmt: skip
 _UNWANTED = re.compile(
     r"(ssh|sshd|networking|cloud-.*|qemu-guest-agent|systemd-(networkd|resolved).*)\.(service|socket)"
