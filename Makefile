@@ -11,10 +11,10 @@ RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*
 .PHONY: help setup python demo test check doctor bench clean $(RECIPES)
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@echo 'Recipes, each with [ISO=/path/to.iso] [SET="key=value key2=value2"]:'
 	@for name in $(RECIPES); do \
-		printf '  make %-12s %s\n' "$$name" "$$(sed -n 's/^summary: *//p' "recipes/$$name.yaml" | tr -d '"')"; \
+		printf '  make %-15s %s\n' "$$name" "$$(sed -n 's/^summary: *//p' "recipes/$$name.yaml" | tr -d '"')"; \
 	done
 
 setup: ## system packages, .venv, libvirt: all that the other targets need

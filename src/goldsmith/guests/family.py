@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from goldsmith.guests.causes.failure import Failure
+
 
 class Answer(StrEnum):
     """What an installer reads instead of asking."""
@@ -37,23 +39,6 @@ class Phase:
 
     pattern: re.Pattern[str]
     name: str
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A line of the console that means the install has failed, with its cause and cure in words.
-
-    ``cause`` may use the groups of the pattern by number, as in ``missing package {1}``. A ``vague`` one only says
-    that something is wrong; a line that follows it and names the cause is preferred.
-    """
-
-    pattern: re.Pattern[str]
-    cause: str
-    fix: str
-    vague: bool = False
-
-    def explain(self, match: re.Match[str]) -> str:
-        return self.cause.format(match.group(0), *(group or "" for group in match.groups()))
 
 
 @dataclass(frozen=True)
@@ -108,28 +93,6 @@ class GuestFamily:
 def patterns(*pairs: tuple[str, str]) -> tuple[Phase, ...]:
     return tuple(Phase(re.compile(pattern), name) for pattern, name in pairs)
 
-
-def failures(*rows: tuple[str, str, str]) -> tuple[Failure, ...]:
-    return tuple(Failure(re.compile(pattern), cause, fix) for pattern, cause, fix in rows)
-
-
-KERNEL_FAILURES = failures(
-    (
-        r"Kernel panic - not syncing: (.*)",
-        "the kernel panicked: {1}",
-        "read the console above it; give the machine more memory, or another CPU model",
-    ),
-    (
-        r"Out of memory: Kill(?:ed)? process \d+ \(([^)]*)\)",
-        "the guest ran out of memory and killed {1}",
-        "raise machine.memory",
-    ),
-    (
-        r"(?:blk_update_request: |Buffer )?I/O error,? (?:on )?dev (vd\w+)",
-        "the guest could not read or write {1}",
-        "see that the host's file system is not full",
-    ),
-)
 
 COMMON_LEFTOVERS = (
     "/var/lib/cloud/*",

@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from goldsmith.errors import GuestError
+from goldsmith.errors import GuestError, Mark
 from goldsmith.events import Event, PhaseStarted, Progress
-from goldsmith.guests.family import Console, Failure
+from goldsmith.guests.causes.failure import Diagnoser, Diagnosis
+from goldsmith.guests.family import Console
 from goldsmith.host.files import human_time
 
 EVIDENCE = 20  # lines of console shown with a failure
 AFTERMATH = 3.0  # seconds in which the console may still say more about a failure
+UNKNOWN = "cause unknown: nothing that is known as a failure was on the console"
+
+PlaceOf = Callable[[int], Mark | None]  # the template's line that made a line of the kickstart
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,25 @@ class Limits:
 class InstallWatch:
     """Follows one install; ``line`` and ``tick`` raise GuestError as soon as it cannot succeed any more."""
 
-    def __init__(self, console: Console, limits: Limits, *, stage: str, now: float) -> None:
+    def __init__(
+        self,
+        console: Console,
+        limits: Limits,
+        *,
+        stage: str,
+        now: float,
+        place_of: PlaceOf = lambda _line: None,
+    ) -> None:
         self._console = console
         self._limits = limits
         self._stage = stage
+        self._place_of = place_of
         self._started = self._heard = self._phase_since = now
         self._reached = -1
         self._last: list[str] = []
-        self._failed: tuple[float, Failure, str] | None = None
+        self._prompt = ""
+        self._diagnoser = Diagnoser(console.failures)
+        self._failed_at = now
         self.done = False
         self.phase = "starting the machine"
 
@@ -45,8 +60,8 @@ class InstallWatch:
         self._last = [*self._last[-(EVIDENCE * 2) :], text]
         if text.strip() == self._console.marker or text.endswith(self._console.marker):
             self.done = True
-        if not self._failed or self._failed[1].vague:
-            self._look_for_failure(text, now)
+        if self._diagnoser.line(text):
+            self._failed_at = now
         yield from self._phases(text, now)
         if found := self._console.progress.search(text):
             parts = found.groupdict()
@@ -55,9 +70,15 @@ class InstallWatch:
             else:
                 yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
 
+    def prompt(self, text: str, now: float) -> None:
+        """Take a line that has no end yet, such as a question or ``grub rescue>``; it is not shown as evidence."""
+        if text and text != self._prompt and self._diagnoser.line(text):
+            self._failed_at, self._last = now, [*self._last, text]
+        self._prompt = text
+
     def tick(self, now: float) -> None:
         """Raise when a failure was seen a moment ago, or when a clock has run out."""
-        if self._failed and now - self._failed[0] >= AFTERMATH:
+        if self._diagnoser.failed and now - self._failed_at >= AFTERMATH:
             raise self.failure()
         for limit, since, what in (
             (self._limits.silence, self._heard, "the console has said nothing"),
@@ -69,34 +90,32 @@ class InstallWatch:
 
     def powered_off(self) -> None:
         """Raise unless the install had reached its end marker without a failure."""
-        if self._failed:
+        if self._diagnoser.failed:
             raise self.failure()
         if not self.done:
+            if found := self._diagnoser.diagnosis(stuck=True):
+                raise self._named(found, f" (in phase '{self.phase}')")
             raise GuestError(
-                f"the guest powered off in phase '{self.phase}' without reaching the end of its kickstart",
+                f"the guest powered off in phase '{self.phase}' without reaching the end of its kickstart; {UNKNOWN}",
                 fix="the lines above are the last of its console; a power-off alone is no success",
                 evidence=self.evidence(),
             )
 
     def failure(self) -> GuestError:
-        assert self._failed
-        _, kind, cause = self._failed
-        return GuestError(f"{cause} (in phase '{self.phase}')", fix=kind.fix, evidence=self.evidence())
+        found = self._diagnoser.diagnosis()
+        assert found
+        return self._named(found, f" (in phase '{self.phase}')")
 
     @property
     def failed(self) -> bool:
-        return self._failed is not None
+        return self._diagnoser.failed
 
     def evidence(self) -> list[str]:
         return self._last[-EVIDENCE:]
 
-    def _look_for_failure(self, text: str, now: float) -> None:
-        for one in self._console.failures:
-            if match := one.pattern.search(text):
-                since = self._failed[0] if self._failed else now
-                if not (self._failed and one.vague):
-                    self._failed = (since, one, one.explain(match))
-                return
+    def _named(self, found: Diagnosis, when: str) -> GuestError:
+        place = self._place_of(found.kickstart_line) if found.kickstart_line else None
+        return GuestError(found.cause + when, fix=found.failure.fix, at=place, evidence=self.evidence())
 
     def _phases(self, text: str, now: float) -> Iterator[Event]:
         ahead = islice(enumerate(self._console.phases), self._reached + 1, None)
@@ -107,11 +126,12 @@ class InstallWatch:
                 return
 
     def _stuck(self, what: str, limit: float, now: float) -> GuestError:
+        since = human_time(now - self._started)
+        when = f"{what} for {human_time(limit)} (phase '{self.phase}', {since} after the start)"
+        if found := self._diagnoser.diagnosis(stuck=True):
+            return self._named(found, f": {when}")
         return GuestError(
-            f"{what} for {human_time(limit)} (phase '{self.phase}', {human_time(now - self._started)} after the start)",
+            f"{when}; {UNKNOWN}",
             fix="the lines above are the last of its console; machine.timeouts in the recipe sets the limits",
             evidence=self.evidence(),
         )
-
-
-Clock = Callable[[], float]

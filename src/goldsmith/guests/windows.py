@@ -2,7 +2,8 @@
 
 import re
 
-from goldsmith.guests.family import Access, Answer, Console, GuestFamily, Packages, Phase, failures
+from goldsmith.guests.causes.failure import failures
+from goldsmith.guests.family import Access, Answer, Console, GuestFamily, Packages, Phase
 
 STEADY = "GOLDSMITH-PHASE"
 CONSOLE = Console(

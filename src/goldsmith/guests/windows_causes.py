@@ -6,7 +6,7 @@ seen here on real Windows.
 
 from collections.abc import Iterable
 
-from goldsmith.guests.family import Failure, failures
+from goldsmith.guests.causes.failure import Failure, failures
 
 CAUSES = failures(
     (

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from goldsmith.errors import GuestError
 from goldsmith.events import Event, PhaseStarted, Progress
-from goldsmith.guests.family import Console, Failure
+from goldsmith.guests.causes.failure import Failure
+from goldsmith.guests.family import Console
 from goldsmith.guests.watch import AFTERMATH, EVIDENCE, Limits
 from goldsmith.host.files import human_time
 

@@ -114,7 +114,13 @@ class Install:
     def _follow(
         self, hypervisor: Hypervisor, name: str, console: ConsoleFile, work: Work, context: Context
     ) -> None:
-        watch = InstallWatch(self.family.console, self.limits, stage=self.name, now=time.monotonic())
+        watch = InstallWatch(
+            self.family.console,
+            self.limits,
+            stage=self.name,
+            now=time.monotonic(),
+            place_of=self.kickstart.at,
+        )
         started = False  # virt-install makes the domain paused
         while True:
             state = hypervisor.state(name)
@@ -122,6 +128,7 @@ class Install:
                 context.reporter.tell(ToolSaid(self.name, "console", line))
                 for event in watch.line(line, time.monotonic()):
                     context.reporter.tell(event)
+            watch.prompt(console.unfinished, time.monotonic())
             if state in (DomainState.SHUTOFF, DomainState.GONE):
                 watch.powered_off()
                 return

@@ -1,0 +1,98 @@
+"""Every transcript of tests/consoles gives exactly its cause, and the good ones none."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from goldsmith.errors import GuestError, Mark
+from goldsmith.guests import FAMILIES
+from goldsmith.guests.causes.anaconda import ANACONDA, ANACONDA_6
+from goldsmith.guests.causes.failure import Diagnoser
+from goldsmith.guests.causes.linux import BOOT
+from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.watch import AFTERMATH, UNKNOWN, InstallWatch, Limits
+
+FOLDER = Path(__file__).parents[1] / "consoles"
+INDEX = yaml.safe_load((FOLDER / "index.yaml").read_text())
+LIMITS = Limits(total=1000, silence=200, phase=500)
+TABLES = {"boot": BOOT, **{name: family.console.failures for name, family in FAMILIES.items()}}
+
+
+def lines_of(name):
+    console = ConsoleFile(FOLDER / name)
+    yield from console.lines()
+    if console.unfinished:
+        yield console.unfinished
+
+
+@pytest.mark.parametrize("told", INDEX, ids=lambda told: told["file"])
+def test_a_transcript_gives_exactly_its_cause(told):
+    diagnoser = Diagnoser(TABLES[told["console"]])
+    for line in lines_of(told["file"]):
+        diagnoser.line(line)
+    found = diagnoser.diagnosis(stuck=bool(told["cause"]))
+    if told["cause"] in (None, "unknown"):
+        assert found is None
+        return
+    assert found is not None
+    assert found.cause == told["cause"]
+    assert found.kickstart_line == told.get("at")
+    assert found.failure.fix
+
+
+@pytest.mark.parametrize(
+    "told", [one for one in INDEX if one["console"] != "boot"], ids=lambda one: one["file"]
+)
+def test_an_install_with_this_console_ends_as_it_should(told):
+    console = FAMILIES[told["console"]].console
+    watch = InstallWatch(
+        console,
+        LIMITS,
+        stage="install",
+        now=0,
+        place_of=lambda line: Mark("kickstarts/own.ks.j2", line + 100),
+    )
+
+    def go_on():
+        for line in lines_of(told["file"]):
+            list(watch.line(line, 1.0))
+        watch.tick(1.0 + AFTERMATH)
+        if told.get("stuck"):
+            watch.tick(300)
+        watch.powered_off()
+
+    if told["cause"] is None:
+        go_on()
+        return
+    with pytest.raises(GuestError) as caught:
+        go_on()
+    if told["cause"] == "unknown":
+        assert caught.value.problem.endswith(UNKNOWN)
+    else:
+        assert caught.value.problem.startswith(told["cause"])
+    assert str(caught.value.at or "") == (
+        f"kickstarts/own.ks.j2:{told['at'] + 100}" if told.get("at") else ""
+    )
+    assert caught.value.evidence == tuple(lines_of(told["file"]))[-20:]
+    assert caught.value.fix
+
+
+def test_every_transcript_is_in_the_index_and_names_its_source():
+    assert sorted(one["file"] for one in INDEX) == sorted(one.name for one in FOLDER.glob("*.txt"))
+    assert all(one["source"] for one in INDEX)
+
+
+@pytest.mark.parametrize(
+    ("table", "failure"),
+    [(name, one) for name, table in (("7", ANACONDA), ("6", ANACONDA_6), ("boot", BOOT)) for one in table],
+)
+def test_the_example_of_a_failure_gives_this_failure_and_no_other(table, failure):
+    diagnoser = Diagnoser({"7": ANACONDA, "6": ANACONDA_6, "boot": BOOT}[table])
+    for line in failure.example.splitlines():
+        diagnoser.line(line)
+    found = diagnoser.diagnosis(stuck=True)
+    assert found is not None
+    assert found.failure == failure
+    assert "{" not in found.cause
+    assert failure.source
