@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from goldsmith.errors import GuestError
 from goldsmith.guests import machine as machines
 from goldsmith.guests.access import TemporaryAccess
+from goldsmith.guests.causes.failure import Diagnoser
+from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.machine import Machine
 from goldsmith.host import retry
@@ -21,6 +24,7 @@ SSH = 22
 _OFF = (DomainState.SHUTOFF, DomainState.GONE)
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 OnLine = Callable[[str], None]
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -43,6 +47,7 @@ class Session:
     boot_timeout: float
     legacy_ssh: bool
     _closing: ExitStack = field(default_factory=ExitStack)
+    _diagnoser: Diagnoser = field(default_factory=lambda: Diagnoser(BOOT))
     _ssh: GuestCommands | None = None
 
     @property
@@ -60,11 +65,9 @@ class Session:
     @property
     def agent(self) -> GuestCommands:
         """Return the guest agent as a shell; waits until it answers."""
-        retry.until(
+        self._await(
             lambda: (self._running() and self.hypervisor.agent_ready(self.name)) or None,
             what=f"answer from the guest agent of {self.name}",
-            deadline=self.boot_timeout,
-            evidence=self.evidence,
             fix="install and enable qemu-guest-agent in the guest, or use via: ssh",
         )
         return AgentShell(self.hypervisor, self.name)
@@ -86,11 +89,9 @@ class Session:
                 return None
             return True
 
-        retry.until(
+        self._await(
             other_boot,
             what=f"new boot of {self.name}",
-            deadline=self.boot_timeout,
-            evidence=self.evidence,
             fix="the console above shows how far it came",
             every=2,
         )
@@ -111,11 +112,9 @@ class Session:
     def await_power_off(self) -> None:
         """Wait until the guest, which was told so, has shut itself down."""
         self._disconnect()
-        retry.until(
+        self._await(
             lambda: self.hypervisor.state(self.name) in _OFF or None,
             what=f"power-off of {self.name}",
-            deadline=self.boot_timeout,
-            evidence=self.evidence,
             fix="the console above shows what the guest waits for",
         )
 
@@ -130,7 +129,9 @@ class Session:
     def listen(self) -> None:
         """Pass on what the console has said since the last time."""
         for line in self.console.lines():
+            self._diagnoser.line(line)
             self.on_console(line)
+        self._diagnoser.prompt(self.console.unfinished)
 
     def close(self) -> None:
         self._disconnect()
@@ -140,8 +141,29 @@ class Session:
         with suppress(OSError, GuestError):
             self._closing.close()
 
+    def _await(self, question: Callable[[], T | None], *, what: str, fix: str, every: float = 0.5) -> T:
+        """Ask until there is an answer; where none comes, the error names the cause that the console shows."""
+        try:
+            return retry.until(
+                question,
+                what=what,
+                deadline=self.boot_timeout,
+                evidence=self.evidence,
+                fix=fix,
+                every=every,
+            )
+        except GuestError as error:
+            found = self._diagnoser.diagnosis(stuck=True)
+            if not found:
+                raise
+            raise GuestError(
+                f"{found.cause} ({error.problem})", fix=found.failure.fix, evidence=error.evidence
+            ) from None
+
     def _running(self) -> bool:
         self.listen()
+        if self._diagnoser.failed:
+            raise GuestError(f"the guest {self.name} will not come up", evidence=self.evidence())
         state = self.hypervisor.state(self.name)
         if state in (*_OFF, DomainState.CRASHED):
             raise GuestError(
@@ -154,11 +176,9 @@ class Session:
     def _wait_for_address(self) -> tuple[str, int]:
         if self.machine.ssh_port is not None:
             return "127.0.0.1", self.machine.ssh_port
-        found = retry.until(
+        found = self._await(
             lambda: (self._running() and self.hypervisor.address(self.name)) or None,
             what=f"network address of {self.name}",
-            deadline=self.boot_timeout,
-            evidence=self.evidence,
             fix="the guest asked for no DHCP lease: is its network set up, and `virsh net-list` active?",
         )
         return str(found), SSH
@@ -180,11 +200,9 @@ class Session:
             except (NotReachable, ConnectionLost):
                 return None
 
-        return retry.until(
+        return self._await(
             log_in,
             what=f"SSH login as {self.access.user} at {address[0]} port {address[1]}",
-            deadline=self.boot_timeout,
-            evidence=self.evidence,
             fix="is sshd enabled in the guest, and does it read the key (cloud-init status on the console)?",
             every=1,
         )

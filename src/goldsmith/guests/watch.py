@@ -48,7 +48,6 @@ class InstallWatch:
         self._started = self._heard = self._phase_since = now
         self._reached = -1
         self._last: list[str] = []
-        self._prompt = ""
         self._diagnoser = Diagnoser(console.failures)
         self._failed_at = now
         self.done = False
@@ -71,10 +70,9 @@ class InstallWatch:
                 yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
 
     def prompt(self, text: str, now: float) -> None:
-        """Take a line that has no end yet, such as a question or ``grub rescue>``; it is not shown as evidence."""
-        if text and text != self._prompt and self._diagnoser.line(text):
+        """Take a line that has no end yet, such as a question or ``grub rescue>``."""
+        if self._diagnoser.prompt(text):
             self._failed_at, self._last = now, [*self._last, text]
-        self._prompt = text
 
     def tick(self, now: float) -> None:
         """Raise when a failure was seen a moment ago, or when a clock has run out."""

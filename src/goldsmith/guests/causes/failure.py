@@ -69,6 +69,7 @@ class Diagnoser:
         self._window: deque[str] = deque(maxlen=WINDOW)
         self._found: tuple[Failure, re.Match[str]] | None = None
         self._waiting: tuple[Failure, re.Match[str]] | None = None
+        self._prompt = ""
 
     def line(self, text: str) -> bool:
         """Take one line; return whether it shows a failure that was not known before."""
@@ -77,6 +78,11 @@ class Diagnoser:
             if match := one.pattern.search(text):
                 return self._take(one, match)
         return False
+
+    def prompt(self, text: str) -> bool:
+        """Take a line that has no end yet, such as a question or ``grub rescue>``; as ``line`` otherwise."""
+        known, self._prompt = self._prompt, text
+        return bool(text) and text != known and self.line(text)
 
     def _take(self, failure: Failure, match: re.Match[str]) -> bool:
         if failure.waits:
