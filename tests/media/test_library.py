@@ -137,7 +137,12 @@ def test_the_command_adds_and_lists(tmp_path, capsys):
     ]
     assert {"goldsmith-standin-windows2022", "goldsmith-standin-virtio-win"} <= set(names)
     assert run(["media", "list"]) == 0
-    assert "one.iso" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].split() == ["SHA256", "SIZE", "ADDED", "OS", "NAME"]
+    assert shown[1].startswith(added["sha256"][:12])
+    assert shown[1].endswith("  one.iso")
+    (seven,) = (line for line in shown if line.startswith("goldsmith-standin-rhel7 "))
+    assert seven.split(maxsplit=3)[1:] == ["when", "needed", "stand-in for the RHEL 7.9 DVD, x86_64"]
 
 
 def test_the_command_refuses_what_it_does_not_know(tmp_path, capsys):

@@ -21,7 +21,8 @@ def media() -> None:
 @media.command(name="list", cls=Command)
 @pass_settings
 def list_media(settings: Settings) -> None:
-    """List the media kept here, and the names that recipes can use."""
+    """List the media kept here, and those that a recipe can name because Goldsmith makes them."""
+    from goldsmith.cli.view_text import columns
     from goldsmith.host.files import human_size
 
     kept = _library(settings).list()
@@ -29,14 +30,22 @@ def list_media(settings: Settings) -> None:
     if settings.json:
         settings.emit({"media": [_document(one) for one in kept], "named": made})
         return
-    for one in kept:
-        click.echo(
-            f"{one.sha256[:12]}  {human_size(one.size):>10}  {one.added}  {one.os or '-':<10}  {one.name}"
-        )
-    for name, facts in ((str(one["name"]), one) for one in made):
-        click.echo(
-            f"{name}: {facts['path'] if facts['built'] else facts['problem'] or 'made when a build needs it'}"
-        )
+    kept_rows = [(one.sha256[:12], human_size(one.size), one.added, one.os or "-", one.name) for one in kept]
+    for line in columns([("SHA256", "SIZE", "ADDED", "OS", "NAME"), *kept_rows] if kept_rows else []):
+        click.echo(line)
+    if kept_rows:
+        click.echo()
+    rows = [(str(one["name"]), _made_state(one), str(one["summary"])) for one in made]
+    for line in columns([("MADE HERE", "NOW", "WHAT IT IS"), *rows]):
+        click.echo(line)
+
+
+def _made_state(facts: dict[str, object]) -> str:
+    from goldsmith.host.files import human_size
+
+    if facts["built"]:
+        return human_size(Path(str(facts["path"])).stat().st_size)
+    return str(facts["problem"]) or "when needed"
 
 
 @media.command(cls=Command)
@@ -98,7 +107,13 @@ def _named(settings: Settings) -> list[dict[str, object]]:
 
     found: list[dict[str, object]] = []
     for name, made in NAMED.items():
-        facts: dict[str, object] = {"name": name, "path": "", "built": False, "problem": ""}
+        facts: dict[str, object] = {
+            "name": name,
+            "summary": made.summary,
+            "path": "",
+            "built": False,
+            "problem": "",
+        }
         try:
             path = made.path(settings.state)
             facts.update(path=str(path), built=path.exists())

@@ -26,6 +26,9 @@ Said = Callable[[str], None]
 class Makeable(Protocol):
     """A medium that is built on this host."""
 
+    @property
+    def summary(self) -> str: ...
+
     def inputs(self) -> Mapping[str, Json]: ...
 
     def path(self, state: Path) -> Path:
@@ -55,6 +58,12 @@ class Made:
 
     product: Product
 
+    @property
+    def summary(self) -> str:
+        if not self.product.redhat:
+            return "the demo's installer, from the packages of this host's distribution"
+        return f"stand-in for the RHEL {self.product.release} DVD, {self.product.arch}"
+
     def inputs(self) -> Mapping[str, Json]:
         return _plain(installer_key(self.product))
 
@@ -80,6 +89,11 @@ class MadeWindows:
 
     version: str
     fault: Fault = Fault.NONE
+
+    @property
+    def summary(self) -> str:
+        fails = f" that fails: {self.fault}" if self.fault else ""
+        return f"stand-in for the Setup medium of {self.version}{fails}"
 
     def inputs(self) -> Mapping[str, Json]:
         return _plain(windows_key(version=self.version, fault=self.fault))
@@ -110,6 +124,10 @@ class MadeDrivers:
 
     without: str = ""
 
+    @property
+    def summary(self) -> str:
+        return f"stand-in for the virtio-win ISO{f', without {self.without}' if self.without else ''}"
+
     def inputs(self) -> Mapping[str, Json]:
         return _plain(drivers_key(without=self.without))
 
@@ -132,6 +150,10 @@ class MadePackage:
     """The stand-in for an MSI package."""
 
     facts: Mapping[str, str]
+
+    @property
+    def summary(self) -> str:
+        return f"stand-in for the MSI of {self.facts['product'].partition(' (')[0]}"
 
     def inputs(self) -> Mapping[str, Json]:
         return _plain(package_key(self.facts))
