@@ -170,6 +170,29 @@ def test_files_are_looked_for_beside_the_recipe_that_names_them(load, tmp_path):
         load(GOOD + "customize:\n- run: files/b.sh\n")
 
 
+@pytest.mark.parametrize("named", ["{outside}/key", "../../outside/key", "link", "folder"])
+def test_a_file_outside_the_project_goes_into_no_guest_unless_its_folder_is_allowed(
+    load, tmp_path, monkeypatch, named
+):
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    (tmp_path / "recipes/folder/deep").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "key").write_text("private\n")
+    (tmp_path / "recipes/link").symlink_to(outside / "key")
+    (tmp_path / "recipes/folder/deep/link").symlink_to(outside / "key")
+    name = named.format(outside=outside).replace("../../outside", f"../../{outside.name}")
+    text = GOOD + f"customize:\n- upload: {{source: {name}, dest: /etc/x}}\n"
+    with pytest.raises(RecipeError) as caught:
+        load(text)
+    assert caught.value.problem == f"{name!r} is outside the project: {outside}/key"
+    assert str(caught.value.at).endswith("r.yaml:4:20")
+    assert caught.value.fix == (
+        f"copy it into the project, or allow its folder: GOLDSMITH_ALLOW_FILES={outside}"
+    )
+    monkeypatch.setenv("GOLDSMITH_ALLOW_FILES", f"/nowhere:{outside}")
+    assert load(text).customize[0].upload.source.exists()
+
+
 def test_steps_know_their_kind_and_their_line(load):
     recipe = load(
         GOOD

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from goldsmith.errors import Mark, RecipeError, RecipeErrors
 from goldsmith.recipe.chain import Link, merge, read_chain, settle, suggest
+from goldsmith.recipe.confine import ALLOWED, stray_of
 from goldsmith.recipe.marks import Node, Step, unmarked
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.problems import problems_of
@@ -127,12 +128,17 @@ def _file(node: Node, problems: list[RecipeError]) -> str:
     places = [beside / node.value, beside.parent / node.value]
     try:
         found = next((one for one in places if one.exists()), None)
+        stray = found and stray_of(found, beside)
     except (OSError, ValueError):
-        found = None
+        found = stray = None
     if found is None:
         problem = f"there is no file {node.value!r}"
         problems.append(RecipeError(problem, at=node.mark, fix=f"create {beside.name}/{node.value}"))
         return str(node.value)
+    if stray:
+        problem = f"{node.value!r} is outside the project: {stray}"
+        fix = f"copy it into the project, or allow its folder: {ALLOWED}={stray.parent}"
+        problems.append(RecipeError(problem, at=node.mark, fix=fix))
     return str(found)
 
 
