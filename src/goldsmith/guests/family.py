@@ -69,6 +69,7 @@ class GuestFamily:
     os_distro: str
     answer: Answer = Answer.KICKSTART
     os_tells_release: bool = True  # the first number of ``os`` is the release that the guest calls itself by
+    systemd: bool = True  # and with it /etc/machine-id
     legacy_ssh: bool = False  # the guest's sshd knows no signature newer than RSA with SHA-1
     anaconda_log: bool = False  # Anaconda sends its logs to a virtio port of this name by itself
     machine_type: str = "q35"

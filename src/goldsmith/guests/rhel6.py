@@ -16,6 +16,7 @@ FAMILY = GuestFamily(
     audit_profile="rhel6",
     admin_user=rhel.ADMIN,
     os_distro="rhel",
+    systemd=False,
     legacy_ssh=True,
     machine_type="pc",
     not_on_dvd=rhel.NOT_ON_DVD,

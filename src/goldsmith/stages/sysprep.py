@@ -26,6 +26,7 @@ class Sysprep:
     disable: Sequence[str]
     leftovers: Sequence[str]
     tool: str  # major.minor of virt-sysprep: another one may clean other things
+    machine_id: bool = True  # the guest has such a file; to truncate one that is not there is an error
 
     name = "sysprep"
     kind = Kind.DISK
@@ -38,6 +39,7 @@ class Sysprep:
             "disable": sorted(self.disable),
             "leftovers": sorted(self.leftovers),
             "virt-sysprep": self.tool,
+            **({} if self.machine_id else {"machine-id": False}),
         }
 
     def command(self, disk: object, *, trim: bool = True) -> list[str]:
@@ -45,7 +47,9 @@ class Sysprep:
         argv = ["virt-sysprep", "--format", "qcow2", "-a", str(disk), "--operations", ",".join(operations)]
         for path in self.leftovers:
             argv += ["--delete", path]
-        argv += ["--truncate", "/etc/machine-id", "--no-logfile"]
+        if self.machine_id:
+            argv += ["--truncate", "/etc/machine-id"]
+        argv.append("--no-logfile")
         return [*argv, "--run-command", "fstrim -av"] if trim else argv
 
     def run(self, work: Work, context: Context) -> None:

@@ -103,6 +103,7 @@ def _finished_disk(given: Ingredients) -> Sequence[Stage]:
         disable=(*family.sysprep_disable, *recipe.sysprep.disable),
         leftovers=family.leftovers,
         tool=given.sysprep_version,
+        machine_id=family.systemd,
     )
     return [_first_disk(given), *_customize(given), sysprep]
 

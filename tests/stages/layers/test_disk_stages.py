@@ -99,6 +99,11 @@ def test_operations_and_leftovers_reach_virt_sysprep_and_the_machine_id_ends_emp
 def test_the_order_of_operations_is_no_part_of_the_key_but_the_tool_is():
     assert sysprep(disable=("a", "b")).inputs() == sysprep(disable=("b", "a")).inputs()
     assert sysprep().inputs() != sysprep(tool="1.52").inputs()
+    assert sysprep().inputs() != sysprep(machine_id=False).inputs()
+
+
+def test_a_guest_without_a_machine_id_has_none_truncated():
+    assert "--truncate" not in sysprep(machine_id=False).command("d")
 
 
 def test_the_version_of_virt_sysprep_is_asked_once_for_each_program(tmp_path, fake_tool):
