@@ -44,7 +44,10 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        return self.goldsmith.state / "builds" / str(self.done.events[0]["build"])
+        begun = next(
+            one["build"] for one in self.done.events if "build" in one
+        )  # warnings may come before it
+        return self.goldsmith.state / "builds" / str(begun)
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""A conversation with one read-only libguestfs appliance, so that a whole audit costs a single launch."""
+"""A conversation with one libguestfs appliance, so that a whole audit costs a single launch."""
 
 import itertools
 import os
@@ -63,8 +63,9 @@ def converse(
     host: Host,
     env: Mapping[str, str],
     timeout: float = 900.0,
+    writable: bool = False,
 ) -> T:
-    """Start an appliance with the image attached read-only, let ``talk`` ask, and return its answer.
+    """Start an appliance with the image attached, read-only unless said, let ``talk`` ask, and return its answer.
 
     ``driver`` is QEMU's name of the format and is never guessed, ``timeout`` is in seconds for the whole conversation.
     Raises ToolError with guestfish's last words when it fails.
@@ -81,10 +82,11 @@ def converse(
 
         pool = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="audit"))
         answer = pool.submit(session)
+        access = "--rw" if writable else "--ro"
         try:
             # The program runs in the calling thread: only so Ctrl-C and its death with ours reach it.
             host.run(
-                *("guestfish", "--ro", f"--format={driver}", "-a", image, "-f", folder / "questions"),
+                *("guestfish", access, f"--format={driver}", "-a", image, "-f", folder / "questions"),
                 env=env,
                 fix=_FIX,
                 timeout=timeout,

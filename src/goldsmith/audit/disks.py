@@ -66,6 +66,12 @@ def kernel_name(appliance: Appliance, disk: str) -> str:
     return names[0] if len(names) == 1 else disk
 
 
+def kernel_device(appliance: Appliance, device: str) -> str:
+    """Return what scripts of the appliance call a partition that libguestfs calls so, or a disk."""
+    disk = next((one for one in appliance.text("list-devices").split() if device.startswith(one)), device)
+    return kernel_name(appliance, disk) + device.removeprefix(disk)
+
+
 def _shown(device: str, real: str, disk: str) -> str:
     """Return what libguestfs calls a device of the kernel, or "" for one that is not the image's."""
     if re.fullmatch(re.escape(real) + r"p?\d*", device):

@@ -28,9 +28,10 @@ def look(
     """
     appliance.ask("run", must=True)
     disks = appliance.text("list-devices", must=True).split()
+    found = [one for disk in disks[:1] for one in filesystems(appliance, disk)]
     guest = Guest(
         partitions=tuple(part for disk in disks for part in partitions(appliance, disk)),
-        filesystems=tuple(one for disk in disks[:1] for one in filesystems(appliance, disk)),
+        filesystems=tuple(sorted(found, key=lambda one: one.device)),  # blkid keeps no order
         boot_code=boot_code(appliance, disks[0]) if disks else b"",
     )
     roots = [root for root in appliance.text("inspect-os").split() if DEVICE.fullmatch(root)]

@@ -30,6 +30,7 @@ from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
 from goldsmith.stages.sysprep import Sysprep
+from goldsmith.stages.windows_sparsify import WindowsSparsify
 from goldsmith.stages.windows_table import windows_properties, windows_stages
 
 
@@ -61,7 +62,7 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
     recipe, family = given.recipe, given.family
     stages: list[Stage] = [_fetch(given), *_finished_disk(given)]
     stages += [
-        Sparsify(),
+        WindowsSparsify() if family.answer is Answer.UNATTEND else Sparsify(),
         Export(recipe=recipe.name, wanted=recipe.export),
         Audit(
             profile=recipe.audit.profile or family.audit_profile,

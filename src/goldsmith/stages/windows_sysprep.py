@@ -1,6 +1,5 @@
 """Generalize Windows by its own Sysprep, and prove on the disk that it did."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,12 +9,10 @@ from goldsmith.events import PhaseStarted
 from goldsmith.guests.windows_session import WindowsSession
 from goldsmith.host import retry
 from goldsmith.host.commands import Ran
-from goldsmith.host.files import write_atomically
 from goldsmith.host.guestfs import fish
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages import windows_boot
 from goldsmith.stages.guest import Guest
-from goldsmith.stages.parts import TRIM
 from goldsmith.stages.windows_disk import not_generalized
 
 SCRIPT = "C:\\goldsmith\\generalize.cmd"  # build.cmd put it there
@@ -86,7 +83,6 @@ class WindowsSysprep:
         if wrong := not_generalized(work.disk, context, stage=self.name):
             raise wrong
         _remove_leftovers(work, context, self.name)
-        write_atomically(work.folder / TRIM, json.dumps({"trimmed": False}))  # that is left to sparsify
 
 
 def _remove_leftovers(work: Work, context: Context, stage: str) -> None:

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from goldsmith.media.windows_drivers import AGENT, ALL_DRIVERS, CLOUDBASE, files, package
-from goldsmith.media.windows_setup import services, tree
+from goldsmith.media.windows_setup import tree
 from goldsmith.media.windows_setup.__main__ import ENVIRONMENT
 from goldsmith.media.windows_setup.panther import Panther
 from goldsmith.media.windows_setup.paths import Drives
@@ -48,15 +48,11 @@ def system(tmp_path, image):
     drives = Drives({"C": c, "E": e, "F": f}, {"E": "virtio-win", "F": "GOLDSMITH"})
     panther = Panther(c / "Windows/Panther")
     screen, serial = io.StringIO(newline=""), io.StringIO(newline="")
-    made = System(drives, registry, panther, screen, serial, environment=dict(ENVIRONMENT))
+    made = System(
+        drives, registry, panther, screen, serial, environment=dict(ENVIRONMENT), running=tmp_path / "running"
+    )
     made.set_state(ImageState.COMPLETE)
     return made
-
-
-@pytest.fixture(autouse=True)
-def running(tmp_path, monkeypatch):
-    """Keep what services run in a folder of the test, not of this host."""
-    monkeypatch.setattr(services, "RUNNING", tmp_path / "running")
 
 
 @pytest.fixture

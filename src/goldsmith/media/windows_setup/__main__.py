@@ -168,7 +168,7 @@ def _windows(system: System, discs: list[str]) -> str:
 def _serve(system: System, ends: "queue.SimpleQueue[End | Dialog]") -> None:
     """Answer as the guest agent, if its service runs and its driver is there."""
     port = machine.channel(AGENT_PORT)
-    if port and is_running("QEMU-GA") and exists(system, "VirtioSerial"):
+    if port and is_running(system, "QEMU-GA") and exists(system, "VirtioSerial"):
         threading.Thread(target=Agent(system, ends).serve, args=(port,), daemon=True).start()
 
 

@@ -52,6 +52,7 @@ class Key:
     name: str
     values: dict[str, Value] = field(default_factory=dict)
     keys: dict[str, "Key"] = field(default_factory=dict)
+    freed: list[bytes] = field(default_factory=list)  # of a root: what cells hold that are in use no more
 
     def find(self, path: str) -> "Key | None":
         here: Key | None = self
@@ -105,10 +106,10 @@ class _Cells:
     def __init__(self) -> None:
         self.data = bytearray(32)
 
-    def add(self, content: bytes) -> int:
+    def add(self, content: bytes, *, used: bool = True) -> int:
         at = len(self.data)
         size = (4 + len(content) + 7) & ~7
-        self.data += struct.pack("<i", -size) + content + b"\0" * (size - 4 - len(content))
+        self.data += struct.pack("<i", -size if used else size) + content + b"\0" * (size - 4 - len(content))
         return at
 
     def patch(self, at: int, position: int, number: int) -> None:
@@ -133,6 +134,8 @@ def dump(root: Key, *, name: str = "") -> bytes:
     users = [0]
     at = _write(cells, root, _NONE, shared, users)
     cells.patch(shared, 12, users[0])
+    for content in root.freed:
+        cells.add(content, used=False)
     body = cells.sealed()
     head = bytearray(_BASE)
     struct.pack_into("<4sIIQIIIIIII", head, 0, b"regf", 1, 1, 0, 1, 3, 0, 1, at, len(body), 1)
@@ -210,7 +213,22 @@ def load(data: bytes) -> Key:
     if data[:4] != b"regf":
         raise HiveError("this is no registry hive")
     (root,) = struct.unpack_from("<I", data, 36)
-    return _read(data[_BASE:], root)
+    found = _read(data[_BASE:], root)
+    found.freed = list(_freed(data[_BASE:]))
+    return found
+
+
+def _freed(body: bytes) -> Iterator[bytes]:
+    at = 0
+    while at + 32 < len(body) and body[at : at + 4] == b"hbin":
+        end = at + int.from_bytes(body[at + 8 : at + 12], "little")
+        at += 32
+        while at < end:
+            (size,) = struct.unpack_from("<i", body, at)
+            content = body[at + 4 : at + size].rstrip(b"\0") if size > 0 else b""
+            if content:
+                yield content
+            at += abs(size) or end
 
 
 def _cell(body: bytes, at: int) -> bytes:

@@ -63,7 +63,7 @@ def _install(call: Call, place: Path, package: Mapping[str, str], properties: Ma
                 string("ImagePath", f'"{folder}\\qemu-ga.exe" -d --retry-path', kind=EXPAND_SZ),
                 string("DisplayName", "QEMU Guest Agent"),
             )  # fmt: skip
-            set_running("QEMU-GA", running=True)
+            set_running(call.system, "QEMU-GA", running=True)
         case "virtio-win-gt":
             if int(registry.text(CURRENT, "CurrentBuildNumber") or 0) < 10240:
                 return REFUSED  # OS must be Windows 10 or higher

@@ -72,12 +72,22 @@ class Registry:
         hive.put(inner, *values)
 
     def drop(self, path: str, name: str | None = None) -> bool:
-        """Remove a key, or one value of it; say whether it was there."""
+        """Remove a key, or one value of it; say whether it was there.
+
+        As in Windows, what was in a value stays in the file of the hive, in a cell that is in use no more.
+        """
         hive, inner = self.find(path)
-        if name is None:
-            return hive.drop(inner)
         place = hive.find(inner)
-        return bool(place and place.values.pop(name.lower(), None))
+        if not place:
+            return False
+        if name is None:
+            hive.freed += [
+                value.data for _, key in (("", place), *place.walk()) for value in key.values.values()
+            ]
+            return hive.drop(inner)
+        value = place.values.pop(name.lower(), None)
+        hive.freed += [value.data] if value else []
+        return bool(value)
 
     def save(self) -> None:
         """Write the hives that were read or changed."""

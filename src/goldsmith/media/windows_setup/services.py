@@ -1,7 +1,6 @@
 """sc.exe and net.exe: services and users."""
 
 import re
-from pathlib import Path
 
 from goldsmith.media.windows_setup import accounts
 from goldsmith.media.windows_setup.batch import UnsupportedError
@@ -11,7 +10,6 @@ from goldsmith.media.windows_setup.system import SERVICES, System
 
 STARTS = {"boot": 0, "system": 1, "auto": 2, "demand": 3, "disabled": 4, "delayed-auto": 2}
 _MISSING = 1060
-RUNNING = Path("/run/services")  # a file for each service that runs; nothing of it is on the disk
 
 
 def sc(call: Call) -> int:
@@ -29,7 +27,7 @@ def sc(call: Call) -> int:
         case "delete":
             call.system.registry.drop(f"{SERVICES}\\{name}")
         case "query":
-            state = "4  RUNNING" if is_running(name) else "1  STOPPED"
+            state = "4  RUNNING" if is_running(call.system, name) else "1  STOPPED"
             call.say(f"\r\nSERVICE_NAME: {name}\r\n        STATE              : {state}")
         case "qc":
             start = call.system.registry.number(f"{SERVICES}\\{name}", "Start")
@@ -73,31 +71,31 @@ def _configure(call: Call, verb: str, name: str, words: list[str]) -> int:
     return 0
 
 
-def is_running(name: str) -> bool:
-    return (RUNNING / name.lower()).exists()
+def is_running(system: System, name: str) -> bool:
+    return (system.running / name.lower()).exists()
 
 
-def set_running(name: str, *, running: bool) -> None:
-    RUNNING.mkdir(parents=True, exist_ok=True)
+def set_running(system: System, name: str, *, running: bool) -> None:
+    system.running.mkdir(parents=True, exist_ok=True)
     if running:
-        (RUNNING / name.lower()).touch()
+        (system.running / name.lower()).touch()
     else:
-        (RUNNING / name.lower()).unlink(missing_ok=True)
+        (system.running / name.lower()).unlink(missing_ok=True)
 
 
 def start_service(call: Call, name: str) -> int:
     if call.system.registry.number(f"{SERVICES}\\{name}", "Start") == STARTS["disabled"]:
         call.complain("The service cannot be started, because it is disabled.")
         return 1058
-    set_running(name, running=True)
+    set_running(call.system, name, running=True)
     return 0
 
 
 def stop_service(call: Call, name: str) -> int:
-    if not is_running(name):
+    if not is_running(call.system, name):
         call.complain(f"The {name} service is not started.")
         return 1062
-    set_running(name, running=False)
+    set_running(call.system, name, running=False)
     return 0
 
 

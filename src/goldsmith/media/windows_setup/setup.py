@@ -175,7 +175,7 @@ def start_services(system: System) -> None:
         start = service.values.get("start")
         kind = service.values.get("type")
         if start and start.number() == 2 and kind and kind.number() >= 16:
-            set_running(service.name, running=True)
+            set_running(system, service.name, running=True)
             if service.name.lower() == cloudbase.SERVICE:
                 cloudbase.run(system, rf"{cloudbase.HOME}\conf\cloudbase-init.conf")
 

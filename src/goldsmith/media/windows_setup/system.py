@@ -45,7 +45,10 @@ class Dialog(Exception):
 
 @dataclass
 class System:
-    """The running system; ``pending`` is the end that a program with a delay asked for."""
+    """The running system; ``pending`` is the end that a program with a delay asked for.
+
+    ``running`` has a file for each service that runs; nothing of it is on the disk.
+    """
 
     drives: Drives
     registry: Registry
@@ -55,6 +58,7 @@ class System:
     fault: str = ""
     pending: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    running: Path = Path("/run/services")
 
     @property
     def c(self) -> Path:
