@@ -34,6 +34,8 @@ if exist C:\Windows\Panther\unattend-original.xml del /f /q C:\Windows\Panther\u
 if exist C:\Windows\Panther\Unattend rd /s /q C:\Windows\Panther\Unattend
 if exist C:\Windows\System32\Sysprep\unattend.xml del /f /q C:\Windows\System32\Sysprep\unattend.xml
 if exist C:\Windows\System32\Sysprep\Panther rd /s /q C:\Windows\System32\Sysprep\Panther
+rem Windows copies its registry now and then; a copy may hold the password of the automatic logon.
+if exist C:\Windows\System32\config\RegBack del /f /q C:\Windows\System32\config\RegBack\*
 set STEP=removing the cached answer file
 set CODE=1
 if exist C:\Windows\Panther\unattend.xml goto failed
