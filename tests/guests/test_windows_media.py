@@ -82,7 +82,7 @@ def problems(tmp_path):
 
     def ask(recipe, *, images=None, drivers=None, msi=MSI, files=None):
         good = wim(STANDARD, DATACENTER) if images is None else images
-        iso = disc(tmp_path / "win.iso", files or {"sources/install.wim": good}, kind="udf")
+        iso = disc(tmp_path / "x.iso", files or {"sources/install.wim": good}, kind="udf")
         (tmp_path / "cloudbase.msi").write_bytes(msi)
         found = check_media(
             recipe,
@@ -127,17 +127,17 @@ def test_what_is_no_disc_is_told(tmp_path):
 
 def test_a_medium_without_an_image_to_install_is_no_medium_of_windows(problems):
     (told,) = problems(windows(), files={"readme.txt": b"x"})
-    assert "win.iso has no sources/install.wim" in told
+    assert "x.iso has no sources/install.wim" in told
 
 
 def test_a_damaged_wim_is_told(problems):
     (told,) = problems(windows(), images=b"MSWIM")
-    assert "sources/install.wim on win.iso is damaged" in told
+    assert "sources/install.wim on x.iso is damaged" in told
 
 
 def test_an_image_that_is_not_on_the_medium_is_told_with_those_that_are(problems):
     (told,) = problems(windows(core=True))
-    assert "win.iso has no image Windows Server 2022 SERVERSTANDARDCORE" in told
+    assert "x.iso has no image Windows Server 2022 SERVERSTANDARDCORE" in told
     assert "1 Windows Server 2022 SERVERSTANDARD, 2 Windows Server 2022 SERVERDATACENTER" in told
 
 
@@ -150,7 +150,7 @@ def test_an_image_is_found_by_its_number(problems):
 def test_an_evaluation_medium_takes_no_key(problems):
     evaluation = wim((1, "Windows Server 2022 SERVERSTANDARD", "ServerStandardEval"))
     (told,) = problems(windows(), images=evaluation)
-    assert "win.iso is an evaluation medium (ServerStandardEval), which takes no product key" in told
+    assert "x.iso is an evaluation medium (ServerStandardEval), which takes no product key" in told
     assert "say windows.product_key: none" in told
     assert problems(windows(product_key="none"), images=evaluation) == []
 
@@ -171,19 +171,19 @@ def test_a_key_that_nobody_knows_is_left_to_setup(problems):
 
 def test_a_32_bit_medium_is_told(problems):
     (told,) = problems(windows(), images=wim(STANDARD, arch="0"))
-    assert "win.iso installs Windows for x86, and w is for x86_64" in told
+    assert "x.iso installs Windows for x86, and w is for x86_64" in told
 
 
 def test_a_medium_of_another_version_is_told(problems):
     (told,) = problems(windows(), images=wim(STANDARD, build="17763"))
-    assert "win.iso installs Windows Server 2019 (build 17763), and not Windows Server 2022" in told
+    assert "x.iso installs Windows Server 2019 (build 17763), and not Windows Server 2022" in told
     (told,) = problems(windows(), images=wim(STANDARD, build="7601"))
-    assert "win.iso installs build 7601, and not Windows Server 2022" in told
+    assert "x.iso installs build 7601, and not Windows Server 2022" in told
 
 
 def test_a_medium_in_another_language_is_told(problems):
     (told,) = problems(windows(), images=wim(STANDARD, language="de-DE"))
-    assert "win.iso has no texts in en-US" in told
+    assert "x.iso has no texts in en-US" in told
     assert "say windows.ui_language: de-DE" in told
 
 
@@ -192,8 +192,8 @@ def test_a_folder_that_the_virtio_win_iso_lacks_is_told_before_the_machine_start
     lacking = drivers_disc(tmp_path, recipe, without=("vioscsi/2k22/amd64/vioscsi.inf", DRIVERS_MSI))
     (told,) = problems(recipe, drivers=lacking)
     assert (
-        "virtio-win.iso has not what Windows Server 2022 needs: the folder vioscsi/2k22/amd64, virtio-win-gt-x64.msi"
-        in told
+        "virtio-win-0.1.285.iso has not what Windows Server 2022 needs: "
+        "the folder vioscsi/2k22/amd64, virtio-win-gt-x64.msi" in told
     )
 
 
@@ -214,7 +214,7 @@ def test_an_installer_that_is_none_is_told(problems):
 
 def test_an_installer_that_is_not_there_is_told(tmp_path):
     recipe = windows()
-    iso = disc(tmp_path / "win.iso", {"sources/install.wim": wim(STANDARD)}, kind="udf")
+    iso = disc(tmp_path / "x.iso", {"sources/install.wim": wim(STANDARD)}, kind="udf")
     found = check_media(
         recipe,
         windows=iso,

@@ -53,9 +53,9 @@ class Subject:
         return (self.folder / name).read_text(errors="replace")
 
 
-def build(state: Path, folder: Path, **media: str) -> Subject:
+def build(state: Path, folder: Path, *, recipe: str = RECIPE, **media: str) -> Subject:
     (folder / "recipes").mkdir(parents=True, exist_ok=True)
-    (folder / "recipes" / "windows-standin.yaml").write_text(RECIPE)
+    (folder / "recipes" / "windows-standin.yaml").write_text(recipe)
     goldsmith = Goldsmith(state, folder)
     given = {**MEDIA, **media}
     words = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
@@ -109,19 +109,75 @@ def test_nothing_is_built_twice(windows, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("media", "words"),
+    ("given", "place", "words"),
     [
-        ({"drivers": "goldsmith-standin-virtio-win-without-2k22"}, "viostor"),
-        ({"iso": "goldsmith-standin-windows2022-evaluation"}, "windows.product_key: none"),
-        ({"iso": "goldsmith-standin-windows2019"}, "os"),
+        (
+            {"drivers": "goldsmith-standin-virtio-win-without-2k22"},
+            "windows2022.yaml:21:",
+            (
+                "goldsmith-standin-virtio-win-without-2k22 has not what Windows Server 2022 needs: "
+                "the folder viostor/2k22/amd64"
+            ),
+        ),
+        (
+            {"iso": "goldsmith-standin-windows2022-evaluation"},
+            "windows2022.yaml:20:",
+            "fix: say windows.product_key: none, or give the medium of the full product",
+        ),
+        (
+            {"iso": "goldsmith-standin-windows2019"},
+            "windows2022.yaml:5:",
+            (
+                "goldsmith-standin-windows2019 installs Windows Server 2019 (build 17763), "
+                "and not Windows Server 2022"
+            ),
+        ),
+        (
+            {"product_key": "WX4NM-KYWYW-QJJR4-XV3QB-6VM33"},
+            "windows2022.yaml:20:",
+            "the product key is the generic one of ServerDatacenter",
+        ),
+        (
+            {"image_name": "Windows Server 2022 SERVERWEB"},
+            "windows2022.yaml:19:",
+            "goldsmith-standin-windows2022 has no image Windows Server 2022 SERVERWEB",
+        ),
+        (
+            {"cloudbase_init": "/nowhere/CloudbaseInitSetup_x64.msi"},
+            "windows2022.yaml:22:",
+            "/nowhere/CloudbaseInitSetup_x64.msi",
+        ),
+        (
+            {"cloudbase_init": "goldsmith-standin-virtio-win"},
+            "windows2022.yaml:22:",
+            "goldsmith-standin-virtio-win is no Windows Installer package",
+        ),
     ],
+    ids=["drivers", "evaluation", "other-windows", "key", "image", "no-msi", "not-an-msi"],
 )
-def test_media_that_do_not_fit_are_refused_before_the_machine_starts(shared_state, tmp_path, media, words):
-    subject = build(shared_state, tmp_path, **media)
-    assert subject.done.code == 2
-    assert words in str(subject.done.end["error"])
-    assert "recipes/windows-standin.yaml:" in str(subject.done.end["error"])
-    assert not (subject.folder / "console.log").exists()
+def test_media_that_do_not_fit_are_refused_before_the_machine_starts(
+    shared_state, tmp_path, given, place, words
+):
+    subject = build(shared_state, tmp_path, **given)
+    error = str(subject.done.end["error"]) if subject.done.events else subject.done.err
+    assert subject.done.code == 2, error
+    assert words in error
+    assert f"recipes/{place}" in error
+    assert "fix: " in error
+    assert "PhaseStarted" not in [
+        one["event"] for one in subject.done.events if one.get("phase") == "booting"
+    ]
+
+
+def test_a_setup_that_refuses_the_key_is_told_with_its_cause_and_its_screen(shared_state, tmp_path):
+    """The window stays for ever; it is taken for hung when the disk is silent."""
+    text = RECIPE.replace("silence: 15 min", "silence: 2 min")
+    subject = build(shared_state, tmp_path, recipe=text, iso="goldsmith-standin-windows2022-wrong-key")
+    error = str(subject.done.end["error"])
+    assert subject.done.code == 4, error
+    assert "Setup refuses the product key" in error
+    assert list((subject.folder / "screenshots").glob("install-failure*"))
+    subject.goldsmith.nothing_left("windows-standin")
 
 
 def test_a_sysprep_that_gives_up_is_told_with_its_cause_and_its_logs_are_kept(shared_state, tmp_path):

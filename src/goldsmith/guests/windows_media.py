@@ -29,14 +29,26 @@ def check_media(
 
     ``guest_agent`` is None where the virtio-win ISO's own is used.
     """
-    found = [*_windows(recipe, windows), *_drivers(recipe, drivers, own_agent=guest_agent is None)]
-    found += _msi(cloudbase_init, "Cloudbase-Init", recipe.at("windows", "cloudbase_init"))
-    if guest_agent is not None:
-        found += _msi(guest_agent, "the guest agent", recipe.at("windows", "guest_agent"))
+    said, version = answers.said_of(recipe), answers.version_of(recipe)
+    asked = said.drivers.iso if said.drivers else version.virtio_win.url
+    found = [*_windows(recipe, windows, _called(recipe.media.location))]
+    found += _drivers(recipe, drivers, _called(asked), own_agent=guest_agent is None)
+    for key, path, one, what in (
+        ("cloudbase_init", cloudbase_init, said.cloudbase_init, "Cloudbase-Init"),
+        ("guest_agent", guest_agent, said.guest_agent, "the guest agent"),
+    ):
+        if path is not None:
+            at = recipe.at("windows", key, "msi") or recipe.at("windows", key)
+            found += _msi(path, _called(one.msi) if one else path.name, what, at)
     return found
 
 
-def _windows(recipe: Recipe, path: Path) -> Iterator[RecipeError]:
+def _called(asked: str) -> str:
+    """Return what the user calls a medium; in the store it has the name of its digest."""
+    return asked.rstrip("/").rpartition("/")[2]
+
+
+def _windows(recipe: Recipe, path: Path, name: str) -> Iterator[RecipeError]:
     at = recipe.at("media", "iso")
     try:
         with open_disc(path) as disc:
@@ -44,19 +56,19 @@ def _windows(recipe: Recipe, path: Path) -> Iterator[RecipeError]:
     except UsageError as error:
         yield RecipeError(error.problem, at=at, fix=error.fix)
         return
-    if other := _other_version(recipe, images, path):
+    if other := _other_version(recipe, images, name):
         yield other
         return
-    image, problem = _wanted(recipe, images, path)
+    image, problem = _wanted(recipe, images, name)
     if image is None:
         assert problem
         yield problem
         return
-    yield from _fits(recipe, image, path)
-    yield from _key(recipe, image, path)
+    yield from _fits(recipe, image, name)
+    yield from _key(recipe, image, name)
 
 
-def _other_version(recipe: Recipe, images: list[Image], path: Path) -> RecipeError | None:
+def _other_version(recipe: Recipe, images: list[Image], name: str) -> RecipeError | None:
     """Return what is wrong where nothing on the medium is the recipe's version; builds that are not said are good."""
     version = answers.version_of(recipe)
     builds = sorted({one.build for one in images})
@@ -70,13 +82,13 @@ def _other_version(recipe: Recipe, images: list[Image], path: Path) -> RecipeErr
     ]
     shown = f"{known[0]} (build {builds[0]})" if known else f"build {builds[0]}"
     return RecipeError(
-        f"{path.name} installs {shown}, and not {version.title}",
+        f"{name} installs {shown}, and not {version.title}",
         at=recipe.at("os"),
         fix="give the medium of this version, or say its own os:",
     )
 
 
-def _wanted(recipe: Recipe, images: list[Image], path: Path) -> tuple[Image | None, RecipeError | None]:
+def _wanted(recipe: Recipe, images: list[Image], name: str) -> tuple[Image | None, RecipeError | None]:
     key, value = answers.image_of(recipe)
     said = answers.said_of(recipe)
     there = ", ".join(f"{one.index} {one.name}" for one in images)
@@ -89,33 +101,33 @@ def _wanted(recipe: Recipe, images: list[Image], path: Path) -> tuple[Image | No
         near = suggest(value, [one.name for one in images])
         fix = f"{near.removesuffix('?')}? Say windows.image_name; the medium has {there}"
     if image is None:
-        return None, RecipeError(f"{path.name} has no image {value}", at=at, fix=fix)
+        return None, RecipeError(f"{name} has no image {value}", at=at, fix=fix)
     return image, None
 
 
-def _fits(recipe: Recipe, image: Image, path: Path) -> Iterator[RecipeError]:
+def _fits(recipe: Recipe, image: Image, name: str) -> Iterator[RecipeError]:
     version, said = answers.version_of(recipe), answers.said_of(recipe)
     if image.arch not in ("", answers.ARCH):
         yield RecipeError(
-            f"{path.name} installs Windows for {image.arch}, and {recipe.name} is for {recipe.arch}",
+            f"{name} installs Windows for {image.arch}, and {recipe.name} is for {recipe.arch}",
             at=recipe.at("media", "iso"),
             fix="give the 64-bit (x64) medium",
         )
     if image.build and not version.build <= image.build <= version.last_build:
         yield RecipeError(
-            f"image {image.index} of {path.name} is build {image.build}, and not {version.title}",
+            f"image {image.index} of {name} is build {image.build}, and not {version.title}",
             at=recipe.at("os"),
             fix="choose another image, or say its own os:",
         )
     if image.languages and said.ui_language not in image.languages:
         yield RecipeError(
-            f"{path.name} has no texts in {said.ui_language}",
+            f"{name} has no texts in {said.ui_language}",
             at=recipe.at("windows", "ui_language"),
             fix=f"say windows.ui_language: {image.languages[0]}",
         )
 
 
-def _key(recipe: Recipe, image: Image, path: Path) -> Iterator[RecipeError]:
+def _key(recipe: Recipe, image: Image, name: str) -> Iterator[RecipeError]:
     """Yield what is wrong with the key: Setup would refuse it, and ask a person for another one."""
     key = answers.product_key_of(recipe)
     at = recipe.at("windows", "product_key")
@@ -123,7 +135,7 @@ def _key(recipe: Recipe, image: Image, path: Path) -> Iterator[RecipeError]:
         return
     if image.evaluation:
         yield RecipeError(
-            f"{path.name} is an evaluation medium ({image.edition}), which takes no product key",
+            f"{name} is an evaluation medium ({image.edition}), which takes no product key",
             at=at,
             fix="say windows.product_key: none, or give the medium of the full product",
         )
@@ -139,7 +151,7 @@ def _key(recipe: Recipe, image: Image, path: Path) -> Iterator[RecipeError]:
         )
 
 
-def _drivers(recipe: Recipe, path: Path, *, own_agent: bool) -> Iterator[RecipeError]:
+def _drivers(recipe: Recipe, path: Path, name: str, *, own_agent: bool) -> Iterator[RecipeError]:
     at = recipe.at("windows", "drivers") or recipe.at("windows")
     version = answers.version_of(recipe)
     try:
@@ -152,11 +164,11 @@ def _drivers(recipe: Recipe, path: Path, *, own_agent: bool) -> Iterator[RecipeE
     pin = version.virtio_win
     if missing:
         yield RecipeError(
-            f"{path.name} has not what {version.title} needs: {', '.join(missing)}",
+            f"{name} has not what {version.title} needs: {', '.join(missing)}",
             at=at,
             fix=f"give a virtio-win ISO that has it, such as {pin.url}",
         )
-    match = _DRIVERS_VERSION.search(label) or _DRIVERS_VERSION.search(path.name)
+    match = _DRIVERS_VERSION.search(label) or _DRIVERS_VERSION.search(name)
     if pin is VIRTIO_WIN_OLD and match and _numbers(match[0]) > _numbers(f"virtio-win-{pin.version}"):
         yield RecipeError(
             f"{version.title} refuses the drivers of {match[0]}: they carry no signature that it accepts",
@@ -181,7 +193,7 @@ def _missing(recipe: Recipe, disc: Disc, *, own_agent: bool) -> list[str]:
     return list(missing)
 
 
-def _msi(path: Path, what: str, at: Mark | None) -> Iterator[RecipeError]:
+def _msi(path: Path, name: str, what: str, at: Mark | None) -> Iterator[RecipeError]:
     try:
         with path.open("rb") as file:
             begins = file.read(len(_MSI_MAGIC))
@@ -194,7 +206,7 @@ def _msi(path: Path, what: str, at: Mark | None) -> Iterator[RecipeError]:
         return
     if begins != _MSI_MAGIC:
         yield RecipeError(
-            f"{path.name} is no Windows Installer package", at=at, fix=f"get the .msi of {what} again"
+            f"{name} is no Windows Installer package", at=at, fix=f"get the .msi of {what} again"
         )
 
 
