@@ -52,7 +52,7 @@ def test_it_refuses_while_an_update_waits_for_a_restart(system, batch, errors):
     key = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired"
     batch(f'reg add "{key}" /f\n')
     assert batch(LINE)[0] == 1
-    assert "restart is pending" in errors()
+    assert "Windows updates that require a reboot" in errors()
 
 
 def test_without_quiet_it_would_open_a_window(batch):

@@ -82,7 +82,10 @@ def _not_ready(call: Call) -> str:
         r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired",
     )
     if any(registry.key(one) is not None for one in pending):
-        return "Windows Updates are in progress: a restart is pending; dwRet = 0x139f"
+        return (
+            "There are one or more Windows updates that require a reboot. "
+            "To run Sysprep, reboot the computer and restart the application."
+        )
     if call.system.state != ImageState.COMPLETE:
         return f"The image state is {call.system.state}; Sysprep can run only on a complete installation"
     return ""
