@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GoldsmithError, GuestError
-from goldsmith.events import ToolSaid
+from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.windows_actions import WindowsHand
@@ -45,6 +45,7 @@ def run_together(works: Sequence[Work], context: Context) -> None:
     machine = _machine(guest, first, host, context)
     argv = machines.windows(machine, discs=(), tpm=guest.tpm, secure_boot=guest.secure_boot)
     xml = host.run(*argv, timeout=120).stdout
+    context.reporter.tell(PhaseStarted(stage.name, "starting Windows"))
     with (
         connect(context.uri) as hypervisor,
         powered(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from goldsmith.errors import GuestError, Mark
+from goldsmith.events import PhaseStarted
 from goldsmith.guests import windows_actions
 from goldsmith.guests.windows_session import WindowsSession
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
@@ -85,6 +86,7 @@ class WindowsUpdates:
     def act(self, session: WindowsSession, context: Context) -> None:
         for number in range(1, self.rounds + 1):
             title = f"updates, round {number} of {self.rounds}"
+            context.reporter.tell(PhaseStarted(self.name, f"round {number} of {self.rounds}"))
             hand = windows_boot.hand_for(
                 session, self.guest, context, stage=self.name, title=title, timeout=self.guest.step_timeout
             )
@@ -100,6 +102,7 @@ class WindowsUpdates:
                     evidence=ran.tail,
                     fix="see whether the guest reaches the update service; windows.update_rounds: 0 leaves it out",
                 )
+            context.reporter.tell(PhaseStarted(self.name, "restarting"))
             session.reboot()
 
     def check(self, work: Work, context: Context) -> None:

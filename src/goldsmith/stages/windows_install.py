@@ -18,7 +18,7 @@ from goldsmith.guests.windows_answers import FOLDER, LABEL, as_written
 from goldsmith.guests.windows_media import check_media
 from goldsmith.guests.windows_session import WindowsSession, powered
 from goldsmith.guests.windows_versions import GUEST_AGENT_ON_DRIVERS
-from goldsmith.guests.windows_watch import WindowsWatch
+from goldsmith.guests.windows_watch import SETUP, WindowsWatch
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.clock import outside
 from goldsmith.host.disc import open_disc
@@ -152,6 +152,7 @@ class WindowsInstall:
         watch = WindowsWatch(self.family.console, self.limits, stage=self.name, now=time.monotonic())
         with connect(context.uri) as hypervisor:
             screens = Screens(hypervisor, machine.name, context.folder / "screenshots", self.name)
+            context.reporter.tell(PhaseStarted(self.name, f"{SETUP}, boot 1"))
             with powered(
                 hypervisor, xml, machine, boot_timeout=self.limits.total, on_console=heard
             ) as session:
@@ -211,6 +212,7 @@ class WindowsInstall:
     def _require_marker_on_disk(self, host: Host, work: Work, context: Context) -> None:
         """Look for the marker file too: a console can be made to say anything."""
         marker = self.family.marker_file
+        context.reporter.tell(PhaseStarted(self.name, "checking the disk"))
         if not has_file(host, work.disk, marker, env=context.guestfs_env):
             raise GuestError(
                 f"the scripts say that the install has ended, but {marker} is not on the disk",

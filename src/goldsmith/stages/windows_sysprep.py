@@ -80,6 +80,7 @@ class WindowsSysprep:
 
     def check(self, work: Work, context: Context) -> None:
         """Raise GuestError, with the cause that Sysprep's logs tell, unless the disk proves that it ended well."""
+        context.reporter.tell(PhaseStarted(self.name, "checking the disk"))
         if wrong := not_generalized(work.disk, context, stage=self.name):
             raise wrong
         _remove_leftovers(work, context, self.name)
