@@ -23,6 +23,7 @@ from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
+from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.guest import Guest, Task, said_with
 from goldsmith.stages.parts import PATIENCE, domain_name, no_space_if_full, osinfo_argument, private_folder
 
@@ -73,13 +74,20 @@ class Customize:
         first = works[0]
         assert first.before
         qemuimg.create_overlay(host, first.before, first.disk, relative=True)
-        with connect(context.uri) as hypervisor, _machine(self.guest, first, host, context) as booting:
+        try:
+            self._boot(works, context, host)
+        except GuestError as error:  # of a step that failed the cause is known, and its log is there
+            disk = next((one.disk for one in reversed(works) if one.disk.exists()), first.disk)
+            raise with_evidence(error, disk, context, stage=self.name, logs=error.at is None) from None
+
+    def _boot(self, works: Sequence[Work], context: Context, host: Host) -> None:
+        with connect(context.uri) as hypervisor, _machine(self.guest, works[0], host, context) as booting:
             machine, access, seed = booting
             with booted(
                 hypervisor, host, machine, access=access, seed=seed,
                 boot_timeout=self.guest.boot_timeout, legacy_ssh=self.guest.family.legacy_ssh,
                 on_console=lambda line: context.reporter.tell(ToolSaid(self.name, "console", line)),
-            ) as session:  # fmt: skip
+            ) as session, last_look(hypervisor, machine.name, machine.console, context):  # fmt: skip
                 for at, work in enumerate(works):
                     following = works[at + 1] if at + 1 < len(works) else None
                     _one(session, work, following, context)

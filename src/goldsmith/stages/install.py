@@ -17,6 +17,7 @@ from goldsmith.host.clock import outside
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.parts import (
     domain_name,
     gone_afterwards,
@@ -76,9 +77,16 @@ class Install:
             console=console,
             channels=self._channels(context),
         )
-        with connect(context.uri) as hypervisor, gone_afterwards(hypervisor, machine.name):
-            self._start(host, machine, context)
-            self._follow(hypervisor, machine.name, ConsoleFile(console), work, context)
+        try:
+            with (
+                connect(context.uri) as hypervisor,
+                gone_afterwards(hypervisor, machine.name),
+                last_look(hypervisor, machine.name, console, context),
+            ):
+                self._start(host, machine, context)
+                self._follow(hypervisor, machine.name, ConsoleFile(console), work, context)
+        except GuestError as error:
+            raise with_evidence(error, work.disk, context, stage=self.name, logs=True) from None
         self._require_marker_on_disk(host, work, context)
 
     def _channels(self, context: Context) -> tuple[str, ...]:

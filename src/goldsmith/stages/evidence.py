@@ -1,0 +1,130 @@
+"""What is kept of a Linux guest that failed: its screen, its definition, QEMU's log, the logs on its disk.
+
+All of it goes to ``failure/`` of the build's folder, and the error names it. Whatever cannot be had is left out: the
+first failure is the one to tell.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from goldsmith.audit.appliance import Appliance, converse
+from goldsmith.errors import GoldsmithError, GuestError
+from goldsmith.guests.console import clean
+from goldsmith.host.hypervisor import Hypervisor
+from goldsmith.host.libvirtd import SYSTEM
+from goldsmith.host.process import Host
+from goldsmith.plan.stage import Context
+
+TAIL = 100  # lines of the console
+_END = 1 << 20  # bytes of each log
+_IN_VAR = (
+    "log/anaconda/*",
+    "log/cloud-init.log",
+    "log/cloud-init-output.log",
+    "log/messages",
+    "log/syslog",
+    "log/boot.log",
+    "log/dracut.log",
+    "log/journal/*/system.journal",
+)
+_LOGS = (
+    *(f"/var/{one}" for one in _IN_VAR),
+    *(f"/{one}" for one in _IN_VAR),  # where /var is a file system of its own
+    "/root/ks-*.log",
+    "/root/anaconda*",
+    "/tmp/*.log",
+)
+
+
+@contextmanager
+def last_look(hypervisor: Hypervisor, name: str, console: Path, context: Context) -> Iterator[None]:
+    """Keep what only a guest that is still there can tell, when the body ends with its failure."""
+    try:
+        yield
+    except GuestError:
+        folder = _folder(context)
+        with suppress(GoldsmithError, OSError):
+            shot = hypervisor.screenshot(name)
+            (folder / f"screen{shot.suffix}").write_bytes(shot.data)
+        with suppress(GoldsmithError, OSError):
+            (folder / "domain.xml").write_text(hypervisor.xml(name), encoding="utf-8")
+        with suppress(OSError):
+            lines = console.read_bytes().decode("utf-8", "replace").splitlines()
+            said = [line for line in map(clean, lines) if line][-TAIL:]
+            (folder / "console.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
+        with suppress(OSError):
+            shutil.copyfile(_qemu_log(name, context.uri), folder / "qemu.log")
+        raise
+
+
+def with_evidence(error: GuestError, disk: Path, context: Context, *, stage: str, logs: bool) -> GuestError:
+    """Return the error with the names of what was kept; with ``logs`` those on the guest's disk too.
+
+    The machine must be gone. Reading its disk costs one launch of the appliance.
+    """
+    folder = _folder(context)
+    if logs:
+        try:
+            pull_logs(disk, folder, host=context.host_for(stage), env=context.guestfs_env)
+        except GoldsmithError as unreadable:
+            context.log_for(stage)(f"the guest's disk cannot be read: {unreadable.text()}")
+    kept = sorted(one.name for one in folder.iterdir())
+    if not kept:
+        folder.rmdir()
+        return error
+    fix = f"{error.fix}; kept in {folder}: {', '.join(kept)}".removeprefix("; ")
+    return GuestError(error.problem, fix=fix, at=error.at, evidence=error.evidence)
+
+
+def pull_logs(disk: Path, folder: Path, *, host: Host, env: Mapping[str, str]) -> None:
+    """Copy the ends of the logs on a Linux disk into ``folder``; nothing is written to it.
+
+    A journal becomes text where this host has journalctl. Raises ToolError when the disk cannot be read at all.
+    """
+
+    def look(appliance: Appliance) -> None:
+        appliance.ask("run", must=True)
+        for line in appliance.text("list-filesystems").splitlines():
+            device, _, kind = line.partition(": ")
+            if kind in ("swap", "unknown", "vfat", ""):
+                continue
+            appliance.ask("mount-ro", device, "/")
+            for pattern in _LOGS:
+                for path in appliance.text("glob-expand", pattern).splitlines():
+                    _copy(appliance, path, folder)
+            appliance.ask("umount-all")
+
+    converse(disk, look, driver="qcow2", host=host, env=env)
+    for journal in folder.glob("*.journal"):
+        with suppress(GoldsmithError):
+            text = host.run("journalctl", "--file", journal, "--no-pager", timeout=60).stdout
+            journal.with_suffix(".txt").write_text(text, encoding="utf-8")
+            journal.unlink()
+
+
+def _copy(appliance: Appliance, path: str, folder: Path) -> None:
+    size = appliance.text("filesize", path).strip()
+    if appliance.text("is-file", path).strip() != "true" or not size.isdigit() or size == "0":
+        return
+    target = folder / path.strip("/").replace("/", "-")
+    if path.endswith(".journal"):  # its head is what it is read by
+        appliance.ask("download", path, str(target))
+        return
+    start = max(0, int(size) - _END)
+    appliance.ask("download-offset", path, str(target), str(start), str(min(int(size), _END)))
+
+
+def _folder(context: Context) -> Path:
+    folder = context.folder / "failure"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _qemu_log(name: str, uri: str) -> Path:
+    if uri.startswith(SYSTEM):
+        return Path("/var/log/libvirt/qemu") / f"{name}.log"
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "libvirt/qemu/log" / f"{name}.log"
