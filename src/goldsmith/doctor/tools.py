@@ -78,6 +78,11 @@ TOOLS = (
     Tool(
         ("mksquashfs",), Package("squashfs-tools", "squashfs-tools"), only_for="demo medium", ask="-version"
     ),
+    Tool(
+        ("ntfswipe",),
+        Package("ntfs-3g", "ntfs-3g ntfsprogs"),
+        only_for="Windows guest (libguestfs takes its NTFS programs from the host)",
+    ),
     Tool(("swtpm",), Package("swtpm swtpm-tools", "swtpm swtpm-tools"), only_for="TPM of Windows 11"),
     Tool(("mmdebstrap",), Package("mmdebstrap", "mmdebstrap"), only_for="demo medium"),
     Tool(("wimlib-imagex",), Package("wimtools", "wimlib-utils"), only_for="stand-in for Windows media"),
