@@ -47,7 +47,7 @@ def test_help_is_the_default_and_lists_targets_and_recipes_without_any_set_up(cl
     shown, ran = clone.make()
     for name in ("demo", "test", "check", "doctor", "bench", "clean", "setup", "help"):
         assert f"\n  make {name} " in f"\n{shown}"
-    assert "  make rhel7        the rhel7 image\n" in shown
+    assert "  make rhel7           the rhel7 image\n" in shown
     assert "_common" not in shown
     assert ran == []
 
