@@ -77,3 +77,16 @@ def test_an_install_has_a_time_limit_whatever_it_does(watch):
         hear(watch, "something", now=now)
     with pytest.raises(GuestError, match="the phase 'Windows Setup' has not ended"):
         watch.tick(501)
+
+
+def test_a_setup_that_has_not_come_to_the_disk_is_told_what_it_may_ask_for(watch):
+    with pytest.raises(GuestError) as early:
+        watch.tick(1000)
+    assert "it asks for a key, an image, a language or the disk's driver" in early.value.fix
+
+
+def test_a_setup_that_stops_later_is_not(watch):
+    watch.wrote(1 << 30, 1)
+    with pytest.raises(GuestError) as late:
+        watch.tick(1000)
+    assert "what it waits for, such as a question of Setup" in late.value.fix

@@ -94,10 +94,15 @@ class WindowsWatch:
         return PhaseStarted(self._stage, phase)
 
     def _stuck(self, what: str, limit: float, now: float) -> GuestError:
+        shows = "the last screenshot shows what it waits for, such as a question of Setup"
+        if not self._written:
+            shows = (
+                "Setup has not come to the disk: it asks for a key, an image, a language or the disk's driver; "
+                "the last screenshot shows for which"
+            )
         return GuestError(
             f"{what} for {human_time(limit)} (phase '{self.phase}', boot {self._boots}, "
             f"{human_time(now - self._started)} after the start)",
-            fix="the last screenshot shows what it waits for, such as a question of Setup; "
-            "machine.timeouts in the recipe sets the limits",
+            fix=f"{shows}; machine.timeouts in the recipe sets the limits",
             evidence=self.evidence(),
         )
