@@ -106,7 +106,7 @@ def read(subject: Subject, folder: Path, *paths: str) -> dict[str, str]:
     subject.goldsmith.run("image", "export", str(subject.done.end["image"]["id"]), str(target))
     script = "".join(f"-download {path} {folder / str(at)}\n" for at, path in enumerate(paths))
     env = {**os.environ, "LIBGUESTFS_BACKEND": "direct", "LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"}
-    argv = ["guestfish", "--ro", "--format=qcow2", "-a", str(target), "-i"]
+    argv = ["guestfish", "--ro", "--format=qcow2", "-a", str(target), "-m", "/dev/sda1"]
     subprocess.run(argv, input=script, env=env, text=True, check=True)
     files = {path: folder / str(at) for at, path in enumerate(paths)}
     return {path: file.read_text() for path, file in files.items() if file.exists()}
