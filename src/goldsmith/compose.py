@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from goldsmith.audit.run import known_profile, known_waivers
+from goldsmith.boottest.checks import known_boot_waivers
 from goldsmith.errors import RecipeError, RecipeErrors, UsageError
 from goldsmith.guests import FAMILIES, rhel, windows_rules
 from goldsmith.guests.family import Answer
@@ -137,11 +138,12 @@ def check(
 
 def _audit_problems(recipe: Recipe) -> Iterator[RecipeError]:
     questions: list[tuple[Callable[[], None], tuple[str | int, ...]]] = []
-    if profile := recipe.audit.profile:
-        questions.append((lambda: known_profile(profile), ("audit", "profile")))
-    for at, one in enumerate(recipe.audit.waivers):
-        waiver = {one.check: one.reason}
-        questions.append((partial(known_waivers, waiver), ("audit", "waivers", at)))
+    for part, profile in (("audit", recipe.audit.profile), ("boot_test", recipe.boot_test.profile)):
+        if profile:
+            questions.append((partial(known_profile, profile), (part, "profile")))
+    for part, known in (("audit", known_waivers), ("boot_test", known_boot_waivers)):
+        for at, one in enumerate(getattr(recipe, part).waivers):
+            questions.append((partial(known, {one.check: one.reason}), (part, "waivers", at)))
     for ask, place in questions:
         try:
             ask()

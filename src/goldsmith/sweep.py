@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from goldsmith.boottest.run import BOOT_TESTS
 from goldsmith.compose import Where
 from goldsmith.host import files, injected
 from goldsmith.host.hypervisor import connect
@@ -43,7 +44,7 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
 
 
 def _is_dead(state: Path, build: str) -> bool:
-    return not files.is_locked(state / "builds" / build / "lock")
+    return not any(files.is_locked(state / kind / build / "lock") for kind in ("builds", BOOT_TESTS))
 
 
 def _ended_by_a_kill(record: Path) -> bool:

@@ -5,16 +5,28 @@ import tarfile
 
 import pytest
 
+from .conftest import VIRT_INSTALL
+
 SECRET = "hunter2-hunter2"
+XORRISO = 'for word; do case $before in -o) : > "$word" ;; esac; before=$word; done'
+# A domain whose machine is one that libvirt's test driver cannot define: so no guest ever runs.
+DOMAIN = """
+for word; do case "$word" in --print-xml) echo '<domain type="test"><name>factory</name></domain>' ;; esac; done
+"""
 
 
 @pytest.fixture
 def report(factory, tmp_path):
-    """Run the self-test of a recipe; return how it ended, the document, and the folder of the report."""
+    """Run the self-test of a recipe; return how it ended, the document, and the folder of the report.
+
+    There is no guest here to boot; ``--boot`` tries it nevertheless.
+    """
 
     def go(name, *words):
         out = tmp_path / "out"
-        done = factory("selftest", "--family", name, "--to", str(out), *words)
+        boots = () if "--boot" in words else ("--no-boot-test",)
+        given = [one for one in words if one != "--boot"]
+        done = factory("selftest", "--family", name, "--to", str(out), *given, *boots)
         archives = list(out.glob("*.tar.gz"))
         if not archives:
             return done, {}, out
@@ -48,7 +60,7 @@ def test_a_build_that_succeeds_is_reported_with_all_its_facts(factory, report):
         "TCG (emulation)",
         "| install | done |",
         "O-C1",
-        "It was not run:",
+        "It was not run: --no-boot-test was given.",
     ):
         assert text in page
     assert "## Failure" not in page
@@ -73,6 +85,33 @@ def test_a_build_that_fails_is_reported_and_ends_as_a_build_does(factory, report
     assert "It was not reached." in page
 
 
+def test_an_image_that_cannot_be_booted_fails_the_self_test(factory, report, fake_tool):
+    factory.tools["virt-install"] = fake_tool("virt-install", VIRT_INSTALL + DOMAIN)
+    fake_tool("xorriso", XORRISO)
+    path = factory.project / "recipes" / "r.yaml"
+    path.write_text(path.read_text() + "boot_test: {waivers: [{check: B-L1, reason: there is no guest}]}\n")
+    done, facts, folder = report("r", "--boot")
+    assert done.code == 3, done.err
+    assert "an os <type> must be specified" in done.err
+    assert (facts["ok"], facts["exit_code"]) == (False, 3)
+    assert {one["state"] for one in facts["stages"]} == {"done"}
+    assert (facts["boot_test"]["ran"], facts["boot_test"]["passed"]) == (True, False)
+    assert facts["boot_test"]["report"] is None
+    page = (folder / "selftest.md").read_text()
+    assert "# Self-test of r: FAILED with exit code 3" in page
+    assert "## Boot test\n\nFAILED: libvirt refused" in page
+    assert "an os <type> must be specified" in page.partition("## Failure")[2]
+    assert (folder / "boot-test" / "console-1.log").exists()
+
+
+def test_an_unknown_check_in_a_waiver_is_told_before_anything_runs(factory, report):
+    path = factory.project / "recipes" / "r.yaml"
+    path.write_text(path.read_text() + "boot_test: {waivers: [{check: B-X9, reason: there is no guest}]}\n")
+    done, _, _ = report("r")
+    assert done.code == 2
+    assert "unknown check of boots 'B-X9'" in done.err
+
+
 def test_a_medium_of_another_system_is_in_the_report_too(factory, report):
     other = factory.project / "other"
     other.mkdir()
@@ -93,8 +132,8 @@ def test_a_program_gets_one_document(factory, report):
 
 
 def test_all_is_built_anew_unless_it_is_to_be_reused(factory, report, tmp_path):
-    assert factory("selftest", "--family", "r", "--to", str(tmp_path / "first")).code == 0
-    assert factory("selftest", "--family", "r", "--to", str(tmp_path / "second")).code == 0
+    assert factory("selftest", "--family", "r", "--to", str(tmp_path / "first"), "--no-boot-test").code == 0
+    assert factory("selftest", "--family", "r", "--to", str(tmp_path / "second"), "--no-boot-test").code == 0
     assert len([one for one in factory.tools["virt-install"].calls if "--connect" in one]) == 2
     _, facts, _ = report("r", "--reuse")
     assert {one["state"] for one in facts["stages"]} == {"cached"}

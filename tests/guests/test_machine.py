@@ -65,6 +65,19 @@ def test_a_seed_is_a_virtio_disk_because_cloud_kernels_see_no_sata_cd():
     assert "--print-xml" in argv
 
 
+def test_a_scsi_disk_hangs_on_virtio_scsi():
+    argv = machines.boot(machine(bus="scsi"), seed=None)
+    assert value(argv, "--controller") == "type=scsi,model=virtio-scsi"
+    assert "--controller" not in machines.boot(machine(), seed=None)
+
+
+@pytest.mark.parametrize("nic", ["e1000", "rtl8139"])
+def test_another_card_than_virtio_is_named(nic):
+    assert value(machines.common(machine(nic=nic)), "--network").endswith(f",model={nic}")
+    passed = " ".join(machines.common(machine(nic=nic, network="user", ssh_port=2222)))
+    assert f"-device {nic},netdev=n0" in passed
+
+
 @pytest.mark.parametrize(("kind", "bus"), [("q35", "pcie.0"), ("pc", "pci.0")])
 def test_a_user_network_forwards_a_port_of_loopback_alone(kind, bus):
     argv = machines.common(machine(network="user", ssh_port=2222, machine_type=kind))

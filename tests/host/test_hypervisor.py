@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from goldsmith.errors import GuestError, HostError
-from goldsmith.host.domains import Resets, disks_of, first_usable, network_xml, snapshot_xml
+from goldsmith.host.domains import (
+    Resets,
+    disks_of,
+    first_usable,
+    network_xml,
+    snapshot_xml,
+    with_untouched_backing,
+)
 from goldsmith.host.hypervisor import DomainInfo, DomainState, Hypervisor, connect
 
 NODE = """
@@ -132,3 +140,20 @@ def test_a_reset_that_is_told_several_times_is_one():
         resets.told(now)
         counts.append(resets.count)
     assert counts == [1, 1, 1, 2, 2, 3]
+
+
+def test_the_file_below_an_overlay_keeps_its_owner():
+    xml = """<domain><devices>
+      <disk type="file"><source file="/run/x/boot.qcow2"/><target dev="vda"/></disk>
+      <disk type="file"><source file="/run/x/drive.iso"/><target dev="vdb"/></disk>
+    </devices></domain>"""
+    said = with_untouched_backing(
+        xml, disk=Path("/run/x/boot.qcow2"), backing=Path("/images/a.vhd"), driver="vpc"
+    )
+    disk, drive = ET.fromstring(said).iterfind("./devices/disk")
+    assert drive.find("backingStore") is None
+    assert disk.find("backingStore/format").get("type") == "vpc"
+    assert disk.find("backingStore/source").get("file") == "/images/a.vhd"
+    label = disk.find("backingStore/source/seclabel")
+    assert (label.get("model"), label.get("relabel")) == ("dac", "no")
+    assert disk.find("backingStore/backingStore") is not None, "nothing lies below it"

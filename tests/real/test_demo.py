@@ -1,6 +1,7 @@
 """The main job: recipe, kickstart, install, customize, sysprep, sparsify, export, audit, seal, register."""
 
 import json
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_a_second_build_has_every_stage_cached_and_says_so(demo, goldsmith):
     assert all(stage["cached"] and len(stage["key"]) == 64 for stage in document["stages"])
 
 
-def test_a_self_test_reports_what_was_built(demo, goldsmith, tmp_path):
+def test_a_self_test_reports_what_was_built_and_what_came_up(demo, goldsmith, tmp_path):
     done = goldsmith.run(
         "selftest", "--family", "demo", "--reuse", "--to", str(tmp_path / "report"), "--json"
     )
@@ -84,10 +85,24 @@ def test_a_self_test_reports_what_was_built(demo, goldsmith, tmp_path):
     assert [one["name"] for one in facts["stages"]] == STAGES[:-1], "it goes not to the catalog"
     assert {one["state"] for one in facts["stages"]} <= {"cached", "done"}
     assert facts["audit"]["ok"]
-    assert facts["boot_test"]["ran"] is False
+    boots = facts["boot_test"]
+    assert (boots["ran"], boots["passed"], boots["why"]) == (True, True, "")
+    found = {one["id"]: (one["status"], one["detail"]) for one in boots["report"]["checks"]}
+    assert [name for name, (status, _) in found.items() if status in ("failed", "warning")] == []
+    assert sum(status == "ok" for status, _ in found.values()) >= 20
+    assert "debian is let in" in found["B-L2"][1]
+    assert "DataSourceConfigDrive" in found["B-L10"][1]
+    assert "12.7 GiB of a disk of 13 GiB" in found["B-C2"][1]
     (page,) = (tmp_path / "report").glob("*/selftest.md")
     assert "# Self-test of demo: built" in page.read_text()
+    assert "| B-L20 | ok |" in page.read_text()
+    kept = {one.name for one in (page.parent / "boot-test").iterdir()}
+    assert {"console-1.log", "console-2.log", "boot-test.json"} <= kept
+    (image,) = (goldsmith.state / "store" / "layers").glob("*/selftest-demo.qcow2")
+    (noted,) = json.loads((image.parent / "export.json").read_text())["images"]
+    assert (files.digest(image).sha256, image.stat().st_uid) == (noted["sha256"], os.geteuid()), "only read"
     goldsmith.nothing_left("selftest-demo")
+    goldsmith.nothing_left("boot-test")
 
 
 def test_the_exported_image_boots_to_a_login_prompt_on_its_serial_console(demo, goldsmith, tmp_path):

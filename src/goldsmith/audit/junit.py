@@ -1,4 +1,4 @@
-"""An audit as JUnit XML, which every CI server draws."""
+"""An audit or a boot test as JUnit XML, which every CI server draws."""
 
 import io
 from pathlib import Path
@@ -23,7 +23,7 @@ def junit(report: Report) -> str:
     }
     suites = ElementTree.Element("testsuites", totals)
     suite = ElementTree.SubElement(
-        suites, "testsuite", {"name": f"goldsmith audit {report.image.name}", **totals}
+        suites, "testsuite", {"name": f"goldsmith {report.kind} {report.image.name}", **totals}
     )
     properties = ElementTree.SubElement(suite, "properties")
     for name in ("profile", "format", "system"):
@@ -37,7 +37,11 @@ def junit(report: Report) -> str:
 
 
 def _case(suite: ElementTree.Element, report: Report, result: Result) -> None:
-    where = {"classname": f"audit.{report.profile}", "name": f"{result.id} {result.title}", "time": "0"}
+    where = {
+        "classname": f"{report.kind.replace(' ', '-')}.{report.profile}",
+        "name": f"{result.id} {result.title}",
+        "time": "0",
+    }
     case = ElementTree.SubElement(suite, "testcase", where)
     told = "\n".join(
         f"{name}: {getattr(result, name)}"

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-from goldsmith.audit.check import Check, Finding, Severity
+from goldsmith.audit.check import Finding, Severity
 from goldsmith.errors import GateError
 
 _LONGEST = 400
@@ -42,7 +43,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """All results for one image; ``seconds`` is the wall time of the audit."""
+    """All results for one image; ``seconds`` is the wall time of the test, ``kind`` is which one it was."""
 
     image: Path
     profile: str
@@ -50,6 +51,7 @@ class Report:
     system: str
     checks: tuple[Result, ...]
     seconds: float
+    kind: str = "audit"
 
     @property
     def failed(self) -> tuple[Result, ...]:
@@ -85,7 +87,7 @@ class Report:
         if not self.failed:
             return
         raise GateError(
-            f"the audit refused {self.image.name}: {len(self.failed)} of {len(self.checks)} checks failed",
+            f"the {self.kind} refused {self.image.name}: {len(self.failed)} of {len(self.checks)} checks failed",
             evidence=_lines(self.failed),
             fix=f"mend each as shown, or waive it with a reason: {self.failed[0].id}=REASON",
         )
@@ -99,7 +101,26 @@ def _lines(failed: Sequence[Result]) -> list[str]:
     ]
 
 
-def judged(check: Check, finding: Finding, waiver: str) -> Result:
+class Asked(Protocol):
+    """What a result repeats of the check behind it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def expected(self) -> str: ...
+    @property
+    def fix(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
+def judged(check: Asked, finding: Finding, waiver: str) -> Result:
     """Turn a finding into a result; only what failed or warns can be waived."""
     expected = finding.expected or check.expected
     found = harmless(finding.found)

@@ -109,7 +109,7 @@ class LocalCatalog:
 
     def download(self, image_id: str, target: Path, *, on_bytes: OnBytes | None = None) -> Image:
         image = self.get(image_id)
-        source = self._bytes_of(image)
+        source = self.file_of(image)
         if target.exists():
             raise CatalogError(f"{target} exists already", fix="name a file that does not exist")
         need_space(target.parent, image.size or 0, what=f"a copy of {image.name}")
@@ -271,7 +271,8 @@ class LocalCatalog:
                 raise CatalogError(f"image {image_id} has lost its bytes", fix="build it again")
             return index.rewrite(session, replace(image, status=after))
 
-    def _bytes_of(self, image: Image) -> Path:
+    def file_of(self, image: Image) -> Path:
+        """Return the file with the bytes of an active image, for readers only. Raises CatalogError for others."""
         if image.status != Status.ACTIVE:
             raise CatalogError(
                 f"image {image.id} ({image.name}) is {image.status}, so its bytes are given to nobody",

@@ -4,26 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from goldsmith.audit.junit import write_junit
-from goldsmith.audit.report import Report, Status
 from goldsmith.audit.run import audit as audited
 from goldsmith.audit.run import check_request
 from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.report_table import show
 from goldsmith.errors import GateError, UsageError
 from goldsmith.host import accel, guestfs
 from goldsmith.host.process import LocalHost
-
-_COLORS = {
-    Status.OK: "green",
-    Status.WARNING: "yellow",
-    Status.FAILED: "bold red",
-    Status.WAIVED: "magenta",
-    Status.SKIPPED: "dim",
-}
 
 
 @click.command(cls=Command)
@@ -62,7 +51,7 @@ def audit(
     if settings.json:
         settings.emit(report.as_json())
     else:
-        _show(report, settings)
+        show(report, settings)
     return GateError.exit_code if report.failed else 0
 
 
@@ -74,30 +63,3 @@ def _waivers(given: Sequence[str]) -> dict[str, str]:
                 f"--waive {ident} gives no reason", fix=f"--waive '{ident}=why this image may fail it'"
             )
     return {ident: reason for ident, _, reason in pairs}
-
-
-def _show(report: Report, settings: Settings) -> None:
-    console = Console(no_color=not settings.color, highlight=False)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for one in report.checks:
-        if settings.quiet and one.status != Status.FAILED:
-            continue
-        told = Text.assemble((one.title, "bold"), ": ", one.detail)
-        if one.waiver:
-            told.append(f"\nwaived: {one.waiver}")
-        if one.fix:
-            told.append(f"\nwhy: {one.why}\nfix: {one.fix}")
-        table.add_row(Text(one.status, _COLORS[one.status]), Text(one.id, "bold"), told)
-    if table.row_count:
-        console.print(table)
-    if not settings.quiet:
-        verdict = "refused" if report.failed else "passed"
-        about = ", ".join(
-            part for part in (report.system, report.format, f"profile {report.profile}") if part
-        )
-        console.print(
-            Text(f"{report.image.name} {verdict}: {report.summary()} ({about}, {report.seconds:.0f} s)")
-        )

@@ -34,6 +34,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Build from your media and write a report to send back.",
     ),
     "audit": ("goldsmith.cli.audit", "audit", "Check an image offline, ours or not."),
+    "boot-test": (
+        "goldsmith.cli.booting",
+        "boot_test",
+        "Boot an image twice, as a cloud does, and check it.",
+    ),
     "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
     "store": ("goldsmith.cli.store", "store", "List what the store of layers holds."),
     "media": ("goldsmith.cli.media", "media", "List and add installation media."),

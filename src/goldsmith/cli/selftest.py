@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ from goldsmith.errors import GoldsmithError, UsageError
 if TYPE_CHECKING:
     from goldsmith.compose import Composed, Where
     from goldsmith.events import Event
-    from goldsmith.report.selftest import Ending
+    from goldsmith.plan.planner import Plan
+    from goldsmith.report.selftest import BootTest, Ending
 
 
 @click.command(cls=Command)
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "folder", type=click.Path(path_type=Path), default=Path(), help="Where the report is written."
 )
+@click.option("--no-boot-test", is_flag=True, help="Build and audit alone.")
 @click.option("--reuse", is_flag=True, help="Take results that the store has; by default all is built anew.")
 @pass_settings
 def selftest(
@@ -42,11 +45,16 @@ def selftest(
     tree: str | None,
     pairs: tuple[str, ...],
     folder: Path,
+    no_boot_test: bool,
     reuse: bool,
 ) -> None:
-    """Build and audit a recipe from your media, and write a report to send back; nothing goes to the catalog."""
+    """Build, audit and boot a recipe from your media, and write a report to send back.
+
+    Nothing goes to the catalog.
+    """
     from goldsmith.compose import Where, compose
     from goldsmith.host import libvirtd
+    from goldsmith.report.selftest import BootTest
 
     if iso and tree:
         raise UsageError("--iso and --tree are two media", fix="give one of them")
@@ -60,8 +68,14 @@ def selftest(
             on_hashing=Hashing(settings.quiet),
         )
     with stoppable():
-        ending, failure = _built(settings, composed, where, reuse=reuse)
-    facts, archive = _reported(composed, ending, where, family=family, folder=folder)
+        ending, plan, failure = _built(settings, composed, where, reuse=reuse)
+        boots = BootTest(None, "the build has no image" if failure else "--no-boot-test was given")
+        if plan and not no_boot_test:
+            boots, failure = _booted(settings, composed, where, plan)
+            if failure:
+                code = failure.exit_code if isinstance(failure, GoldsmithError) else 70
+                ending = replace(ending, ok=False, exit_code=code, error=boots.why)
+    facts, archive = _reported(composed, ending, boots, where, family=family, folder=folder)
     if settings.json:
         settings.emit({**facts, "archive": str(archive)})
     else:
@@ -93,8 +107,8 @@ def _recipe(family: str, tree: str | None, where: "Where") -> Iterator[Path]:
 
 def _built(
     settings: Settings, composed: "Composed", where: "Where", *, reuse: bool
-) -> "tuple[Ending, Exception | None]":
-    """Build, and return how it ended, also when it was with a failure or a bug."""
+) -> "tuple[Ending, Plan | None, Exception | None]":
+    """Build, and return how it ended, also when it was with a failure or a bug; the plan of one that succeeded."""
     from goldsmith.build import Options, run_build
     from goldsmith.cli.view import console_reporter
     from goldsmith.record.writing import new_id
@@ -104,20 +118,46 @@ def _built(
     options = Options(build_id=build, no_cache=not reuse)
     try:
         if settings.json:
-            run_build(composed, where, _Silent(), options)
+            plan = run_build(composed, where, _Silent(), options).plan
         else:
             with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
-                run_build(composed, where, Deaf(view), options)
+                plan = run_build(composed, where, Deaf(view), options).plan
     except GoldsmithError as error:
-        return Ending(build, ok=False, exit_code=error.exit_code, error=error.text()), error
+        return Ending(build, ok=False, exit_code=error.exit_code, error=error.text()), None, error
     except Exception as error:  # noqa: BLE001  a bug is what the report is for
-        trace = composed.vault.redactor("".join(traceback.format_exception(error)))
-        return Ending(build, ok=False, exit_code=70, error=trace), error
-    return Ending(build, ok=True), None
+        return Ending(build, ok=False, exit_code=70, error=_trace(composed, error)), None, error
+    return Ending(build, ok=True), plan, None
+
+
+def _booted(
+    settings: Settings, composed: "Composed", where: "Where", plan: "Plan"
+) -> "tuple[BootTest, Exception | None]":
+    """Boot the image that was built; return the result, and how the command is to fail."""
+    from goldsmith.cli.booting import new_place, run_test
+    from goldsmith.report.selftest import BootTest, image_built, promised_hardware
+
+    place = new_place(where.state)
+    report, failure = None, None
+    try:
+        image, hardware = image_built(plan, where.state), promised_hardware(composed.recipe)
+        waivers = {one.check: one.reason for one in composed.recipe.boot_test.waivers}
+        report = run_test(settings, image, hardware, place, waivers=waivers)
+        report.raise_if_failed()
+    except GoldsmithError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001  a bug is what the report is for
+        why = _trace(composed, error)
+        return BootTest(passed=False, why=why, folder=_if_there(place.folder)), error
+    return BootTest(
+        passed=failure is None,
+        why=composed.vault.redactor(failure.text()) if failure else "",
+        report=report.as_json() if report else None,
+        folder=_if_there(place.folder),
+    ), failure
 
 
 def _reported(
-    composed: "Composed", ending: "Ending", where: "Where", *, family: str, folder: Path
+    composed: "Composed", ending: "Ending", boots: "BootTest", where: "Where", *, family: str, folder: Path
 ) -> tuple[Mapping[str, object], Path]:
     from goldsmith.host import accel
     from goldsmith.host.process import LocalHost
@@ -128,15 +168,32 @@ def _reported(
         acceleration = accel.detect(host, state=where.state)
     except GoldsmithError:
         acceleration = None
-    facts = document(composed, ending, family=family, state=where.state, host=host, acceleration=acceleration)
+    facts = document(
+        composed,
+        ending,
+        family=family,
+        state=where.state,
+        host=host,
+        acceleration=acceleration,
+        boot_test=boots,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     archive = write(
         facts,
         record=where.state / "builds" / ending.build,
+        boots=boots.folder,
         folder=folder.absolute() / ending.build,
         mask=composed.vault.redactor,
     )
     return facts, archive
+
+
+def _trace(composed: "Composed", error: Exception) -> str:
+    return composed.vault.redactor("".join(traceback.format_exception(error)))
+
+
+def _if_there(folder: Path) -> Path | None:
+    return folder if folder.is_dir() else None
 
 
 class _Silent:

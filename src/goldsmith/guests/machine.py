@@ -42,6 +42,7 @@ class Machine:
     console: Path
     ssh_port: int | None = None
     channels: Sequence[str] = (AGENT,)
+    nic: str = "virtio"
 
 
 def anaconda_log(path: Path) -> str:
@@ -87,6 +88,8 @@ def boot(machine: Machine, *, seed: Path | None) -> list[str]:
     argv = common(machine)
     if seed:  # as a virtio disk: a cloud kernel does not see a SATA CD on q35
         argv += ["--disk", f"path={_quoted(seed)},format=raw,bus=virtio,readonly=on"]
+    if machine.bus == "scsi":  # without it libvirt takes the oldest kind, which current kernels do not know
+        argv += ["--controller", "type=scsi,model=virtio-scsi"]
     return [*argv, "--import", "--events", "on_reboot=restart,on_crash=preserve", "--print-xml"]
 
 
@@ -131,14 +134,13 @@ def _windows_firmware(machine: Machine, *, secure_boot: bool) -> list[str]:
 
 def _network(machine: Machine) -> list[str]:
     if machine.network != "user":
-        return ["--network", f"{machine.network},model=virtio"]
+        return ["--network", f"{machine.network},model={machine.nic}"]
     if machine.ssh_port is None:
-        return ["--network", "user,model=virtio"]
+        return ["--network", f"user,model={machine.nic}"]
     # libvirt has no port forwarding for plain user networks before passt (libvirt 9.2), so QEMU is told directly
     forward = f"user,id=n0,hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22"
-    card = "virtio-net-pci,netdev=n0,bus=pcie.0,addr=0x10"
-    if machine.machine_type == "pc":
-        card = "virtio-net-pci,netdev=n0,bus=pci.0,addr=0x10"
+    model = "virtio-net-pci" if machine.nic == "virtio" else machine.nic
+    card = f"{model},netdev=n0,bus={'pci.0' if machine.machine_type == 'pc' else 'pcie.0'},addr=0x10"
     return ["--network", "none", f"--qemu-commandline=-netdev {forward} -device {card}"]
 
 

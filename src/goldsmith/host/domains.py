@@ -72,6 +72,27 @@ def snapshot_xml(disk: str, overlay: Path, others: Collection[str]) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def with_untouched_backing(domain_xml: str, *, disk: Path, backing: Path, driver: str) -> str:
+    """Say what is below the overlay ``disk``, and that libvirt has to leave its owner as it is.
+
+    libvirt gives the files of a disk to QEMU's user, and does not take those below an overlay back. ``driver`` is
+    QEMU's name of the format of ``backing``, which that user must be able to read.
+    """
+    root = ET.fromstring(domain_xml)
+    for one in root.iterfind("./devices/disk"):
+        source = one.find("source")
+        if source is None or source.get("file") != str(disk):
+            continue
+        for known in one.findall("backingStore"):
+            one.remove(known)
+        below = ET.SubElement(one, "backingStore", type="file")
+        ET.SubElement(below, "format", type=driver)
+        file = ET.SubElement(below, "source", file=str(backing))
+        ET.SubElement(file, "seclabel", model="dac", relabel="no")
+        ET.SubElement(below, "backingStore")
+    return ET.tostring(root, encoding="unicode")
+
+
 def network_xml(name: str, subnet: str) -> str:
     """Describe a NAT network with DHCP; ``subnet`` is its first three numbers, as ``192.168.122``."""
     root = ET.Element("network")

@@ -22,7 +22,7 @@ from goldsmith.host.domains import (
     network_xml,
     snapshot_xml,
 )
-from goldsmith.host.hypervisor_words import translated
+from goldsmith.host.hypervisor_words import translated, version
 
 __all__ = ["DomainInfo", "DomainState", "Hypervisor", "Screenshot", "connect"]
 
@@ -57,13 +57,16 @@ class Hypervisor:
     def __init__(self, connection: Any, uri: str) -> None:
         self._connection = connection
         self.uri = uri
+        toy = uri.startswith("test:")  # libvirt's test driver knows no flags
+        self._mortal: int = 0 if toy else libvirt.VIR_DOMAIN_START_AUTODESTROY
+        self._button: int = 0 if toy else libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
 
     def ping(self) -> str:
         """Return the versions behind this connection, as ``libvirt 9.0.0, QEMU 7.2.0``."""
         with self._words():
             kind = self._connection.getType()
             own, driver = self._connection.getLibVersion(), self._connection.getVersion()
-            return f"libvirt {_version(own)}, {kind} {_version(driver)}"
+            return f"libvirt {version(own)}, {kind} {version(driver)}"
 
     def capabilities_text(self) -> str:
         with self._words():
@@ -77,12 +80,11 @@ class Hypervisor:
     def create(self, xml: str, *, autodestroy: bool = True) -> str:
         """Start a guest that is forgotten when it ends, and return its name."""
         with self._words():
-            flags = libvirt.VIR_DOMAIN_START_AUTODESTROY if autodestroy else 0
-            return str(self._connection.createXML(xml, flags).name())
+            return str(self._connection.createXML(xml, self._mortal if autodestroy else 0).name())
 
     def start(self, name: str, *, autodestroy: bool = True) -> None:
         with self._guest(name) as guest:
-            guest.createWithFlags(libvirt.VIR_DOMAIN_START_AUTODESTROY if autodestroy else 0)
+            guest.createWithFlags(self._mortal if autodestroy else 0)
 
     def state(self, name: str) -> DomainState:
         try:
@@ -91,10 +93,10 @@ class Hypervisor:
         except GuestError:
             return DomainState.GONE
 
-    def shutdown(self, name: str) -> None:
-        """Ask the guest to power off, by its agent or the power button, and return at once."""
+    def shutdown(self, name: str, *, button: bool = False) -> None:
+        """Ask the guest to power off, by its agent or by the power button (ACPI), and return at once."""
         with self._guest(name) as guest:
-            guest.shutdown()
+            guest.shutdownFlags(self._button if button else 0)
 
     def reboot(self, name: str) -> None:
         """Ask the guest's agent to boot anew, and return at once."""
@@ -293,7 +295,3 @@ def connect(uri: str) -> Iterator[Hypervisor]:
     finally:
         with suppress(libvirt.libvirtError):
             connection.close()
-
-
-def _version(number: int) -> str:
-    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

@@ -16,7 +16,7 @@ def translated(error: libvirt.libvirtError, name: str) -> HostError | GuestError
     code, message = error.get_error_code(), str(error.get_error_message()).strip()
     if code in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_NETWORK):
         return no_such(name)
-    if code in _NO_AGENT:
+    if code in _NO_AGENT or "QemuAgentCommand" in message:  # the latter where a driver knows no agent at all
         fix = "install qemu-guest-agent in the guest, and give it time to start"
         return GuestError(f"the agent of the guest {name} does not answer: {message}", fix=fix)
     if "QEMU agent command" in message:  # it answered: with a refusal
@@ -35,3 +35,8 @@ def translated(error: libvirt.libvirtError, name: str) -> HostError | GuestError
         fix = "an orphan guest holds the disk: virsh list --all, then virsh destroy it"
         return HostError(f"libvirt refused: {message}", fix=fix)
     return HostError(f"libvirt refused: {message}", fix="goldsmith doctor; libvirt's own log says more")
+
+
+def version(number: int) -> str:
+    """Write a version as libvirt counts it: 9000000 is 9.0.0."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

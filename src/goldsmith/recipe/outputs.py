@@ -139,7 +139,15 @@ def _selftest() -> Schema:
             "medium": facts,
             "stages": {"type": "array", "items": facts},
             "audit": {"type": ["object", "null"], "description": "As `audit --json`; null if not reached."},
-            "boot_test": _object("Whether the image was booted.", {"ran": {"type": "boolean"}, "why": _TEXT}),
+            "boot_test": _object(
+                "Whether the image was booted, and what came up.",
+                {
+                    "ran": {"type": "boolean"},
+                    "passed": {"type": ["boolean", "null"], "description": "null if it was not run."},
+                    "why": _TEXT,
+                    "report": {"type": ["object", "null"], "description": "As `boot-test --json`."},
+                },
+            ),
             "archive": {**_TEXT, "description": "The file to send back."},
         },
     )

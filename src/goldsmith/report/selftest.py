@@ -5,28 +5,37 @@ import shutil
 import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from goldsmith import __version__
 from goldsmith.artifact.manifest import host_facts
 from goldsmith.artifact.tools import tool_versions
+from goldsmith.audit.check import Profile
+from goldsmith.boottest.hardware import Hardware, promised
+from goldsmith.boottest.run import Image
 from goldsmith.compose import Composed
 from goldsmith.errors import GoldsmithError
+from goldsmith.guests import FAMILIES
 from goldsmith.host import osinfo
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.process import Host
 from goldsmith.media.identity import read_treeinfo
 from goldsmith.media.tree import treeinfo
+from goldsmith.plan.planner import Plan
 from goldsmith.plan.store import Store
+from goldsmith.recipe.model import Recipe
 from goldsmith.record.masked import Mask, mask_files
 from goldsmith.report.selftest_page import page
 from goldsmith.stages.audit import REPORT, Audit
+from goldsmith.stages.export import Export
+from goldsmith.stages.exported import exported
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.parts import MEDIUM
+from goldsmith.stages.table import registration
 
-DOCUMENT, PAGE, RECORD = "selftest.json", "selftest.md", "build"
+DOCUMENT, PAGE, RECORD, BOOTS = "selftest.json", "selftest.md", "build", "boot-test"
 VERSION = 1
 _OSINFO_DB = Path("/usr/share/osinfo/VERSION")
 _ABSENT = ("disk.qcow2", "lock")
@@ -44,10 +53,15 @@ class Ending:
 
 @dataclass(frozen=True)
 class BootTest:
-    """The result of booting the exported image; None as ``passed`` where it was not booted, and ``why`` not."""
+    """The result of booting the exported image; None as ``passed`` where it was not booted, and ``why`` not.
 
-    passed: bool | None = None
-    why: str = "this version of Goldsmith boots no exported image; boot one by hand and tell what you saw"
+    ``report`` is None where the guest never came up; ``folder`` has the consoles and screenshots.
+    """
+
+    passed: bool | None
+    why: str = ""
+    report: Mapping[str, object] | None = None
+    folder: Path | None = None
 
 
 def document(
@@ -58,7 +72,7 @@ def document(
     state: Path,
     host: Host,
     acceleration: Acceleration | None,
-    boot_test: BootTest = BootTest(),
+    boot_test: BootTest,
 ) -> dict[str, Any]:
     """Return all facts of a self-test as JSON values; what cannot be found out says so."""
     record = state / "builds" / ending.build
@@ -87,8 +101,13 @@ def document(
             for one in built.get("stages", ())
         ],
         "warnings": built.get("warnings", []),
-        "audit": _audit(built, record, Store(state)),
-        "boot_test": {"ran": boot_test.passed is not None, **asdict(boot_test)},
+        "audit": _audited(built, record, Store(state)),
+        "boot_test": {
+            "ran": boot_test.passed is not None,
+            "passed": boot_test.passed,
+            "why": boot_test.why,
+            "report": boot_test.report,
+        },
     }
 
 
@@ -122,16 +141,19 @@ def _fetch(composed: Composed) -> Fetch:
     return fetch
 
 
-def write(facts: Mapping[str, Any], *, record: Path, folder: Path, mask: Mask) -> Path:
+def write(facts: Mapping[str, Any], *, record: Path, boots: Path | None, folder: Path, mask: Mask) -> Path:
     """Write the folder and an archive of it, and return the archive; ``folder`` must not exist yet.
 
-    It holds the document, the page, and the record of the build (console, logs, screenshots, rendered files),
-    everything once more without the secrets of the recipe. Disks and images are not in it.
+    It holds the document, the page, the record of the build (console, logs, screenshots, rendered files), and in
+    ``boots`` what the boot test left, everything once more without the secrets of the recipe. Disks and images are
+    not in it.
     """
     folder.mkdir(parents=True)
     if record.is_dir():
         shutil.copytree(record, folder / RECORD, ignore=shutil.ignore_patterns(*_ABSENT))
         _without_host_name(folder / RECORD / "build.json")
+    if boots:
+        shutil.copytree(boots, folder / BOOTS, ignore=shutil.ignore_patterns(*_ABSENT))
     (folder / DOCUMENT).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     logs = sorted(str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file())
     (folder / PAGE).write_text(
@@ -146,7 +168,7 @@ def write(facts: Mapping[str, Any], *, record: Path, folder: Path, mask: Mask) -
 
 def _last_lines(folder: Path) -> list[str]:
     """Return the end of the log that was written to last, which is where a failure shows."""
-    logs = [one for one in (folder / RECORD).rglob("*.log") if one.is_file() and one.stat().st_size]
+    logs = [one for one in folder.rglob("*.log") if one.is_file() and one.stat().st_size]
     if not logs:
         return []
     newest = max(logs, key=lambda one: one.stat().st_mtime)
@@ -162,7 +184,25 @@ def _without_host_name(path: Path) -> None:
         )
 
 
-def _audit(built: Mapping[str, Any], record: Path, store: Store) -> dict[str, Any] | None:
+def image_built(plan: Plan, state: Path) -> Image:
+    """Return the first file that a build has exported."""
+    (key,) = (step.key for step in plan.steps if step.stage.name == Export.name)
+    entry = Store(state).get(key)
+    assert entry
+    first = exported(entry)[0]
+    return Image(first.path, first.format, first.virtual_size)
+
+
+def promised_hardware(recipe: Recipe) -> Hardware:
+    """Return the machine that the catalog would promise for the images of a recipe."""
+    family = FAMILIES[recipe.family]
+    entry = registration(recipe, family)
+    profile = Profile(recipe.boot_test.profile or recipe.audit.profile or family.audit_profile)
+    known = promised(entry.promised(""), min_ram=entry.min_ram, profile=profile)
+    return replace(known, system=recipe.os)
+
+
+def _audited(built: Mapping[str, Any], record: Path, store: Store) -> dict[str, Any] | None:
     """Return the report of the audit, which is in the record only where the stage ran, else in its result."""
     if found := _read(record / REPORT):
         return found

@@ -78,18 +78,24 @@ def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
 def _audit(report: Mapping[str, Any] | None) -> str:
     if not report:
         return "## Audit\n\nIt was not reached."
-    rows = [(one["id"], one["status"], one["title"], one["detail"]) for one in report["checks"]]
-    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items() if count)
-    return (
-        f"## Audit\n\nProfile {report['profile']}, {_plain(report['system'] or 'system not recognised')}: "
-        f"{counts}.\n\n" + _table(("check", "status", "title", "found"), rows)
-    )
+    return f"## Audit\n\n{_checks(report)}"
 
 
 def _boot_test(result: Mapping[str, Any]) -> str:
     if not result["ran"]:
         return f"## Boot test\n\nIt was not run: {result['why']}."
-    return f"## Boot test\n\n{'Passed' if result['passed'] else 'FAILED'}. {result['why']}"
+    verdict = "Passed." if result["passed"] else f"FAILED: {_plain(result['why'])}"
+    table = f"\n\n{_checks(result['report'])}" if result["report"] else ""
+    return f"## Boot test\n\n{verdict}{table}"
+
+
+def _checks(report: Mapping[str, Any]) -> str:
+    rows = [(one["id"], one["status"], one["title"], one["detail"]) for one in report["checks"]]
+    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items() if count)
+    return (
+        f"Profile {report['profile']}, {_plain(report['system'] or 'system not recognised')}: "
+        f"{counts}, {report['seconds']:.0f} s.\n\n" + _table(("check", "status", "title", "found"), rows)
+    )
 
 
 def _failure(facts: Mapping[str, Any], lines: Sequence[str]) -> str:

@@ -57,6 +57,20 @@ class Register:
         noted = [image.as_json() for image in images]
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
 
+    @property
+    def min_ram(self) -> int:
+        """Return the MiB that a guest needs."""
+        wanted = self.recipe.catalog.min_ram
+        return self.least_ram if wanted == "auto" else wanted
+
+    def promised(self, version: str) -> Mapping[str, str]:
+        """Return the properties that a cloud reads: computed ones, and over them the recipe's own."""
+        own = self.recipe.catalog.properties
+        return {
+            **self.properties,
+            **{name: self.recipe.versioned(text, version) for name, text in own.items()},
+        }
+
     def _version(self, catalog: LocalCatalog) -> str:
         today = time.strftime("%Y%m%d", time.gmtime())
         query = Query(properties={RECIPE: self.recipe.name}, hidden=True, deleted=True)
@@ -70,8 +84,7 @@ class Register:
     def _new(self, one: Exported, version: str, key: str, build: str) -> NewImage:
         wanted = self.recipe.catalog
         properties = {
-            **self.properties,
-            **{name: self.recipe.versioned(text, version) for name, text in wanted.properties.items()},
+            **self.promised(version),
             RECIPE: self.recipe.name,
             VERSION: version,
             "goldsmith_build": build,
@@ -85,7 +98,7 @@ class Register:
             visibility=wanted.visibility.value,
             protected=wanted.protected,
             min_disk=min_disk_for(one.virtual_size) if wanted.min_disk == "auto" else wanted.min_disk,
-            min_ram=self.least_ram if wanted.min_ram == "auto" else wanted.min_ram,
+            min_ram=self.min_ram,
             virtual_size=one.virtual_size,
             properties=properties,
             tags=tuple(wanted.tags),

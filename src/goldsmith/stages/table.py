@@ -79,11 +79,12 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
         Seal(recipe=recipe, reused=given.reused),
     ]
     if register:
-        stages.append(_register(recipe, family))
+        stages.append(registration(recipe, family))
     return tuple(stages)
 
 
-def _register(recipe: Recipe, family: GuestFamily) -> Register:
+def registration(recipe: Recipe, family: GuestFamily) -> Register:
+    """Return the stage that hands the images of a recipe to the catalog, with all that it promises of them."""
     own, admin, least_ram = dict(family.properties), family.admin_user, LEAST_RAM
     if family.answer is Answer.UNATTEND:
         own |= windows_properties(recipe)

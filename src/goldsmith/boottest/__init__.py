@@ -1,0 +1,1 @@
+"""Boot a finished image as a cloud does, twice, and ask what came up."""

@@ -1,0 +1,18 @@
+"""All checks of a boot, in the order in which they are shown."""
+
+from collections.abc import Mapping
+
+from goldsmith.boottest.checks_access import ACCESS
+from goldsmith.boottest.checks_identity import IDENTITY, WINDOWS
+from goldsmith.boottest.checks_system import SYSTEM
+from goldsmith.errors import UsageError
+
+CHECKS = (*ACCESS, *SYSTEM, *IDENTITY, *WINDOWS)
+BY_ID = {check.id: check for check in CHECKS}
+
+
+def known_boot_waivers(waivers: Mapping[str, str]) -> None:
+    """Raise UsageError for a check that does not exist."""
+    for ident in waivers:
+        if ident not in BY_ID:
+            raise UsageError(f"unknown check of boots {ident!r}", fix=f"one of {', '.join(BY_ID)}")

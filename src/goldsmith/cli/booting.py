@@ -1,0 +1,177 @@
+"""``goldsmith boot-test``."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.build import stoppable
+from goldsmith.cli.image_output import name_value
+from goldsmith.errors import GateError
+
+if TYPE_CHECKING:
+    from goldsmith.audit.report import Report
+    from goldsmith.boottest.hardware import Hardware
+    from goldsmith.boottest.run import Image, Place
+    from goldsmith.host.accel import Acceleration
+
+
+@click.command("boot-test", cls=Command)
+@click.argument("wanted", metavar="IMAGE")
+@click.option(
+    "--profile", help="Set of checks: debian, rhel7, ... By default the image's properties or its system."
+)
+@click.option(
+    "--user", help="Whom the cloud's key must let in; os_admin_user of the image, or of its system."
+)
+@click.option("--memory", type=click.IntRange(min=128), metavar="MIB", help="Memory of the guest; min_ram.")
+@click.option(
+    "--property",
+    "properties",
+    type=name_value,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A property of the image, such as hw_firmware_type=uefi. Repeatable.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="From power-on until it lets us in."
+)
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit report too.")
+@pass_settings
+def boot_test(
+    settings: Settings,
+    *,
+    wanted: str,
+    profile: str | None,
+    user: str | None,
+    memory: int | None,
+    properties: tuple[tuple[str, str], ...],
+    timeout: float | None,
+    junit: Path | None,
+) -> int:
+    """Boot IMAGE twice as two instances, as a cloud does, and check what came up. IMAGE is a file, or an ID or NAME
+    of the catalog; it is only read.
+    """  # noqa: D205
+    from goldsmith.audit.junit import write_junit
+    from goldsmith.audit.run import known_profile
+    from goldsmith.host import accel
+    from goldsmith.host.process import LocalHost
+
+    if profile:
+        known_profile(profile)
+    said = dict(properties) | ({"os_admin_user": user} if user else {})
+    chosen = accel.detect(LocalHost(), state=settings.state)
+    image, hardware = _asked_for(settings, wanted, said, profile, memory, chosen)
+    place = new_place(settings.state)
+    with stoppable():
+        report = run_test(settings, image, hardware, place, timeout=timeout)
+    if junit:
+        write_junit(report, junit)
+    _show(settings, report, place.folder)
+    return GateError.exit_code if report.failed else 0
+
+
+def new_place(state: Path) -> "Place":
+    """Return where a new boot test leaves its evidence, and on which network of this host it runs."""
+    from goldsmith.boottest.run import Place
+    from goldsmith.compose import network
+    from goldsmith.host import accel, libvirtd
+    from goldsmith.host.process import LocalHost
+    from goldsmith.record.writing import new_id
+
+    uri = libvirtd.default_uri()
+    chosen = accel.detect(LocalHost(), state=state)
+    return Place(new_id("boot-test"), state, uri, chosen.virt_type, network("auto", uri))
+
+
+def run_test(
+    settings: Settings,
+    image: "Image",
+    hardware: "Hardware",
+    place: "Place",
+    *,
+    timeout: float | None = None,
+    waivers: Mapping[str, str] | None = None,
+) -> "Report":
+    """Run a boot test with its phases on stderr; its report is also in the folder of its evidence."""
+    from goldsmith.boottest.run import REPORT, boot_test
+    from goldsmith.compose import Where
+    from goldsmith.host import libvirtd
+    from goldsmith.host.files import write_atomically
+    from goldsmith.host.hypervisor import connect
+    from goldsmith.host.process import LocalHost
+    from goldsmith.plan.store import Store
+    from goldsmith.sweep import sweep
+
+    host = LocalHost()
+    libvirtd.ensure_running(host, place.uri)
+    sweep(Where(None, place.state, place.uri), Store(place.state))
+    if place.network == "network=default":
+        with connect(place.uri) as hypervisor:
+            libvirtd.ensure_network(hypervisor)
+    tell = _Phases(settings).tell
+    report = boot_test(image, hardware, place, host=host, timeout=timeout, waivers=waivers, tell=tell)
+    write_atomically(place.folder / REPORT, json.dumps(report.as_json(), indent=1))
+    return report
+
+
+def _show(settings: Settings, report: "Report", folder: Path) -> None:
+    from goldsmith.cli.report_table import show
+
+    if settings.json:
+        settings.emit({**report.as_json(), "folder": str(folder)})
+        return
+    show(report, settings)
+    if report.failed or settings.verbose:
+        click.echo(f"consoles and screenshots: {folder}")
+
+
+def _asked_for(
+    settings: Settings,
+    wanted: str,
+    said: Mapping[str, str],
+    profile: str | None,
+    memory: int | None,
+    chosen: "Acceleration",
+) -> "tuple[Image, Hardware]":
+    """Return the file, and the machine that the properties, the catalog or a look into the image promise."""
+    from goldsmith.audit.check import Profile
+    from goldsmith.boottest.hardware import profile_promised, promised
+    from goldsmith.boottest.look import inspected, recognised
+    from goldsmith.catalog.local import LocalCatalog
+    from goldsmith.host import guestfs
+    from goldsmith.host.process import LocalHost
+
+    host, known, min_ram = LocalHost(), dict(said), 0
+    if Path(wanted).exists():
+        path, declared, label = Path(wanted).absolute(), None, ""
+    else:
+        catalog = LocalCatalog(settings.state / "catalog")
+        entry = catalog.find(wanted)
+        path, declared, label = catalog.file_of(entry), entry.disk_format, entry.name
+        known, min_ram = {**entry.properties, **said}, entry.min_ram
+    image = replace(recognised(path, declared, host), label=label)
+    if "hw_firmware_type" not in known or not (profile or profile_promised(known)):
+        known = {
+            **inspected(image, host, guestfs.environment(chosen, cache=settings.state / "cache")),
+            **known,
+        }
+    found = Profile(profile) if profile else profile_promised(known) or Profile.GENERIC_LINUX
+    return image, promised(known, min_ram=memory or min_ram, profile=found)
+
+
+class _Phases:
+    """Prints what a test is doing, with the seconds since its start."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._quiet = settings.quiet
+        self._begun = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        if not self._quiet:
+            click.echo(f"{time.monotonic() - self._begun:5.0f} s  {text}", err=True)
