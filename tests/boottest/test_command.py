@@ -92,10 +92,10 @@ def test_the_table_shows_what_failed_and_where_the_evidence_lies(boot_test):
 
 
 def test_a_guest_that_never_comes_up_ends_with_what_was_seen_last(boot_test):
-    code, _, err = boot_test(says="[ 0.0] Linux version 6.1\\nKernel panic\\n")
+    code, _, err = boot_test(says="[ 0.0] Linux version 6.1\\n[ 1.0] last words\\n")
     assert code == 4
     assert "the guest did not come up in 1 s: no login prompt on ttyS0, no SSH, no guest agent" in err
-    assert "  | Kernel panic" in err
+    assert "  | [ 1.0] last words" in err
     folder = evidence(boot_test.state)
     assert f"in {folder}" in err
     assert (folder / "console-1.log").exists()
@@ -103,6 +103,16 @@ def test_a_guest_that_never_comes_up_ends_with_what_was_seen_last(boot_test):
         "a picture of its screen"
     )
     assert list((boot_test.state / "run").iterdir()) == []
+
+
+def test_a_guest_that_cannot_come_up_is_told_by_its_cause_at_once(boot_test):
+    words = (str(boot_test.image), *KNOWN[:-1], "60")
+    code, _, err = boot_test(
+        *words, says="[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\\n"
+    )
+    assert code == 4
+    assert "(the guest did not come up in " in err
+    assert "Unable to mount root fs" in err.partition("(the guest")[0]
 
 
 def test_the_machine_is_as_the_properties_say(boot_test):

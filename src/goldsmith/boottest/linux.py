@@ -10,6 +10,8 @@ from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.probe import LINUX, WAIT
 from goldsmith.boottest.seed import Instance
 from goldsmith.errors import GuestError
+from goldsmith.guests.causes.failure import Diagnoser
+from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.powered import PoweredGuest
 from goldsmith.host import retry
 from goldsmith.host.agent import AgentShell
@@ -46,12 +48,14 @@ class LinuxGuest:
     user: str = ""
     agent: bool = False
     _closing: ExitStack = field(default_factory=ExitStack)
+    _diagnoser: Diagnoser = field(default_factory=lambda: Diagnoser(BOOT))
     _shell: GuestCommands | None = None
 
     def hear(self, line: str) -> None:
         """Take a line of the console."""
         self.last_word = time.monotonic()
         self.heard.take(line)
+        self._diagnoser.line(line)
 
     def come_up(self, timeout: float) -> float:
         """Wait until the key lets us in, or it is clear that it will not; return the seconds since power-on.
@@ -62,16 +66,12 @@ class LinuxGuest:
 
         def decided() -> bool | None:
             self._look()
-            over = time.monotonic() > end
+            over = time.monotonic() > end or self._diagnoser.failed
             return True if self._log_in() or over or self._hopeless() else None
 
         retry.until(decided, what="decision", deadline=timeout + 300, every=1, evidence=self.session.evidence)
         if not (self.user or self.heard.prompt or self.host_key or self.agent):
-            raise GuestError(
-                f"the guest did not come up in {timeout:.0f} s: no login prompt on ttyS0, no SSH, no guest agent",
-                evidence=self.session.evidence(),
-                fix="the console above and the screenshot show how far it came; --timeout gives it longer",
-            )
+            raise self._never_up(time.monotonic() - self.begun)
         return time.monotonic() - self.begun
 
     def ask(self, *, settle: bool) -> tuple[dict[str, Sequence[str]], bool, float]:
@@ -141,7 +141,18 @@ class LinuxGuest:
             meanwhile="it was waited for", fix="the console above shows why it did not stay up"
         )
         self.heard.take(self.session.console.unfinished)  # a prompt has no end of line
+        self._diagnoser.prompt(self.session.console.unfinished)
         self.agent = self.agent or self.session.hypervisor.agent_ready(self.session.name)
+
+    def _never_up(self, seconds: float) -> GuestError:
+        """Return what is told of a guest that did not come up: by the cause that its console shows, if any."""
+        problem = (
+            f"the guest did not come up in {seconds:.0f} s: no login prompt on ttyS0, no SSH, no guest agent"
+        )
+        fix = "the console above and the screenshot show how far it came; --timeout gives it longer"
+        if found := self._diagnoser.diagnosis(stuck=True):
+            problem, fix = f"{found.cause} ({problem})", found.failure.fix
+        return GuestError(problem, evidence=self.session.evidence(), fix=fix)
 
     def _hopeless(self) -> bool:
         quiet = time.monotonic() - self.last_word
