@@ -172,9 +172,12 @@ class LinuxGuest:
         address = self._address()
         if not address:
             return False
+        try:
+            self.host_key = shell_look.look(*address, user=self.hardware.user or "root").host_key
+        except NotReachable:
+            return False
         for user in filter(None, dict.fromkeys((self.hardware.user, *self.heard.users))):
             try:
-                self.host_key = shell_look.look(*address, user=user).host_key
                 opened = shell.connect(
                     *address, user=user, key=self.instance.key, host_key=self.host_key, legacy=self.legacy
                 )

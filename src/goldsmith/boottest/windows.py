@@ -25,6 +25,7 @@ def boot_windows(
     timeout: float,
     whole: bool,
     tell: Callable[[str], None],
+    every: float = _EVERY,
 ) -> Boot:
     """Return what one boot showed. The first boot of an image resets the machine, so the agent comes and goes.
 
@@ -42,7 +43,7 @@ def boot_windows(
         complete = "IMAGE_STATE_COMPLETE" in seen.get("image-state", ())
         return True if (finished and complete) or time.monotonic() - begun > timeout else None
 
-    retry.until(done, what="end of the first start", deadline=timeout + 600, every=_EVERY)
+    retry.until(done, what="end of the first start", deadline=timeout + 600, every=every)
     if not seen:
         raise GuestError(
             f"the guest did not come up in {timeout:.0f} s: its guest agent never answered",
