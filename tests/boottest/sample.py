@@ -78,7 +78,7 @@ def boot(number, profile):
         user=user,
         methods={user: ("publickey",), "root": ("publickey",)},
         root=f"Please login as the user {user}",
-        privileged=True,
+        sudo="0",
     )
     instance = Instance(number, f"id-{number}", f"boot{number}", "t0", KeyPair("secret", "public"))
     return Boot(instance, heard, None if windows else ssh, agent=True, seen=seen, seconds=40.0, off=5.0)
@@ -132,7 +132,7 @@ SPOILED = [
     ("B-L2", DEBIAN, first(ssh=None), "no sshd answered"),
     ("B-L2", DEBIAN, ssh(user=""), "refused for debian; cloud-init gave the key to cloud"),
     ("B-L2", DEBIAN, ssh(user="cloud"), "it lets cloud in; expected debian"),
-    ("B-L3", DEBIAN, ssh(privileged=False), "sudo -n is refused"),
+    ("B-L3", DEBIAN, ssh(sudo="sudo: a password is required"), "a password is required"),
     ("B-L4", DEBIAN, ssh(root="0"), "the key gives root a shell"),
     ("B-L5", DEBIAN, ssh(methods={"debian": ("publickey", "password")}), "debian may try password"),
     ("B-L5", RHEL7, ssh(methods={"root": ("keyboard-interactive",)}), "root may try keyboard-interactive"),

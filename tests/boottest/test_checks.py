@@ -9,7 +9,7 @@ from goldsmith.audit.report import Status
 from goldsmith.boottest.checks import CHECKS
 from goldsmith.boottest.run import answers
 
-from .sample import PROMISES, SPOILED, first, trial
+from .sample import PROMISES, SPOILED, first, ssh, trial
 
 BY_ID = {check.id: check for check in CHECKS}
 
@@ -79,6 +79,12 @@ def test_an_agent_that_nobody_promised_may_be_missing():
         Status.SKIPPED,
         "it does not answer, and no property of the image promises it",
     )
+
+
+def test_a_sudo_that_wants_a_terminal_is_not_judged():
+    found = result(ssh(sudo="sudo: sorry, you must have a tty to run sudo")(trial(Profile.RHEL6)), "B-L3")
+    assert found.status == Status.SKIPPED
+    assert "requiretty" in found.detail
 
 
 def test_a_waiver_with_its_reason_lets_a_check_fail():

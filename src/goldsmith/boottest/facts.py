@@ -43,14 +43,14 @@ class Heard:
 class Ssh:
     """What sshd showed and allowed; ``user`` was let in by the key ("" is nobody), ``methods`` by user name.
 
-    ``root`` is what root's login gave: "" where it was refused, else what ``id -u`` printed.
+    ``root`` is what ``id -u`` gave as root: "" where the login was refused; ``sudo`` what it gave the user by sudo.
     """
 
     host_key: str
     user: str = ""
     methods: Mapping[str, Sequence[str]] = field(default_factory=dict)
     root: str = ""
-    privileged: bool = False  # sudo asks for no password
+    sudo: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from goldsmith.boottest.facts import Boot, Heard, Ssh, sections
@@ -15,7 +15,7 @@ from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.powered import PoweredGuest
 from goldsmith.host import retry
 from goldsmith.host.agent import AgentShell
-from goldsmith.host.commands import ConnectionLost, GuestCommands, NotReachable
+from goldsmith.host.commands import GuestCommands, NotReachable, Ran
 
 _SSH = 22
 _AFTER_THE_END = 30.0  # seconds that sshd gets once cloud-init has said that it is done
@@ -74,20 +74,25 @@ class LinuxGuest:
             raise self._never_up(time.monotonic() - self.begun)
         return time.monotonic() - self.begun
 
-    def ask(self, *, settle: bool) -> tuple[dict[str, Sequence[str]], bool, float]:
-        """Return the guest's answers, whether they were root's, and how far its clock was ahead (seconds)."""
+    def ask(self, *, settle: bool) -> tuple[dict[str, Sequence[str]], float]:
+        """Return the guest's answers, and how far its clock was ahead (seconds); no answers where no way led in."""
         for way, privilege in self._ways():
-            if settle:
-                limit = WAIT.format(limit=_SETTLE)
-                way.run(f"{privilege}sh -s", stdin=limit, timeout=_SETTLE * 3)
-            lines: list[str] = []
-            before = time.time()
-            way.run(f"{privilege}sh -s", stdin=LINUX, on_line=lines.append, timeout=_ASK)
-            found = sections(lines)
-            if found:
-                root = "".join(found.get("uid", ())).strip() == "0"
-                return found, root, _skew(found.get("clock", ()), before, time.time())
-        return {}, False, 0.0
+            with suppress(GuestError):  # it is slow, or went away: the next way may do
+                found, skew = self._asked(way, privilege, settle=settle)
+                if found:
+                    return found, skew
+        return {}, 0.0
+
+    def _asked(
+        self, way: GuestCommands, privilege: str, *, settle: bool
+    ) -> tuple[dict[str, Sequence[str]], float]:
+        if settle:
+            way.run(f"{privilege}sh -s", stdin=WAIT.format(limit=_SETTLE), timeout=_SETTLE * 3)
+        lines: list[str] = []
+        before = time.time()
+        way.run(f"{privilege}sh -s", stdin=LINUX, on_line=lines.append, timeout=_ASK)
+        found = sections(lines)
+        return found, _skew(found.get("clock", ()), before, time.time())
 
     def door(self) -> Ssh | None:
         """Return what sshd shows and allows now; None where none answers."""
@@ -96,17 +101,19 @@ class LinuxGuest:
         if not self.host_key or not (address := self._address()):
             return None
         methods: dict[str, Sequence[str]] = {}
-        root = ""
+        root = sudo = ""
         try:
+            if self._shell:
+                sudo = _line(self._shell.run("sudo -n id -u", timeout=_ASK))
             for user in dict.fromkeys((self.user or self.hardware.user or "root", "root")):
                 methods[user] = shell_look.look(*address, user=user).methods
             with shell.connect(
                 *address, user="root", key=self.instance.key, host_key=self.host_key, legacy=self.legacy
             ) as door:
-                root = door.run("id -u", timeout=_ASK).text.replace("\n", " ").strip() or "a silent end"
-        except (NotReachable, ConnectionLost):
+                root = _line(door.run("id -u", timeout=_ASK))
+        except GuestError:  # what was seen until then counts
             pass
-        return Ssh(host_key=self.host_key, user=self.user, methods=methods, root=root)
+        return Ssh(host_key=self.host_key, user=self.user, methods=methods, root=root, sudo=sudo)
 
     def agent_answers(self) -> bool:
         """Ask the guest agent, which may start late."""
@@ -182,7 +189,7 @@ class LinuxGuest:
                     *address, user=user, key=self.instance.key, host_key=self.host_key, legacy=self.legacy
                 )
                 self._shell = self._closing.enter_context(opened)
-            except (NotReachable, ConnectionLost):
+            except GuestError:  # not yet, or sshd has just got other keys
                 continue
             self.user = user
             return True
@@ -195,6 +202,10 @@ class LinuxGuest:
             yield AgentShell(self.session.hypervisor, self.session.name), ""
         if self._shell:
             yield self._shell, ""
+
+
+def _line(ran: Ran) -> str:
+    return " ".join(ran.text.split()) or "a silent end"
 
 
 def _skew(clock: Sequence[str], before: float, after: float) -> float:
@@ -212,7 +223,7 @@ def boot_linux(guest: LinuxGuest, *, timeout: float, whole: bool) -> Boot:
         seconds = guest.come_up(timeout)
         guest.picture()
         guest.tell(_in(guest, seconds, whole=whole))
-        seen, root, skew = guest.ask(settle=whole)
+        seen, skew = guest.ask(settle=whole)
         ssh = guest.door() if whole else None
         agent = guest.agent_answers() if whole else guest.agent
         off = None
@@ -221,8 +232,6 @@ def boot_linux(guest: LinuxGuest, *, timeout: float, whole: bool) -> Boot:
             guest.tell("asked; pressing the power button")
             off = guest.press_power()
         guest.session.listen()
-    if ssh:
-        ssh = Ssh(ssh.host_key, ssh.user, ssh.methods, ssh.root, privileged=root)
     return Boot(guest.instance, guest.heard, ssh, agent, seen, seconds, skew, off)
 
 
