@@ -17,6 +17,7 @@ def output_schemas() -> dict[str, Schema]:
         "plan": _plan(),
         "doctor": _checks("Is this host fit?"),
         "audit": _checks("Does this image conform?"),
+        "boot-test": _checks("Does what this image boots into conform?"),
         "inspect": _inspect(),
         "image list": {"description": "The images of a catalog.", "type": "array", "items": _image()},
         "image show": _image(),
