@@ -230,6 +230,7 @@ def _context(
         host_for=host_for,
         log_for=log_for,
         announce=runner.announce,
+        patience=1.0 if chosen.virt_type == "kvm" else composed.recipe.machine.timeouts.without_kvm,
     )
 
 

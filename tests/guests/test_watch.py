@@ -6,6 +6,7 @@ from goldsmith.guests import anaconda
 from goldsmith.guests.watch import InstallWatch, Limits
 
 LIMITS = Limits(total=100, silence=20, phase=50)
+IDLE = Limits(total=100, silence=90, phase=80, disk=15)
 
 
 def watch(console=anaconda.RHEL7, limits=LIMITS):
@@ -128,3 +129,27 @@ def test_a_vague_failure_gives_way_to_the_line_that_names_the_cause():
     with pytest.raises(GuestError, match="the kickstart script at line 28 failed") as caught:
         one.tick(5)
     assert "broken by design." in caught.value.evidence
+
+
+def test_an_installer_that_talks_but_leaves_its_disk_alone_is_given_up():
+    one = watch(limits=IDLE)
+    for now in range(1, 16):
+        hear(one, "In interactive step", now=now)
+        one.moved(4096, now=1)
+        one.tick(now)
+    with pytest.raises(
+        GuestError, match="the guest has neither read nor written its disk for 15 s"
+    ) as caught:
+        one.tick(17)
+    assert caught.value.evidence
+
+
+def test_a_disk_that_moves_resets_its_clock():
+    one = watch(limits=IDLE)
+    for now in range(1, 60):
+        one.moved(now * 512, now)
+        one.tick(now)
+
+
+def test_limits_of_a_slower_host_are_longer():
+    assert IDLE.times(2) == Limits(total=200, silence=180, phase=160, disk=30)

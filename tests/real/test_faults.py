@@ -31,7 +31,7 @@ def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_ste
 
 def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_project):
     text = (
-        "machine: {timeouts: {boot: 100 s}}\n"
+        "machine: {timeouts: {boot: 100 s, without_kvm: 1}}\n"
         "customize:\n  - run: systemctl mask ssh.service ssh.socket\n  - reboot: true\n"
     )
     goldsmith = in_project(locked=text)
@@ -48,7 +48,7 @@ def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_pro
 def test_a_guest_without_network_is_named_as_such(demo, in_project):
     name = f"gs-nodhcp-{uuid.uuid4().hex[:6]}"
     xml = f"<network><name>{name}</name><bridge name='gs{uuid.uuid4().hex[:6]}'/></network>"
-    machine = f"machine: {{network: {name}, timeouts: {{boot: 45 s}}}}\n"
+    machine = f"machine: {{network: {name}, timeouts: {{boot: 45 s, without_kvm: 1}}}}\n"
     goldsmith = in_project(alone=machine + "customize: [{run: 'true'}]\n")
     path = goldsmith.project / "net.xml"
     path.write_text(xml)
@@ -84,7 +84,7 @@ def test_a_failing_post_script_is_no_success_although_the_guest_powers_off(demo,
 
 def test_an_installer_that_falls_silent_is_stopped_and_its_phase_named(demo, in_project):
     goldsmith = in_project(
-        silent="machine: {timeouts: {silence: 25 s}}\ninstall: {kickstart: silent.ks.j2}\n"
+        silent="machine: {timeouts: {silence: 25 s, without_kvm: 1}}\ninstall: {kickstart: silent.ks.j2}\n"
     )
     a_kickstart(goldsmith, "silent", lambda text: text.replace("test -b /dev/", "sleep 3600\ntest -b /dev/"))
     done = goldsmith.build("silent")

@@ -24,7 +24,7 @@ MEDIA = {
 RECIPE = """\
 name: windows-standin
 extends: windows2022
-machine: {memory: 2 GiB, timeouts: {install: 40 min, silence: 15 min, boot: 15 min}}
+machine: {memory: 2 GiB, timeouts: {install: 40 min, silence: 15 min, boot: 15 min, without_kvm: 1}}
 customize:
   - name: by-powershell
     run: Write-Output 'from PowerShell'

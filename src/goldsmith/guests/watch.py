@@ -3,6 +3,7 @@
 This is pure: lines and times come in, events and errors come out; who reads the console and the clock is elsewhere.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,11 +23,16 @@ PlaceOf = Callable[[int], Mark | None]  # the template's line that made a line o
 
 @dataclass(frozen=True)
 class Limits:
-    """How long an install may take, in seconds: in all, without a new console line, in one phase."""
+    """How long an install may take, in seconds: in all, without a new console line, in one phase, without its disk."""
 
     total: float
     silence: float
     phase: float
+    disk: float = math.inf
+
+    def times(self, factor: float) -> "Limits":
+        """Return limits for a host that is ``factor`` times slower."""
+        return Limits(*(one * factor for one in (self.total, self.silence, self.phase, self.disk)))
 
 
 class InstallWatch:
@@ -45,7 +51,8 @@ class InstallWatch:
         self._limits = limits
         self._stage = stage
         self._place_of = place_of
-        self._started = self._heard = self._phase_since = now
+        self._started = self._heard = self._phase_since = self._moved_at = now
+        self._moved = 0
         self._reached = -1
         self._last: list[str] = []
         self._diagnoser = Diagnoser(console.failures)
@@ -69,6 +76,11 @@ class InstallWatch:
             else:
                 yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
 
+    def moved(self, total: int, now: float) -> None:
+        """Take the bytes that the guest has read from and written to its disk since its start."""
+        if total != self._moved:
+            self._moved, self._moved_at = total, now
+
     def prompt(self, text: str, now: float) -> None:
         """Take a line that has no end yet, such as a question or ``grub rescue>``."""
         if self._diagnoser.prompt(text):
@@ -80,6 +92,7 @@ class InstallWatch:
             raise self.failure()
         for limit, since, what in (
             (self._limits.silence, self._heard, "the console has said nothing"),
+            (self._limits.disk, self._moved_at, "the guest has neither read nor written its disk"),
             (self._limits.phase, self._phase_since, f"the phase '{self.phase}' has not ended"),
             (self._limits.total, self._started, "the install has not ended"),
         ):

@@ -76,6 +76,9 @@ class Context:
     host_for: Callable[[str], Host] = field(repr=False)  # programs of a stage, with its log
     log_for: Callable[[str], Callable[[str], None]] = field(repr=False)  # a line for the log of a stage
     announce: Callable[[Work], AbstractContextManager[None]] = field(repr=False)
+    patience: float = (
+        1.0  # how many times longer than the recipe says a guest is waited for, since it is slow here
+    )
 
 
 class Stage(Protocol):

@@ -97,8 +97,18 @@ class Timeouts(Part):
     install: Time = Field(default=3600.0, description="The whole installation.")
     silence: Time = Field(default=900.0, description="No output on the console of the installer.")
     phase: Time = Field(default=2400.0, description="One phase of the installation.")
+    disk: Time = Field(
+        default=1200.0,
+        description="No reading or writing of the disk, whatever the installer says meanwhile.",
+    )
     boot: Time = Field(default=600.0, description="From power-on until the guest lets us in.")
     step: Time = Field(default=1800.0, description="One customize step that says no timeout of its own.")
+    without_kvm: Annotated[float, Field(strict=False)] = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="How many times longer all of them are where guests run without KVM.",
+    )
 
 
 class Machine(Part):

@@ -85,7 +85,7 @@ class Customize:
             machine, access, seed = booting
             with booted(
                 hypervisor, host, machine, access=access, seed=seed,
-                boot_timeout=self.guest.boot_timeout, legacy_ssh=self.guest.family.legacy_ssh,
+                boot_timeout=self.guest.boot_timeout * context.patience, legacy_ssh=self.guest.family.legacy_ssh,
                 on_console=lambda line: context.reporter.tell(ToolSaid(self.name, "console", line)),
             ) as session, last_look(hypervisor, machine.name, machine.console, context):  # fmt: skip
                 for at, work in enumerate(works):
@@ -153,7 +153,7 @@ def _hand(
         packages=stage.guest.family.packages,
         on_line=on_line,
         reveal=stage.guest.reveal,
-        timeout=(step.timeout if step else None) or stage.guest.step_timeout,
+        timeout=((step.timeout if step else None) or stage.guest.step_timeout) * context.patience,
     )
 
 

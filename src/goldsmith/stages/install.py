@@ -1,6 +1,7 @@
 """Install a guest from its medium, driven by its answer file, until it powers itself off."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from goldsmith.artifact import qemuimg
@@ -124,11 +125,12 @@ class Install:
     ) -> None:
         watch = InstallWatch(
             self.family.console,
-            self.limits,
+            self.limits.times(context.patience),
             stage=self.name,
             now=time.monotonic(),
             place_of=self.kickstart.at,
         )
+        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
         started = False  # virt-install makes the domain paused
         while True:
             state = hypervisor.state(name)
@@ -136,6 +138,7 @@ class Install:
                 context.reporter.tell(ToolSaid(self.name, "console", line))
                 for event in watch.line(line, time.monotonic()):
                     context.reporter.tell(event)
+            watch.moved(sum(_counters(hypervisor, name, target)), time.monotonic())
             watch.prompt(console.unfinished, time.monotonic())
             if state in (DomainState.SHUTOFF, DomainState.GONE):
                 watch.powered_off()
@@ -159,3 +162,10 @@ class Install:
                 f"the console says that the install has ended, but {marker} is not on the disk",
                 fix="the last %post --nochroot of the kickstart must write it, as the shipped kickstarts do",
             )
+
+
+def _counters(hypervisor: Hypervisor, name: str, disk: str) -> tuple[int, int]:
+    """Return the bytes read and written, none of a machine that is off."""
+    with suppress(GuestError):
+        return hypervisor.disk_counters(name, disk)
+    return 0, 0

@@ -138,7 +138,7 @@ def _install(given: Ingredients, kickstart: Rendered) -> Install:
         kickstart=kickstart,
         kickstart_digest=hashlib.sha256(kickstart.text.encode()).hexdigest(),
         boot_arguments=(*given.family.boot_arguments, *recipe.install.boot_arguments),
-        limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase),
+        limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase, disk=waits.disk),
     )
 
 

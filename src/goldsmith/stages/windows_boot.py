@@ -52,7 +52,7 @@ def run_together(works: Sequence[Work], context: Context) -> None:
             hypervisor,
             xml,
             machine,
-            boot_timeout=guest.boot_timeout,
+            boot_timeout=guest.boot_timeout * context.patience,
             on_console=lambda line: context.reporter.tell(ToolSaid(stage.name, "console", line)),
         ) as session,
     ):

@@ -51,7 +51,7 @@ class WindowsStep:
                 context,
                 stage=self.name,
                 title=step.title,
-                timeout=step.timeout or self.guest.step_timeout,
+                timeout=(step.timeout or self.guest.step_timeout) * context.patience,
             )
             windows_actions.perform(step, hand, at=task.at)
 
@@ -88,7 +88,12 @@ class WindowsUpdates:
             title = f"updates, round {number} of {self.rounds}"
             context.reporter.tell(PhaseStarted(self.name, f"round {number} of {self.rounds}"))
             hand = windows_boot.hand_for(
-                session, self.guest, context, stage=self.name, title=title, timeout=self.guest.step_timeout
+                session,
+                self.guest,
+                context,
+                stage=self.name,
+                title=title,
+                timeout=self.guest.step_timeout * context.patience,
             )
             ran = hand.shell.execute(
                 "powershell.exe", _POWERSHELL, what=title, on_line=hand.on_line, timeout=hand.timeout

@@ -149,13 +149,12 @@ class WindowsInstall:
             for event in watch.line(line, time.monotonic()):
                 context.reporter.tell(event)
 
-        watch = WindowsWatch(self.family.console, self.limits, stage=self.name, now=time.monotonic())
+        limits = self.limits.times(context.patience)
+        watch = WindowsWatch(self.family.console, limits, stage=self.name, now=time.monotonic())
         with connect(context.uri) as hypervisor:
             screens = Screens(hypervisor, machine.name, context.folder / "screenshots", self.name)
             context.reporter.tell(PhaseStarted(self.name, f"{SETUP}, boot 1"))
-            with powered(
-                hypervisor, xml, machine, boot_timeout=self.limits.total, on_console=heard
-            ) as session:
+            with powered(hypervisor, xml, machine, boot_timeout=limits.total, on_console=heard) as session:
                 try:
                     self._follow(session, watch, screens, work, context)
                 except GuestError:

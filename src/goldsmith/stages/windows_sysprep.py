@@ -62,7 +62,7 @@ class WindowsSysprep:
             except GuestError:
                 return None  # the agent ends before the power does
 
-        deadline = max(PATIENCE, self.guest.boot_timeout)
+        deadline = max(PATIENCE, self.guest.boot_timeout * context.patience)
         how = retry.until(
             ended,
             what="power-off by Sysprep",
