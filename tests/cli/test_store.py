@@ -1,12 +1,14 @@
 """``goldsmith store``: what is listed, what may go, and what must stay."""
 
 import json
+import os
 import time
 
 import pytest
 
 from goldsmith.cli.main import run
 from goldsmith.events import BuildStarted, StageOutlook
+from goldsmith.host.locks import locked
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord
 
@@ -43,7 +45,12 @@ def test_an_empty_store_is_no_error(capsys):
     assert run(["store", "list"]) == 0
     assert capsys.readouterr().out == "0 entries, 0 bytes\n"
     assert run(["store", "prune", "--apply", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"applied": True, "size": 0, "keys": []}
+    assert json.loads(capsys.readouterr().out) == {
+        "applied": True,
+        "size": 0,
+        "keys": [],
+        "downloads": [],
+    }
 
 
 def test_the_list_shows_what_is_kept_the_oldest_first(entry, capsys):
@@ -91,6 +98,45 @@ def test_what_a_running_build_has_in_its_plan_stays(entry, state):
         assert left(state) == ["a", "b"]
     run(["store", "prune", "--apply"])
     assert left(state) == []
+
+
+def test_pruning_to_a_size_takes_the_oldest_that_nothing_stands_on(entry, state, capsys):
+    entry("a", days=9)
+    entry("b", days=8, on="a")
+    entry("c", days=3)
+    entry("d", days=1)
+    one = next(Store(state).entries()).size
+    assert run(["store", "prune", "--to-size", f"{2 * one // 1024} KiB", "--apply", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["keys"] == ["b" * 64, "a" * 64]
+    assert left(state) == ["c", "d"]
+    assert run(["store", "prune", "--to-size", "1 TiB", "--apply"]) == 0
+    assert left(state) == ["c", "d"]
+    assert run(["store", "prune", "--to-size", "much"]) == 2
+    assert "--to-size" in capsys.readouterr().err
+
+
+def test_age_and_size_together_remove_by_both(entry, state):
+    for letter, days in (("a", 60), ("b", 3), ("c", 1)):
+        entry(letter, days=days)
+    one = next(Store(state).entries()).size
+    run(["store", "prune", "--older-than", "30", "--to-size", f"{one // 1024} KiB", "--apply"])
+    assert left(state) == ["c"]
+
+
+def test_a_download_that_broke_off_long_ago_is_removed_unless_somebody_goes_on_with_it(state, capsys):
+    aside = state / "store/media/partial"
+    for name in ("old", "young", "busy"):
+        (aside / name).mkdir(parents=True)
+        (aside / name / "part").write_bytes(b"x" * 1000)
+    for name in ("old", "busy"):
+        for one in (aside / name / "part", aside / name):
+            os.utime(one, (0, time.time() - 40 * DAY))
+    assert run(["store", "prune"]) == 0
+    assert "a download that broke off  old  1000 bytes" in capsys.readouterr().out
+    assert (aside / "old").exists()
+    with locked(aside / "busy.lock"):
+        assert run(["store", "prune", "--apply"]) == 0
+    assert sorted(one.name for one in aside.iterdir() if one.is_dir()) == ["busy", "young"]
 
 
 def test_less_than_nothing_is_no_age(capsys):

@@ -1,14 +1,12 @@
 """``goldsmith store``: what is kept, how large and how old it is, and a way to give it back."""
 
+import shutil
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
 from goldsmith.cli.base import Command, Group, Settings, pass_settings
-
-if TYPE_CHECKING:
-    from goldsmith.plan.store import EntryInfo
 
 
 @click.group(cls=Group)
@@ -54,32 +52,73 @@ def list_entries(settings: Settings) -> None:
     "--older-than",
     "days",
     type=click.FloatRange(min=0),
-    default=30.0,
-    show_default=True,
-    help="Days since it was made.",
+    help="Days since it was made; 30 where nothing is said.",
+)
+@click.option(
+    "--to-size", "limit", metavar="SIZE", help="Remove the oldest until no more is left, such as 50 GiB."
 )
 @click.option("--apply", is_flag=True, help="Remove; without it the command only tells.")
 @pass_settings
-def prune(settings: Settings, *, days: float, apply: bool) -> None:
-    """Remove old entries that no younger entry stands on; a build makes them again when it needs them."""
+def prune(settings: Settings, *, days: float | None, limit: str | None, apply: bool) -> None:
+    """Remove old entries and broken-off downloads; a build makes again what it needs."""
     from goldsmith.host.files import human_size
+    from goldsmith.plan.pruning import old_ones, to_fit
     from goldsmith.plan.store import Store
 
-    place = Store(settings.state)
-    doomed = place.prunable(older_than=days * 86400, used=_in_use(settings))
+    place, used = Store(settings.state), _in_use(settings)
+    entries = list(place.entries())
+    before = time.time() - 86400 * (30.0 if days is None else days)
+    doomed = old_ones(entries, made_before=before, used=used) if days is not None or limit is None else []
+    if limit is not None:
+        gone = {one.entry.key for one in doomed}
+        left = [one for one in entries if one.entry.key not in gone]
+        doomed += to_fit(left, _size(limit), used=used)
+    broken = _broken_off(settings, before)
+    size = sum(one.size for one in doomed) + sum(_bytes(path) for path in broken)
     if apply:
-        for one in reversed(
-            _from_below(doomed)
-        ):  # a kill in the middle leaves no layer without the one below
+        for one in doomed:  # the topmost first: a kill in the middle leaves no layer without the one below
             place.remove(one.entry.key)
-    size = sum(one.size for one in doomed)
+        for path in broken:
+            shutil.rmtree(path, ignore_errors=True)
     if settings.json:
-        settings.emit({"applied": apply, "size": size, "keys": [one.entry.key for one in doomed]})
+        keys = [one.entry.key for one in doomed]
+        settings.emit(
+            {"applied": apply, "size": size, "keys": keys, "downloads": [str(one) for one in broken]}
+        )
         return
     for one in doomed:
         click.echo(f"{one.entry.key[:12]}  {one.recipe}  {one.stage}  {human_size(one.size)}")
+    for path in broken:
+        click.echo(f"a download that broke off  {path.name}  {human_size(_bytes(path))}")
     verb = "removed" if apply else "would remove (--apply does it)"
-    click.echo(f"{verb} {len(doomed)} entries, {human_size(size)}")
+    click.echo(f"{verb} {len(doomed)} entries, {len(broken)} broken-off downloads, {human_size(size)}")
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _size(text: str) -> int:
+    from goldsmith.recipe.quantities import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--to-size") from None
+
+
+def _broken_off(settings: Settings, before: float) -> list[Path]:
+    """Return the folders of downloads that nobody went on with since ``before`` (seconds since the epoch)."""
+    from goldsmith.host.locks import is_locked
+
+    place = settings.state / "store" / "media" / "partial"
+    found = [one for one in place.iterdir() if one.is_dir()] if place.is_dir() else []
+    return sorted(
+        one
+        for one in found
+        if not is_locked(place / f"{one.name}.lock")
+        and all(part.stat().st_mtime < before for part in (one, *one.rglob("*")))
+    )
 
 
 @store.command(cls=Command)
@@ -121,14 +160,3 @@ def _in_use(settings: Settings) -> set[str]:
 
     running = [one for one in read_builds(settings.state / "builds") if one.state is BuildState.RUNNING]
     return {str(stage["key"]) for one in running for stage in one.document.get("stages", ())}
-
-
-def _from_below(entries: "list[EntryInfo]") -> "list[EntryInfo]":
-    """Sort entries so that each comes after the one it stands on."""
-    by_key = {one.entry.key: one for one in entries}
-
-    def depth(one: "EntryInfo") -> int:
-        below = by_key.get(one.parent)
-        return 1 + depth(below) if below else 0
-
-    return sorted(entries, key=depth)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,23 +166,6 @@ class Store:
         for one in found:  # grows while it is walked
             found += [child for child, parent in parents.items() if parent == one and child not in found]
         return found[:0:-1]
-
-    def prunable(self, *, older_than: float, used: Container[str] = ()) -> list[EntryInfo]:
-        """Return the entries made longer ago than that (seconds) that no younger one stands on.
-
-        ``used`` are keys that running builds have in their plans; they count as young.
-        """
-        everything = list(self.entries())
-        now = time.time()
-        young = [one for one in everything if now - one.created < older_than or one.entry.key in used]
-        parents = {one.entry.key: one.parent for one in everything}
-        needed: set[str] = set()
-        for one in young:
-            key = one.entry.key
-            while key and key not in needed:
-                needed.add(key)
-                key = parents.get(key, "")
-        return [one for one in everything if one.entry.key not in needed]
 
     def sweep(self) -> list[str]:
         """Remove what killed builds left half made; return the keys."""
