@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import libvirt
 import pytest
 
 from goldsmith.errors import GuestError, HostError
@@ -16,6 +17,7 @@ from goldsmith.host.domains import (
     with_untouched_backing,
 )
 from goldsmith.host.hypervisor import DomainInfo, DomainState, Hypervisor, connect
+from goldsmith.host.hypervisor_words import translated
 
 NODE = """
 <node>
@@ -157,3 +159,12 @@ def test_the_file_below_an_overlay_keeps_its_owner():
     label = disk.find("backingStore/source/seclabel")
     assert (label.get("model"), label.get("relabel")) == ("dac", "no")
     assert disk.find("backingStore/backingStore") is not None, "nothing lies below it"
+
+
+def test_a_guest_that_ends_while_it_is_asked_is_no_fault_of_the_host():
+    message = "Unable to read from monitor: Connection reset by peer"
+    error = libvirt.libvirtError("asked")
+    error.err = (libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_FROM_QEMU, message, 2, None, None, None, -1, -1)
+    told = translated(error, "goldsmith-7")
+    assert isinstance(told, GuestError)
+    assert told.problem == f"the guest goldsmith-7 ended while it was asked: {message}"

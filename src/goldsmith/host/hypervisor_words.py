@@ -24,6 +24,9 @@ def translated(error: libvirt.libvirtError, name: str) -> HostError | GuestError
         return GuestError(f"the agent of the guest {name} refused: {message}", fix=fix)
     if code == libvirt.VIR_ERR_OPERATION_INVALID:
         return GuestError(f"the guest {name}: {message}", fix="see its console log for why it is not running")
+    if "Unable to read from monitor" in message or "end of file from qemu monitor" in message.lower():
+        fix = "its console and QEMU's log tell why it ended"
+        return GuestError(f"the guest {name} ended while it was asked: {message}", fix=fix)
     if "TPM" in message:
         fix = "apt install swtpm swtpm-tools, or dnf install swtpm swtpm-tools; then restart libvirt"
         return HostError(f"libvirt cannot emulate a TPM here: {message}", fix=fix)

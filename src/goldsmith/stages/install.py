@@ -165,7 +165,7 @@ class Install:
 
 
 def _counters(hypervisor: Hypervisor, name: str, disk: str) -> tuple[int, int]:
-    """Return the bytes read and written, none of a machine that is off."""
+    """Return the bytes read and written; none of a machine that is off, or that ends while it is asked."""
     with suppress(GuestError):
         return hypervisor.disk_counters(name, disk)
     return 0, 0
