@@ -98,8 +98,11 @@ def test_a_self_test_reports_what_was_built_and_what_came_up(demo, goldsmith, tm
     assert "| B-L20 | ok |" in page.read_text()
     kept = {one.name for one in (page.parent / "boot-test").iterdir()}
     assert {"console-1.log", "console-2.log", "boot-test.json"} <= kept
-    (image,) = (goldsmith.state / "store" / "layers").glob("*/selftest-demo.qcow2")
-    (noted,) = json.loads((image.parent / "export.json").read_text())["images"]
+    built = json.loads((goldsmith.state / "builds" / facts["build"] / "build.json").read_text())
+    (key,) = (one["key"] for one in built["stages"] if one["name"] == "export")
+    layer = goldsmith.state / "store" / "layers" / key
+    (noted,) = json.loads((layer / "export.json").read_text())["images"]
+    image = layer / noted["file"]
     assert (files.digest(image).sha256, image.stat().st_uid) == (noted["sha256"], os.geteuid()), "only read"
     goldsmith.nothing_left("selftest-demo")
     goldsmith.nothing_left("boot-test")
