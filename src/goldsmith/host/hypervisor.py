@@ -12,6 +12,7 @@ import libvirt_qemu
 
 from goldsmith.errors import GuestError, HostError
 from goldsmith.host import pulse
+from goldsmith.host.clock import outside
 from goldsmith.host.domains import (
     DomainInfo,
     DomainState,
@@ -258,9 +259,10 @@ class Hypervisor:
 
     @contextmanager
     def _words(self, name: str = "") -> Iterator[None]:
-        """Turn what libvirt raises into what a user can act on."""
+        """Turn what libvirt raises into what a user can act on; the time it takes is libvirt's."""
         try:
-            yield
+            with outside.waiting():
+                yield
         except libvirt.libvirtError as error:
             if not self._alive():
                 raise HostError(
@@ -282,7 +284,8 @@ def connect(uri: str) -> Iterator[Hypervisor]:
     libvirt.registerErrorHandler(lambda _context, _error: None, None)  # else libvirt prints to stderr
     pulse.start(libvirt.virEventRegisterDefaultImpl, libvirt.virEventRunDefaultImpl)
     try:
-        connection = libvirt.open(uri)
+        with outside.waiting():
+            connection = libvirt.open(uri)
     except libvirt.libvirtError as error:
         raise HostError(
             f"libvirt at {uri} cannot be reached: {error.get_error_message()}",
