@@ -82,6 +82,16 @@ def test_deleted_bytes_beside_a_file_are_gone_and_the_file_is_not(tmp_path, tool
     assert after.count(b"K") == 2 * 4096
 
 
+def test_the_pieces_of_a_disk_are_no_lines_of_the_log(tmp_path, tool_on_path):
+    tool_on_path("qemu-img")
+    tool_on_path("qemu-io")
+    host = LocalHost(log=tmp_path / "log")
+    qemuimg.create(HOST, tmp_path / "disk.qcow2", 1 << 20)
+    unused.with_data(host, tmp_path / "disk.qcow2")
+    assert unused.overwrite(host, tmp_path / "disk.qcow2", [Range(0, 4096)]) == 4096
+    assert not (tmp_path / "log").exists()
+
+
 def test_nothing_to_overwrite_needs_no_program(tmp_path):
     assert unused.overwrite(HOST, tmp_path / "none.qcow2", []) == 0
 

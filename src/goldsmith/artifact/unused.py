@@ -9,11 +9,11 @@ import json
 import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.errors import ToolError
-from goldsmith.host.process import Host
+from goldsmith.host.process import Host, LocalHost
 
 BITMAP = 6  # the number of $Bitmap, one bit for each cluster
 BOOT = 512  # bytes of the boot sector
@@ -77,7 +77,7 @@ def volume(boot: bytes, bitmap: bytes, *, start: int) -> Volume:
 
 def with_data(host: Host, disk: Path) -> Sequence[Range]:
     """Return the bytes of a qcow2 that its layers hold data for; of all others zeros are read."""
-    said = host.run("qemu-img", "map", "-f", "qcow2", "--output=json", disk).stdout
+    said = _unheard(host).run("qemu-img", "map", "-f", "qcow2", "--output=json", disk).stdout
     return [Range(one["start"], one["length"]) for one in json.loads(said) if one["data"] and not one["zero"]]
 
 
@@ -86,8 +86,13 @@ def overwrite(host: Host, disk: Path, ranges: Iterable[Range]) -> int:
     parts = [part for one in ranges for part in _in_parts(one)]
     script = "".join(f"write -q -z {one.start} {one.length}\n" for one in parts)
     if script:
-        host.run("qemu-io", "-f", "qcow2", disk, stdin=script, fix="the lines above are qemu-io's")
+        _unheard(host).run("qemu-io", "-f", "qcow2", disk, stdin=script, fix="the lines above are qemu-io's")
     return sum(one.length for one in parts)
+
+
+def _unheard(host: Host) -> Host:
+    """Return the host without its log: a disk of Windows is in many thousand pieces, and each would be a line."""
+    return replace(host, log=None, on_line=None) if isinstance(host, LocalHost) else host
 
 
 def _in_parts(whole: Range) -> Iterator[Range]:
