@@ -1,6 +1,7 @@
 """One boot of Windows that neighbouring stages share: each acts in the running guest and finishes its own layer."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, cast
 
@@ -20,6 +21,7 @@ from goldsmith.stages.windows_disk import not_generalized
 from goldsmith.stages.windows_screens import Screens
 
 CONSOLE = "console-customize.log"
+LAST_WRITES = 120.0  # seconds
 
 
 class InWindows(Protocol):
@@ -77,6 +79,7 @@ def _one(
                 no_space_if_full(work.folder, stage.name)
             screens.take("failure")
             if stage.ends:
+                _let_it_write(session)
                 session.hypervisor.destroy(session.name)
                 raise _with_cause(error, work, context) from None
             raise
@@ -86,6 +89,14 @@ def _one(
         if stage.ends:
             stage.check(work, context)
         work.commit()
+
+
+def _let_it_write(session: WindowsSession) -> None:
+    """Give a Windows that failed the time to shut itself down: its last log lines are in its memory until then."""
+    with suppress(GoldsmithError):
+        if not session.is_off():
+            session.hypervisor.shutdown(session.name)
+            session.await_power_off(LAST_WRITES)
 
 
 def _with_cause(error: GuestError, work: Work, context: Context) -> GuestError:
