@@ -30,7 +30,7 @@ def test_without_the_tag_it_is_good_with_a_note():
 @pytest.mark.parametrize(
     ("traces", "cause"),
     [
-        (replace(GOOD, image_state="IMAGE_STATE_COMPLETE"), "Sysprep never ran"),
+        (replace(GOOD, image_state="IMAGE_STATE_COMPLETE"), "Sysprep did not run, or refused to"),
         (replace(GOOD, image_state="IMAGE_STATE_UNDEPLOYABLE"), "Setup or Sysprep stopped half-way"),
         (replace(GOOD, image_state=""), "it has no ImageState"),
         (replace(GOOD, image_state="X"), "(X): a state that Microsoft does not name"),

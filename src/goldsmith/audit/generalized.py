@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 GENERALIZED = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
 _STATES = {
-    "IMAGE_STATE_COMPLETE": "Sysprep never ran: Windows is set up for use",
+    "IMAGE_STATE_COMPLETE": "Sysprep did not run, or refused to",
     "IMAGE_STATE_UNDEPLOYABLE": "Setup or Sysprep stopped half-way",
     "IMAGE_STATE_SPECIALIZE_RESEAL_TO_OOBE": "Windows was specialized after Sysprep: somebody started the image",
     "IMAGE_STATE_GENERALIZE_RESEAL_TO_AUDIT": "Sysprep was told /audit, not /oobe",
