@@ -98,7 +98,7 @@ def test_what_the_log_calls_harmless_is_no_cause():
     traces = Traces(
         image_state="IMAGE_STATE_COMPLETE", log="2026, Info  SYSPRP BitLocker 0x80310039 is not on"
     )
-    assert generalized(traces).cause.endswith("Windows is set up for use")
+    assert generalized(traces).cause.endswith("Sysprep did not run, or refused to")
 
 
 def test_an_unknown_error_is_shown_as_it_is():
