@@ -31,7 +31,7 @@ def stages(tmp_path):
         )
         given = Ingredients(
             recipe=recipe,
-            family=FAMILIES["demo"],
+            family=FAMILIES[recipe.family],
             kickstart=kickstart,
             machine=build_machine(recipe, Where(None, tmp_path, "test:///default")),
             source=Source(recipe.media.kind, recipe.media.location, {"sha256": "d"}),
@@ -141,3 +141,12 @@ def test_a_changed_last_step_leaves_all_before_it_cached(stages):
     before, after = keys(stages(run("a"), run("b"))), keys(stages(run("a"), {"name": "b", "run": "false"}))
     changed = [name for name in before if before[name] != after[name]]
     assert changed == ["step-2-b", "withdraw", *END]
+
+
+@pytest.mark.parametrize(
+    ("family", "least"), [("demo", 512), ("rhel6", 1024), ("rhel7", 1024), ("rhel9", 1536)]
+)
+def test_the_memory_that_is_promised_is_what_the_family_needs(stages, family, least):
+    register = stages(family=family)[-1]
+    assert register.min_ram == least
+    assert stages(family=family, catalog={"min_ram": 4096})[-1].min_ram == 4096

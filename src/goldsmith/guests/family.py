@@ -73,6 +73,9 @@ class GuestFamily:
     legacy_ssh: bool = False  # the guest's sshd knows no signature newer than RSA with SHA-1
     anaconda_log: bool = False  # Anaconda sends its logs to a virtio port of this name by itself
     machine_type: str = "q35"
+    least_ram: int = (
+        512  # MiB that the catalog promises; below it neither a current kernel nor cloud-init is at ease
+    )
     marker_file: str = "/etc/goldsmith-install-ok"
     sysprep_enable: Sequence[str] = ()
     sysprep_disable: Sequence[str] = ()

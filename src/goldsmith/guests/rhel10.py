@@ -16,6 +16,7 @@ FAMILY = GuestFamily(
     audit_profile="rhel8+",
     admin_user=rhel.ADMIN,
     os_distro="rhel",
+    least_ram=1536,  # as RHEL 9; libosinfo here knew none
     anaconda_log=True,
     leftovers=rhel.LEFTOVERS,
     properties=rhel.PROPERTIES,

@@ -16,6 +16,7 @@ FAMILY = GuestFamily(
     audit_profile="rhel6",
     admin_user=rhel.ADMIN,
     os_distro="rhel",
+    least_ram=1024,  # libosinfo's minimum
     systemd=False,
     legacy_ssh=True,
     machine_type="pc",

@@ -24,6 +24,7 @@ FAMILY = GuestFamily(
     audit_profile="rhel7",
     admin_user=rhel.ADMIN,
     os_distro="rhel",
+    least_ram=1024,  # libosinfo's minimum
     anaconda_log=True,
     not_on_dvd=rhel.NOT_ON_DVD,
     leftovers=rhel.LEFTOVERS,

@@ -20,7 +20,6 @@ from goldsmith.stages.exported import Exported, exported
 FACTS = "register.json"
 RECIPE = "goldsmith_recipe"
 VERSION = "goldsmith_version"
-LEAST_RAM = 512  # MiB; below it neither a current kernel nor cloud-init's Python is at ease
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Register:
 
     recipe: Recipe
     properties: Mapping[str, str]
-    least_ram: int = LEAST_RAM  # MiB, where the recipe leaves min_ram to us
+    least_ram: int  # MiB, where the recipe leaves min_ram to us
 
     name = "register"
     kind = Kind.CATALOG
@@ -38,7 +37,11 @@ class Register:
 
     def inputs(self) -> Inputs:
         said = self.recipe.catalog.model_dump(mode="json")
-        return {"catalog": json.dumps(said, sort_keys=True), "properties": dict(self.properties)}
+        return {
+            "catalog": json.dumps(said, sort_keys=True),
+            "properties": dict(self.properties),
+            "least_ram": self.least_ram,
+        }
 
     def run(self, work: Work, context: Context) -> None:
         catalog = LocalCatalog(context.state / "catalog")

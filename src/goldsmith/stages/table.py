@@ -25,7 +25,7 @@ from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
-from goldsmith.stages.register import LEAST_RAM, Register, computed_properties
+from goldsmith.stages.register import Register, computed_properties
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
@@ -85,7 +85,7 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
 
 def registration(recipe: Recipe, family: GuestFamily) -> Register:
     """Return the stage that hands the images of a recipe to the catalog, with all that it promises of them."""
-    own, admin, least_ram = dict(family.properties), family.admin_user, LEAST_RAM
+    own, admin, least_ram = dict(family.properties), family.admin_user, family.least_ram
     if family.answer is Answer.UNATTEND:
         own |= windows_properties(recipe)
         admin, least_ram = said_of(recipe).admin_user, version_of(recipe).min_memory >> 20

@@ -159,7 +159,7 @@ def test_the_digest_of_a_recipe_changes_with_it_and_holds_secrets_by_reference_o
 
 def register(bench, **changes):
     made = recipe(**changes)
-    return bench.run(Register(recipe=made, properties={"os_distro": "debian"}))
+    return bench.run(Register(recipe=made, properties={"os_distro": "debian"}, least_ram=512))
 
 
 def test_an_image_is_registered_with_its_digests_version_and_properties(bench, disk):
