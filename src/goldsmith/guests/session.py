@@ -113,7 +113,7 @@ class Session:
         """Wait until the guest, which was told so, has shut itself down."""
         self._disconnect()
         self._await(
-            lambda: self.hypervisor.state(self.name) in _OFF or None,
+            lambda: self._is_off() or None,
             what=f"power-off of {self.name}",
             fix="the console above shows what the guest waits for",
         )
@@ -160,11 +160,26 @@ class Session:
                 f"{found.cause} ({error.problem})", fix=found.failure.fix, evidence=error.evidence
             ) from None
 
+    def _is_off(self) -> bool:
+        self.listen()
+        return self._state() in _OFF
+
+    def _state(self) -> DomainState:
+        """Return the guest's state; raises GuestError when it is one that nothing but QEMU's user ends."""
+        state = self.hypervisor.state(self.name)
+        if state is DomainState.PAUSED:
+            raise GuestError(
+                f"QEMU has paused the guest {self.name}: its disk could not be written or read",
+                evidence=self.evidence(),
+                fix="see that the host's file system is not full, and dmesg for errors of its disk",
+            )
+        return state
+
     def _running(self) -> bool:
         self.listen()
         if self._diagnoser.failed:
             raise GuestError(f"the guest {self.name} will not come up", evidence=self.evidence())
-        state = self.hypervisor.state(self.name)
+        state = self._state()
         if state in (*_OFF, DomainState.CRASHED):
             raise GuestError(
                 f"the guest {self.name} is {state.lower()} while it was to be customized",
