@@ -7,6 +7,15 @@ def test_control_sequences_and_redrawn_text_are_taken_out():
     assert clean("\x1b]0;title\x07text") == "text"
 
 
+def test_of_a_screen_that_is_drawn_the_words_stay():
+    menu = "\x1b[H\x1b[J\x1b[1;1H\x1b[2;24HGNU GRUB  version 2.06\r\n"
+    assert clean(menu) == "GNU GRUB  version 2.06"
+    entry = (
+        f"\x1b[4;2H+{'-' * 76}+\x1b[5;2H|{' ' * 76}|\x1b[6;2H*Debian{' ' * 70}\x1b[20;1H Booting `Debian'\n"
+    )
+    assert clean(entry) == "Debian  Booting `Debian'"
+
+
 def test_new_lines_are_given_once_and_an_unfinished_one_waits(tmp_path):
     path = tmp_path / "console"
     console = ConsoleFile(path)

@@ -10,11 +10,20 @@ _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78DEHMc]"
     r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
 )
+# A cursor that is set somewhere: a screen is drawn, such as GRUB's menu, and what is left of it is one line.
+_MOVE = re.compile(r"\x1b\[\d*(?:;\d*)?[Hf]")
+_DRAWN = re.compile(r"[ |+\-=_*]{3,}")  # frames, and the space that wipes a line
 LONGEST = 4096  # characters of one line; what is longer is cut into several
 
 
 def clean(text: str) -> str:
-    """Return the text without terminal control sequences; of a line that was drawn over, the last state."""
+    """Return the text without terminal control sequences; of a line that was drawn over, the last state.
+
+    Of a screen that a cursor was moved on, the words stay, without frames and the space between them.
+    """
+    if _MOVE.search(text):
+        drawn = _MOVE.sub("   ", text.replace("\r", " ").replace("\n", " "))
+        return _DRAWN.sub("  ", _CONTROL.sub("", drawn)).strip()
     return _CONTROL.sub("", text.rstrip("\r\n").rpartition("\r")[2]).rstrip()
 
 
