@@ -79,3 +79,8 @@ def test_a_long_value_is_cut_in_a_reason():
     (told,) = reasons([Paint("blue")], (), last)
     assert len(told) < 120
     assert told.endswith('-> "blue"')
+
+
+def test_of_a_digest_the_beginning_is_enough():
+    (told,) = reasons([Paint("0ff1ce" * 10)], (), {"paint": {"colour": "c0ffee" * 10}})
+    assert told == "colour changed: c0ffeec0ffee… -> 0ff1ce0ff1ce…"

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldsmith.plan.stage import Inputs, Json, Kind, Stage
 
+_DIGEST = re.compile(r"[0-9a-f]{16,}")
 SHOWN = 60  # characters of an old or new value in a reason
 
 
@@ -96,5 +98,7 @@ def _from_to(old: Json, new: Json) -> str:
 
 
 def _short(value: Json) -> str:
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return f"{value[:12]}…"  # enough to tell two apart
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
