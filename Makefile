@@ -36,7 +36,7 @@ check: python ## linters, types and fast tests only
 doctor: setup ## is this host fit?
 	@$(GOLDSMITH) doctor
 
-bench: setup ## the figures of an audit, of the demo build stage by stage, and of finalizing a disk
+bench: setup ## the figures of an audit, of the demo build stage by stage, of finalizing a disk, of rebuilds
 	@for bench in benchmarks/*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit; done
 
 clean: ## remove .venv and all caches; images, media and build records stay

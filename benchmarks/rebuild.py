@@ -1,0 +1,78 @@
+"""Measure what a rebuild costs: nothing changed, the last of five steps, the middle one; and what layers cost.
+
+All in one run, on recipes that extend the demo, so that the figures to trust are ratios to the full build.
+
+Usage: .venv/bin/python benchmarks/rebuild.py [--state FOLDER]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+OTHERS = 200  # further recipes of the project
+# The demo's five steps, of which the third and the last vary.
+STEPS = """\
+customize:
+  - cloud_init: {{default_user: debian, datasources: [ConfigDrive, OpenStack, Ec2, NoCloud, None]}}{flat}
+  - services: {{disable: [apt-daily.timer, apt-daily-upgrade.timer]}}{flat}
+  - write:
+      path: /etc/ssh/sshd_config.d/60-keys-only.conf
+      content: "PasswordAuthentication no\\n# {{{{ middle | default('same') }}}}\\n"
+      mode: "0600"{flat}
+  - run: dpkg-query -W > /etc/goldsmith-packages{flat}
+  - write: {{path: /etc/motd, content: "{{{{ last | default('same') }}}}\\n"}}
+"""
+FLAT = "\n    layer: false"
+
+
+def project(folder: Path) -> Path:
+    """Make a project with the two recipes that are measured."""
+    recipes = folder / "recipes"
+    recipes.mkdir()
+    for name, flat in (("layered", ""), ("flat", FLAT)):
+        head = f"name: {name}\nextends: demo\nmachine: {{timeouts: {{without_kvm: 10}}}}\n"
+        (recipes / f"{name}.yaml").write_text(head + STEPS.format(flat=flat))
+    return folder
+
+
+def build(folder: Path, recipe: str, *options: str) -> tuple[float, float]:
+    """Build, and return the wall time of the whole process and Goldsmith's own share of it, in seconds."""
+    command = [sys.executable, "-m", "goldsmith", "build", recipe, "--no-register", "--json", *options]
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    return time.monotonic() - start, float(json.loads(done.stdout.splitlines()[-1])["own_seconds"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", default="/var/tmp/goldsmith-bench")
+    os.environ["GOLDSMITH_STATE"] = parser.parse_args().state
+    with tempfile.TemporaryDirectory(prefix="goldsmith-bench-") as place:
+        folder = project(Path(place))
+        build(folder, "layered")  # the medium and the appliance are made outside of the measured runs
+        full, _ = build(folder, "layered", "--no-cache")
+        same, own = build(folder, "layered")
+        for number in range(OTHERS):
+            text = f"name: other-{number}\nextends: layered\n"
+            (folder / "recipes" / f"other-{number}.yaml").write_text(text)
+        _, among = build(folder, "layered")
+        last, _ = build(folder, "layered", "--set", "last=changed")
+        middle, _ = build(folder, "layered", "--set", "middle=changed")
+        flat, _ = build(folder, "flat", "--no-cache")
+    print(f"full build                   {full:8.1f} s")
+    print(f"nothing changed              {same:8.2f} s, Goldsmith's own {own:.2f} s   target <= 1.0 s")
+    print(f"... with {OTHERS} more recipes    own {among:8.2f} s   target <= 1.0 s")
+    print(f"last of five steps changed   {last:8.1f} s, ratio {last / full:.2f}   target <= 0.35")
+    print(f"middle step changed          {middle:8.1f} s, ratio {middle / full:.2f}")
+    print(
+        f"full build in one layer      {flat:8.1f} s, layers cost {100 * (full / flat - 1):.1f} %   target <= 5 %"
+    )
+
+
+if __name__ == "__main__":
+    main()
