@@ -9,6 +9,7 @@ from pathlib import Path
 from goldsmith.errors import GuestError, Mark
 from goldsmith.guests import cloudcfg
 from goldsmith.guests.family import Packages as PackageCommand
+from goldsmith.guests.step_errors import told_as
 from goldsmith.host.commands import GuestCommands, Ran
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
@@ -67,18 +68,8 @@ class Hand:
 
 def perform(step: Step, hand: Hand, *, at: Mark | None) -> None:
     """Do one step; raises GuestError with the step's last lines and its place in the recipe."""
-    try:
+    with told_as(step, at):
         _ACTIONS[step.kind](step.action, hand)
-    except GuestError as error:
-        if error.at or at is None:
-            raise
-        raise type(error)(
-            f"step '{step.title}': {error.problem}",
-            at=at,
-            evidence=error.evidence,
-            fix=error.fix
-            or "the lines above are the step's last; mend it and build again, earlier steps are kept",
-        ) from None
 
 
 def digest_of(path: Path) -> str:

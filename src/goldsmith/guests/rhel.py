@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from goldsmith.errors import RecipeError
-from goldsmith.guests.family import COMMON_LEFTOVERS
+from goldsmith.guests import anaconda
+from goldsmith.guests.family import COMMON_LEFTOVERS, Access, GuestFamily, Packages
 from goldsmith.recipe.model import Firmware, Recipe
 from goldsmith.recipe.secrets import Secret, Secrets
 
@@ -46,6 +47,29 @@ def defaults(
         "disk": {"size": disk, "bus": "virtio"},
         "install": {"kickstart": kickstart, **install},
     }
+
+
+def since_8(major: int, *, minor: int, memory: str, least_ram: int) -> GuestFamily:
+    """Return the family of RHEL 8 or later; they differ in numbers alone."""
+    name, release = f"rhel{major}", f"{major}.{minor}"
+    return GuestFamily(
+        name=name,
+        summary=f"Red Hat Enterprise Linux {major} and what is built from its sources",
+        defaults=defaults(os=f"rhel{release}", kickstart="rhel8.ks.j2", memory=memory, disk="10 GiB"),
+        kickstart_version=f"RHEL{major}",
+        media_help=media_help(name, release),
+        console=anaconda.RHEL7,
+        boot_arguments=BOOT_ARGUMENTS,
+        access=Access.OFFLINE,
+        packages=Packages.DNF,
+        audit_profile="rhel8+",
+        admin_user=ADMIN,
+        os_distro="rhel",
+        least_ram=least_ram,
+        anaconda_log=True,
+        leftovers=LEFTOVERS,
+        properties=PROPERTIES,
+    )
 
 
 def media_help(recipe: str, release: str) -> str:

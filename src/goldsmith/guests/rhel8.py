@@ -1,23 +1,5 @@
 """What is true of RHEL 8 only."""
 
-from goldsmith.guests import anaconda, rhel
-from goldsmith.guests.family import Access, GuestFamily, Packages
+from goldsmith.guests import rhel
 
-FAMILY = GuestFamily(
-    name="rhel8",
-    summary="Red Hat Enterprise Linux 8 and what is built from its sources",
-    defaults=rhel.defaults(os="rhel8.10", kickstart="rhel8.ks.j2", memory="3 GiB", disk="10 GiB"),
-    kickstart_version="RHEL8",
-    media_help=rhel.media_help("rhel8", "8.10"),
-    console=anaconda.RHEL7,
-    boot_arguments=rhel.BOOT_ARGUMENTS,
-    access=Access.OFFLINE,
-    packages=Packages.DNF,
-    audit_profile="rhel8+",
-    admin_user=rhel.ADMIN,
-    os_distro="rhel",
-    least_ram=1536,  # libosinfo's minimum
-    anaconda_log=True,
-    leftovers=rhel.LEFTOVERS,
-    properties=rhel.PROPERTIES,
-)
+FAMILY = rhel.since_8(8, minor=10, memory="3 GiB", least_ram=1536)  # libosinfo's minimum

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from goldsmith.errors import GuestError, Mark
+from goldsmith.guests.step_errors import told_as
 from goldsmith.host.commands import Ran
 from goldsmith.host.windows_agent import WindowsShell
 from goldsmith.recipe.secrets import Secret
@@ -30,18 +31,8 @@ class WindowsHand:
 
 def perform(step: Step, hand: WindowsHand, *, at: Mark | None) -> None:
     """Do one step; raises GuestError with the step's last lines and its place in the recipe."""
-    try:
+    with told_as(step, at):
         _ACTIONS[step.kind](step.action, hand)
-    except GuestError as error:
-        if error.at or at is None:
-            raise
-        raise type(error)(
-            f"step '{step.title}': {error.problem}",
-            at=at,
-            evidence=error.evidence,
-            fix=error.fix
-            or "the lines above are the step's last; mend it and build again, earlier steps are kept",
-        ) from None
 
 
 def interpreter_of(action: Run) -> str:
