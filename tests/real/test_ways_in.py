@@ -76,11 +76,11 @@ def guest(access: Access) -> Guest:
 
 @pytest.fixture
 def work(shared_state, install_layer) -> Callable[..., Work]:
-    """Make works whose folders lie beside the layers, as the store's do."""
+    """Make works whose folders lie beside the store's layers; among them a build would sweep them as half made."""
     made: list[Path] = []
 
     def make(stage, name: str, before: Path | None = None) -> Work:
-        folder = shared_state / "store" / "layers" / f"test-{name}"
+        folder = shared_state / "store" / f"test-{name}"
         folder.mkdir(mode=0o711)
         made.append(folder)
         return Work(stage, name, folder, before or install_layer, lambda: Entry(name, folder))
