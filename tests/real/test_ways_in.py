@@ -1,8 +1,10 @@
 """Ways into a guest besides cloud-init and SSH: a planted root key, the guest agent, the disk while it is off."""
 
 import json
+import shutil
 import subprocess
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +38,21 @@ def install_layer(demo, shared_state) -> Path:
 
 
 @pytest.fixture
-def context(shared_state, tmp_path) -> Context:
+def own_state() -> Iterator[Path]:
+    """Give a state folder of its own: a build on the shared one would sweep a machine that no build record holds."""
+    state = Path(f"/var/tmp/goldsmith-ways-{uuid.uuid4().hex[:8]}")
+    state.mkdir(mode=0o711)
+    yield state
+    shutil.rmtree(state)
+
+
+@pytest.fixture
+def context(shared_state, own_state, tmp_path) -> Context:
     host = LocalHost(log=tmp_path / "log")
     virt = accel.detect(host, state=shared_state)
     return Context(
         build=f"ways-{tmp_path.name}"[:40],
-        state=shared_state,
+        state=own_state,
         folder=tmp_path,
         uri="qemu:///system",
         reporter=Silent(),
