@@ -190,7 +190,7 @@ def debian() -> Sample:
     files = {
         **COMMON,
         "/etc/machine-id": "",
-        "/etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\n",
+        "/etc/apt/sources.list": "deb http://mirror.example.com/debian bookworm main\n",
         "/etc/fstab": f"# root\nUUID={UUID} / ext4 errors=remount-ro 0 1\n",
         "/etc/default/grub": f'GRUB_CMDLINE_LINUX_DEFAULT="{PAIR}"\n',
         "/boot/grub/grub.cfg": GRUB_CFG,
