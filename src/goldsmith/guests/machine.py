@@ -44,6 +44,11 @@ class Machine:
     channels: Sequence[str] = (AGENT,)
     nic: str = "virtio"
 
+    @property
+    def target(self) -> str:
+        """Return what libvirt calls its disk."""
+        return "vda" if self.bus == "virtio" else "sda"
+
 
 def anaconda_log(path: Path) -> str:
     """Return the channel on which Anaconda sends its logs, into a file."""

@@ -100,8 +100,7 @@ class Session:
         """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced."""
         with suppress(ConnectionLost):
             self.ssh.run("sync", timeout=120)
-        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
-        return self.hypervisor.snapshot(self.name, disk=target, overlay=overlay, quiesce=True)
+        return self.hypervisor.snapshot(self.name, disk=self.machine.target, overlay=overlay, quiesce=True)
 
     def power_off(self, privilege: str) -> None:
         """Let the guest shut itself down, and wait until it has."""

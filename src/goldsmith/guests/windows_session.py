@@ -63,8 +63,7 @@ class WindowsSession(PoweredGuest):
 
     def layer(self, overlay: Path) -> bool:
         """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced."""
-        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
-        return self.hypervisor.snapshot(self.name, disk=target, overlay=overlay, quiesce=True)
+        return self.hypervisor.snapshot(self.name, disk=self.machine.target, overlay=overlay, quiesce=True)
 
     def _require_running(self) -> None:
         self.require_running(

@@ -140,7 +140,7 @@ class Disk(Part):
     @property
     def device(self) -> str:
         """Return what Linux calls the first disk of this bus."""
-        return {Bus.VIRTIO: "vda", Bus.IDE: "sda"}.get(self.bus, "sda")
+        return "vda" if self.bus is Bus.VIRTIO else "sda"
 
 
 class Install(Sources):

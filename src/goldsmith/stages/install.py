@@ -130,7 +130,6 @@ class Install:
             now=time.monotonic(),
             place_of=self.kickstart.at,
         )
-        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
         started = False  # virt-install makes the domain paused
         while True:
             state = hypervisor.state(name)
@@ -138,7 +137,7 @@ class Install:
                 context.reporter.tell(ToolSaid(self.name, "console", line))
                 for event in watch.line(line, time.monotonic()):
                     context.reporter.tell(event)
-            watch.moved(sum(_counters(hypervisor, name, target)), time.monotonic())
+            watch.moved(sum(_counters(hypervisor, name, self.machine.target)), time.monotonic())
             watch.prompt(console.unfinished, time.monotonic())
             if state in (DomainState.SHUTOFF, DomainState.GONE):
                 watch.powered_off()

@@ -166,7 +166,6 @@ class WindowsInstall:
     ) -> None:
         hypervisor, name = session.hypervisor, session.name
         press = self._presser(hypervisor, name)
-        target = {"virtio": "vda"}.get(self.machine.bus, "sda")
         while not session.is_off():
             state = hypervisor.state(name)
             if state is DomainState.CRASHED:
@@ -179,7 +178,7 @@ class WindowsInstall:
                 no_space_if_full(work.folder, "the install")
             with suppress(GuestError):  # it may have powered itself off a moment ago
                 press()
-                watch.wrote(hypervisor.disk_counters(name, target)[1], time.monotonic())
+                watch.wrote(hypervisor.disk_counters(name, self.machine.target)[1], time.monotonic())
                 screens.look()
             for event in watch.booted(session.resets(), time.monotonic()):
                 context.reporter.tell(event)
