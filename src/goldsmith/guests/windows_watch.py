@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from goldsmith.errors import GuestError
 from goldsmith.events import Event, PhaseStarted, Progress
-from goldsmith.guests.causes.failure import Failure
+from goldsmith.guests.causes.failure import Diagnoser
 from goldsmith.guests.family import Console
 from goldsmith.guests.watch import AFTERMATH, EVIDENCE, Limits
 from goldsmith.host.files import human_time
@@ -27,7 +27,8 @@ class WindowsWatch:
         self._written = 0
         self._boots = 1
         self._last: list[str] = []
-        self._failed: tuple[float, Failure, str] | None = None
+        self._diagnoser = Diagnoser(console.failures)
+        self._failed_at = now
         self.done = False
         self.phase = SETUP
 
@@ -37,9 +38,8 @@ class WindowsWatch:
         self._last = [*self._last[-(EVIDENCE * 2) :], text]
         if text.strip().endswith(self._console.marker):
             self.done = True
-        for one in self._console.failures:
-            if not self._failed and (match := one.pattern.search(text)):
-                self._failed = (now, one, one.explain(match))
+        if self._diagnoser.line(text):
+            self._failed_at = now
         for phase in self._console.phases:
             if match := phase.pattern.search(text):
                 yield self._enter(phase.name.format(match.group(0), *match.groups()), now)
@@ -60,7 +60,7 @@ class WindowsWatch:
 
     def tick(self, now: float) -> None:
         """Raise when a failure was told a moment ago, or when a clock has run out."""
-        if self._failed and now - self._failed[0] >= AFTERMATH:
+        if self._diagnoser.failed and now - self._failed_at >= AFTERMATH:
             raise self.failure()
         for limit, since, what in (
             (self._limits.silence, self._active, "the guest has written nothing to its disk"),
@@ -72,7 +72,7 @@ class WindowsWatch:
 
     def powered_off(self) -> None:
         """Raise unless the scripts had reached their end without a failure."""
-        if self._failed:
+        if self._diagnoser.failed:
             raise self.failure()
         if not self.done:
             raise GuestError(
@@ -82,9 +82,11 @@ class WindowsWatch:
             )
 
     def failure(self) -> GuestError:
-        assert self._failed
-        _, kind, cause = self._failed
-        return GuestError(f"{cause} (in phase '{self.phase}')", fix=kind.fix, evidence=self.evidence())
+        found = self._diagnoser.diagnosis()
+        assert found
+        return GuestError(
+            f"{found.cause} (in phase '{self.phase}')", fix=found.failure.fix, evidence=self.evidence()
+        )
 
     def evidence(self) -> list[str]:
         return self._last[-EVIDENCE:]
