@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 from goldsmith.host.process import Host
 from goldsmith.media.demo_iso import DEMO, Product, build_installer, installer_key
@@ -23,28 +24,38 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Said = Callable[[str], None]
 
 
-class Makeable(Protocol):
+class Makeable(ABC):
     """A medium that is built on this host."""
 
+    suffix: ClassVar[str] = ".iso"
+
     @property
+    @abstractmethod
     def summary(self) -> str: ...
 
-    def inputs(self) -> Mapping[str, Json]: ...
+    @abstractmethod
+    def inputs(self) -> Mapping[str, Json]:
+        """Return everything that decides the medium."""
+
+    @abstractmethod
+    def _make(
+        self, host: Host, path: Path, cache: Path, *, on_line: Said | None, on_phase: Said | None
+    ) -> None: ...
 
     def path(self, state: Path) -> Path:
         """Return where the medium of these inputs is kept, built or not."""
-        ...
+        key = hashlib.sha256(json.dumps(self.inputs(), sort_keys=True).encode()).hexdigest()
+        return state / "store" / "media" / "made" / f"{key[:32]}{self.suffix}"
 
     def build(
         self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
     ) -> Path:
         """Return the medium; it is built when it is not there yet, which takes up to minutes."""
-        ...
-
-
-def _kept(state: Path, inputs: Mapping[str, Json], suffix: str) -> Path:
-    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-    return state / "store" / "media" / "made" / f"{key[:32]}{suffix}"
+        path = self.path(state)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make(host, path, state / "cache" / "installer", on_line=on_line, on_phase=on_phase)
+        return path
 
 
 def _plain(key: Mapping[str, object]) -> Mapping[str, Json]:
@@ -53,7 +64,7 @@ def _plain(key: Mapping[str, object]) -> Mapping[str, Json]:
 
 
 @dataclass(frozen=True)
-class Made:
+class Made(Makeable):
     """The installer ISO of the demo, and the stand-ins for RHEL's."""
 
     product: Product
@@ -67,24 +78,14 @@ class Made:
     def inputs(self) -> Mapping[str, Json]:
         return _plain(installer_key(self.product))
 
-    def path(self, state: Path) -> Path:
-        return _kept(state, self.inputs(), ".iso")
-
-    def build(
-        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
-    ) -> Path:
-        path = self.path(state)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cache = state / "cache" / "installer"
-            build_installer(
-                host, path, cache=cache, product=self.product, on_line=on_line, on_progress=on_phase
-            )
-        return path
+    def _make(
+        self, host: Host, path: Path, cache: Path, *, on_line: Said | None, on_phase: Said | None
+    ) -> None:
+        build_installer(host, path, cache=cache, product=self.product, on_line=on_line, on_progress=on_phase)
 
 
 @dataclass(frozen=True)
-class MadeWindows:
+class MadeWindows(Makeable):
     """The stand-in for the installation medium of a Windows ``version``, as libosinfo names it."""
 
     version: str
@@ -98,28 +99,22 @@ class MadeWindows:
     def inputs(self) -> Mapping[str, Json]:
         return _plain(windows_key(version=self.version, fault=self.fault))
 
-    def path(self, state: Path) -> Path:
-        return _kept(state, self.inputs(), ".iso")
-
-    def build(
-        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
-    ) -> Path:
-        path, cache = self.path(state), state / "cache" / "installer"
-        if not path.exists():
-            build_windows(
-                host,
-                path,
-                cache=cache,
-                version=self.version,
-                fault=self.fault,
-                on_line=on_line,
-                on_progress=on_phase,
-            )
-        return path
+    def _make(
+        self, host: Host, path: Path, cache: Path, *, on_line: Said | None, on_phase: Said | None
+    ) -> None:
+        build_windows(
+            host,
+            path,
+            cache=cache,
+            version=self.version,
+            fault=self.fault,
+            on_line=on_line,
+            on_progress=on_phase,
+        )
 
 
 @dataclass(frozen=True)
-class MadeDrivers:
+class MadeDrivers(Makeable):
     """The stand-in for the virtio-win ISO; the folder ``without`` is left out."""
 
     without: str = ""
@@ -131,24 +126,25 @@ class MadeDrivers:
     def inputs(self) -> Mapping[str, Json]:
         return _plain(drivers_key(without=self.without))
 
-    def path(self, state: Path) -> Path:
-        return _kept(state, self.inputs(), ".iso")
-
-    def build(
-        self, host: Host, state: Path, *, on_line: Said | None = None, on_phase: Said | None = None
-    ) -> Path:
-        path = self.path(state)
-        if not path.exists():
-            if on_phase:
-                on_phase("making the drivers' ISO")
-            build_drivers(host, path, without=self.without, on_line=on_line)
-        return path
+    def _make(
+        self,
+        host: Host,
+        path: Path,
+        cache: Path,  # noqa: ARG002
+        *,
+        on_line: Said | None,
+        on_phase: Said | None,
+    ) -> None:
+        if on_phase:
+            on_phase("making the drivers' ISO")
+        build_drivers(host, path, without=self.without, on_line=on_line)
 
 
 @dataclass(frozen=True)
-class MadePackage:
+class MadePackage(Makeable):
     """The stand-in for an MSI package."""
 
+    suffix = ".msi"
     facts: Mapping[str, str]
 
     @property
@@ -158,23 +154,18 @@ class MadePackage:
     def inputs(self) -> Mapping[str, Json]:
         return _plain(package_key(self.facts))
 
-    def path(self, state: Path) -> Path:
-        return _kept(state, self.inputs(), ".msi")
-
-    def build(
+    def _make(
         self,
         host: Host,  # noqa: ARG002 — no tool is needed for it
-        state: Path,
+        path: Path,
+        cache: Path,  # noqa: ARG002
         *,
-        on_line: Said | None = None,  # noqa: ARG002
-        on_phase: Said | None = None,
-    ) -> Path:
-        path = self.path(state)
-        if not path.exists():
-            if on_phase:
-                on_phase("writing the package")
-            build_package(path, self.facts)
-        return path
+        on_line: Said | None,  # noqa: ARG002
+        on_phase: Said | None,
+    ) -> None:
+        if on_phase:
+            on_phase("writing the package")
+        build_package(path, self.facts)
 
 
 _WINDOWS = {
