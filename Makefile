@@ -8,7 +8,9 @@ PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 # Every recipe is a target; those that begin with _ are only there to be extended.
 RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*.yaml)))
 
-.PHONY: help setup python demo test check doctor bench clean $(RECIPES)
+GLANCE := $(if $(RELEASE),--release $(RELEASE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(PORT),--port $(PORT))
+
+.PHONY: help setup python demo test check doctor bench glance clean $(RECIPES)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -38,6 +40,9 @@ doctor: setup ## is this host fit?
 
 bench: setup ## the figures of an audit, of the demo build stage by stage, of finalizing a disk, of rebuilds
 	@for bench in benchmarks/*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit; done
+
+glance: python ## a real Glance to play with, until Ctrl-C: [RELEASE=2025.1] [FOLDER=DIR] [PORT=N]
+	@exec $(PYTHON) tests/servers/glance_server.py $(GLANCE)
 
 clean: ## remove .venv and all caches; images, media and build records stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
