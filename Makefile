@@ -30,6 +30,7 @@ demo: setup ## build the demo image: a real install from a kickstart, no medium 
 	@echo "The image is in the catalog: $(GOLDSMITH) image list"
 
 test: setup ## linters, types, fast tests and the real road through qemu, libvirt and libguestfs
+	@.ci/packages.sh test
 	@$(PYTEST) --durations=25 --durations-min=20
 
 check: python ## linters, types and fast tests only

@@ -2,6 +2,7 @@
 # Installs the system packages that Goldsmith needs; says nothing when all are there.
 # Debian and Ubuntu (apt), Fedora, RHEL and CentOS (dnf); as root or through sudo. Where neither can be had it
 # prints the one command to run and exits 3. OS_RELEASE and BOOT say where to look; the tests set them.
+# With the argument `test`, what only the tests need comes too.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 OS_RELEASE=${OS_RELEASE:-/etc/os-release}
@@ -14,6 +15,8 @@ COMMON=(gcc cpio rpm zstd xorriso swtpm swtpm-tools squashfs-tools openssh-serve
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients
     virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap uidmap openssh-client
     wimtools rpm db5.3-util) # the last two: rpm databases of the tests' phony guests
+# A browser that looks at pages; Ubuntu has none as a package, so that the test of it is skipped there.
+TEST_APT=(chromium fonts-dejavu-core)
 # By path where the packages were renamed between releases.
 DNF=(pkgconf-pkg-config libvirt-devel qemu-kvm /usr/bin/qemu-img edk2-ovmf libvirt-daemon-kvm
     libvirt-daemon-config-network /usr/bin/virsh /usr/bin/virt-install /usr/bin/osinfo-detect /usr/bin/guestfish
@@ -79,6 +82,7 @@ dnf_options() { # libvirt-devel lives in a repository that RHEL and its kin leav
 
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
     read -ra needed <<<"${COMMON[*]} ${APT[*]} $(python_packages apt | tr '\n' ' ') $(kernel_package apt)"
+    [ "${1:-}" = test ] && [ "$(release ID)" != ubuntu ] && needed+=("${TEST_APT[@]}")
     mapfile -t missing < <(missing_apt "${needed[@]}")
     update="apt-get update -qq"
     install="DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300"

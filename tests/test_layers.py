@@ -37,7 +37,7 @@ OWNERS = {
     "libvirt_qemu": "host/hypervisor.py",
     "paramiko": "host/shell",
     "tenacity": "host/retry.py",
-    "jinja2": "guests/render.py",
+    "jinja2": ("guests/render.py", "report/pages.py"),
     "yaml": "recipe/marks.py",
     "oslo_utils": "audit/container.py",
     "pycdlib": "host/disc.py",

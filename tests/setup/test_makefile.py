@@ -19,7 +19,7 @@ class Clone:
         shutil.copy(TOP / "Makefile", folder)
         for name in ("rhel7", "demo", "_common"):
             (folder / f"recipes/{name}.yaml").write_text(f"name: {name}\nsummary: the {name} image\n")
-        for name in (".ci/setup.sh", ".venv/bin/goldsmith", ".venv/bin/python"):
+        for name in (".ci/setup.sh", ".ci/packages.sh", ".venv/bin/goldsmith", ".venv/bin/python"):
             path = folder / name
             path.write_text(
                 f"#!/bin/sh\nprintf '%s|' \"${{0##*/}}\" \"$@\" >> '{self.log}'; echo >> '{self.log}'\n"
@@ -84,7 +84,7 @@ def test_check_needs_only_python_and_test_everything(clone):
     assert clone.make("check")[1][0] == ["setup.sh", "python"]
     ran = clone.make("test")[1][2:]
     suite = ["python", "-m", "pytest", "-n", "2", "--dist", "loadfile"]
-    assert ran == [["setup.sh"], [*suite, "--durations=25", "--durations-min=20"]]
+    assert ran == [["setup.sh"], ["packages.sh", "test"], [*suite, "--durations=25", "--durations-min=20"]]
 
 
 def test_glance_needs_only_python_and_takes_release_folder_and_port(clone):
@@ -99,6 +99,7 @@ def test_clean_removes_what_was_made_and_nothing_else(clone):
     clone.make("clean")
     left = sorted(str(path.relative_to(clone.folder)) for path in clone.folder.rglob("*") if path.is_file())
     assert left == [
+        ".ci/packages.sh",
         ".ci/setup.sh",
         "Makefile",
         "recipes/_common.yaml",

@@ -45,10 +45,10 @@ class Machine:
         self.fake("rpm", f"""grep -qx "$3" '{self.installed}'""")
         return self.fake("dnf", script)
 
-    def run(self):
+    def run(self, *words):
         where = {"OS_RELEASE": str(self.release), "BOOT": str(self.boot)}
         return subprocess.run(
-            ["/bin/bash", str(SCRIPT)],
+            ["/bin/bash", str(SCRIPT), *words],
             env={**os.environ, **where},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -92,6 +92,14 @@ def test_nothing_is_said_or_run_when_all_is_there(machine):
     done = machine.run()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert apt.calls == []
+
+
+@pytest.mark.parametrize(("release", "browsers"), [(DEBIAN, 1), (UBUNTU, 0)], ids=["debian", "ubuntu"])
+def test_the_tests_alone_get_a_browser_where_there_is_one_as_a_package(machine, release, browsers):
+    apt = machine.apt(release)
+    machine.installed.write_text("\n".join(machine.names()) + "\n")
+    assert machine.run("test").returncode == 0
+    assert sum("chromium" in call for call in apt.calls) == browsers
 
 
 def test_a_user_with_sudo_installs_through_it(machine):

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
     "store": ("goldsmith.cli.store", "store", "List what the store of layers holds."),
     "media": ("goldsmith.cli.media", "media", "List and add installation media."),
+    "report": ("goldsmith.cli.report", "report", "Write pages about all that was built here."),
     "schema": ("goldsmith.cli.recipes", "schema", "Print the JSON Schema of recipes, or of outputs."),
 }
 

@@ -51,7 +51,7 @@ def _read(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Rec
 def recipes(settings: Settings) -> None:
     """List what can be built here: the project's recipes, then those shipped with Goldsmith."""
     folders = data_folders("recipes", settings.project)
-    found = [_listed(path, folders) for path in list_recipes(folders)]
+    found = [listed(path, folders) for path in list_recipes(folders)]
     if settings.json:
         settings.emit(
             [{key: value for key, value in vars(one).items() if value or key != "problem"} for one in found]
@@ -65,7 +65,8 @@ def recipes(settings: Settings) -> None:
         click.echo("no recipes here\n  fix: create recipes/NAME.yaml; docs/recipes.md says how", err=True)
 
 
-def _listed(path: Path, folders: Sequence[Path]) -> Listed:
+def listed(path: Path, folders: Sequence[Path]) -> Listed:
+    """Return a recipe as a list shows it, also one that cannot be read."""
     try:
         recipe = with_stand_ins(partial(_read, path, folders), {})
     except RecipeError as error:
