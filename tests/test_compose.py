@@ -134,7 +134,8 @@ def test_all_problems_are_told_at_once(make):
 @pytest.mark.parametrize(
     ("wanted", "uri", "is_"),
     [
-        ("auto", "qemu:///system", "network=default"),
+        ("auto", "qemu:///system", "network=goldsmith"),
+        ("default", "qemu:///system", "network=default"),
         ("auto", "qemu:///session", "user"),
         ("user", "qemu:///system", "user"),
         ("lab", "qemu:///session", "network=lab"),

@@ -25,7 +25,6 @@ from goldsmith.host import accel, files, guestfs, libvirtd
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
 from goldsmith.host.faults import host_fault
-from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, make_plan
@@ -145,9 +144,7 @@ def _prepare(
     libvirtd.ensure_running(host, where.uri)
     for found in sweep(where, store, composed.vault.redactor):
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))
-    if composed.machine.network == "network=default":
-        with connect(where.uri) as hypervisor:
-            libvirtd.ensure_network(hypervisor)
+    libvirtd.ensure_network_of(composed.machine.network, where.uri)
     record.rendered.mkdir(exist_ok=True)
     if composed.kickstart:
         files.write_atomically(record.rendered / "ks.cfg", composed.kickstart.text, mode=0o600)

@@ -17,6 +17,7 @@ from goldsmith.guests.render import expand, render
 from goldsmith.guests.windows_answers import BUILD_PASSWORD, render_answers
 from goldsmith.guests.windows_needs import check_answers, check_digests, check_windows
 from goldsmith.guests.writing import Rendered
+from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.stage import Stage
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
@@ -171,9 +172,9 @@ def build_machine(recipe: Recipe, where: Where) -> Machine:
 
 
 def network(wanted: str, uri: str) -> str:
-    """Translate ``machine.network``: ``auto`` is libvirt's NAT network, or user networking in a user's session."""
+    """Translate ``machine.network``: ``auto`` is Goldsmith's own NAT network, or QEMU's in a user's session."""
     if wanted == "auto":
-        return "user" if "session" in uri else "network=default"
+        return "user" if "session" in uri else f"network={NETWORK}"
     if wanted == "user":
         return wanted
     kind, _, name = wanted.partition(":")

@@ -14,7 +14,7 @@ from goldsmith.host.files import locked
 VIRT_INSTALL = """
 for word; do
     case "$before" in --name) name=$word ;; esac
-    case "$word" in file,path=*) console=${word#file,path=};; esac
+    case "$word" in pty,log.file=*) console=${word#pty,log.file=};; esac
     before=$word
 done
 printf '%b' "$SAYS" > "$console"

@@ -11,7 +11,7 @@ from goldsmith.audit.run import BY_ID
 from goldsmith.cli.main import run
 
 VIRT_INSTALL = """
-for word; do case "$word" in file,path=*) console=${word#file,path=};; esac; done
+for word; do case "$word" in pty,log.file=*) console=${word#pty,log.file=};; esac; done
 printf 'Linux version 3.10\\nStarting package installation process\\n%s\\n' "${SAID:-GOLDSMITH-INSTALL-OK}" > "$console"
 """
 GUESTFISH = """

@@ -14,7 +14,7 @@ KICKSTART = "rootpw --plaintext {{ variables.password }}\nreboot\n"
 # An installer that shows its kickstart wherever it can: on the console, in Anaconda's log, in a copy of the initrd.
 TALKATIVE = """
 for word; do
-    case "$word" in file,path=*) console=${word#file,path=};; esac
+    case "$word" in pty,log.file=*) console=${word#pty,log.file=};; esac
     case "$before" in --initrd-inject) kickstart=$word;; esac
     before=$word
 done

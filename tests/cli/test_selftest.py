@@ -148,7 +148,7 @@ def test_secrets_are_in_no_file_of_the_report(factory, report, fake_tool, monkey
     factory.recipe("s", "install: {kickstart: s.ks.j2, variables: {password: !secret env:ROOT_PW}}\n")
     factory.tools["virt-install"] = fake_tool(
         "virt-install",
-        "for word; do case $word in file,path=*) c=${word#file,path=};; esac\n"
+        "for word; do case $word in pty,log.file=*) c=${word#pty,log.file=};; esac\n"
         "case $before in --initrd-inject) cat $word > $c;; esac; before=$word; done; exit 1",
     )
     done, facts, folder = report("s")

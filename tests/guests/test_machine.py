@@ -44,9 +44,9 @@ def test_an_install_boots_the_medium_with_the_kickstart_inside_and_stays_off_aft
     assert "--wait" not in argv
 
 
-def test_vnc_is_never_open_to_the_network():
+def test_vnc_is_never_open_to_the_network_nor_to_other_users():
     for argv in (machines.common(machine()), machines.boot(machine(), seed=None)):
-        assert value(argv, "--graphics") == "vnc,listen=127.0.0.1"
+        assert value(argv, "--graphics") == "vnc,listen=socket"
 
 
 def test_without_kvm_the_machine_is_emulated_with_all_that_qemu_can():
@@ -69,6 +69,13 @@ def test_a_scsi_disk_hangs_on_virtio_scsi():
     argv = machines.boot(machine(bus="scsi"), seed=None)
     assert value(argv, "--controller") == "type=scsi,model=virtio-scsi"
     assert "--controller" not in machines.boot(machine(), seed=None)
+
+
+def test_machines_on_goldsmiths_own_network_cannot_see_each_other():
+    apart = value(machines.common(machine(network="network=goldsmith")), "--network")
+    assert apart.endswith(",xpath0.set=./port/@isolated,xpath0.value=yes")
+    for network in ("network=default", "bridge=br0"):  # whose these are knows what is on them
+        assert "isolated" not in value(machines.common(machine(network=network)), "--network")
 
 
 @pytest.mark.parametrize("nic", ["e1000", "rtl8139"])

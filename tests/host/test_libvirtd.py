@@ -74,8 +74,19 @@ def test_a_network_that_the_host_lacks_is_made(tmp_path):
     (tmp_path / "node.xml").write_text(EMPTY)
     with connect(f"test://{tmp_path}/node.xml") as hypervisor:
         ensure_network(hypervisor)
-        assert hypervisor.network_active("default")
+        assert hypervisor.network_active("goldsmith")
         ensure_network(hypervisor)
+
+
+def test_two_networks_are_never_given_one_subnet_even_where_the_other_one_does_not_run(tmp_path):
+    (tmp_path / "node.xml").write_text(EMPTY)
+    with connect(f"test://{tmp_path}/node.xml") as hypervisor:
+        ensure_network(hypervisor, "default")
+        first = hypervisor.subnets()
+        ensure_network(hypervisor, "goldsmith")
+        assert len(first) == 1
+        assert len(hypervisor.subnets()) == 2
+        hypervisor.forget_network("unknown")
 
 
 def test_a_network_that_does_not_start_says_what_it_needs(tmp_path):

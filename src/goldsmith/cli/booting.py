@@ -103,7 +103,6 @@ def run_test(
     from goldsmith.compose import Where
     from goldsmith.host import libvirtd
     from goldsmith.host.files import write_atomically
-    from goldsmith.host.hypervisor import connect
     from goldsmith.host.process import LocalHost
     from goldsmith.plan.store import Store
     from goldsmith.sweep import sweep
@@ -111,9 +110,7 @@ def run_test(
     host = LocalHost()
     libvirtd.ensure_running(host, place.uri)
     sweep(Where(None, place.state, place.uri), Store(place.state))
-    if place.network == "network=default":
-        with connect(place.uri) as hypervisor:
-            libvirtd.ensure_network(hypervisor)
+    libvirtd.ensure_network_of(place.network, place.uri)
     tell = _Phases(settings).tell
     report = boot_test(image, hardware, place, host=host, timeout=timeout, waivers=waivers, tell=tell)
     write_atomically(place.folder / REPORT, json.dumps(report.as_json(), indent=1))

@@ -8,6 +8,7 @@ from goldsmith.doctor import guests, interpreter, room
 from goldsmith.doctor.check import Check, Question, Status
 from goldsmith.doctor.tools import TOOLS
 from goldsmith.errors import HostError
+from goldsmith.host.domains import NETWORK
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.libvirtd import SYSTEM, ensure_network, ensure_running
 from goldsmith.host.process import Host
@@ -77,7 +78,7 @@ def _start(host: Host, uri: str) -> str:
     if not uri.startswith(SYSTEM):
         return ""
     with connect(uri) as hypervisor:
-        if hypervisor.network_active(guests.NETWORK):
+        if hypervisor.network_active(NETWORK):
             return ""
-        ensure_network(hypervisor, guests.NETWORK)
-    return f"started libvirt's network {guests.NETWORK}"
+        ensure_network(hypervisor, NETWORK)
+    return f"started libvirt's network {NETWORK}"

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from goldsmith.host.domains import NETWORK
+
 MIB = 1024 * 1024
 _TPM = "backend.type=emulator,backend.version=2.0,model=tpm-crb"
 _WINDOWS_CLOCK = (
@@ -18,6 +20,8 @@ _HYPERV = (
 _HYPERV_SYNIC = ("hyperv.synic.state=on",)  # these need KVM: QEMU does not start with them without it
 _HYPERV_BY_XML = ("vpindex", "runtime", "stimer", "frequencies")  # virt-install 4.1 has no options for them
 AGENT = "unix,target.type=virtio,target.name=org.qemu.guest_agent.0"
+# virt-install 4.1 has no option for it; libvirt has it since 6.1. Guests with it reach the host, and not each other.
+_ISOLATED = "xpath0.set=./port/@isolated,xpath0.value=yes"
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,10 @@ def anaconda_log(path: Path) -> str:
 def common(machine: Machine, *, disk_options: str = "") -> list[str]:
     """Return the arguments that every machine has; ``disk_options`` are further ones of its disk.
 
-    VNC stays on loopback, and a VGA device stays: without one GRUB can spin for ever with nothing on the console.
-    The disk is ``cache=unsafe``: a crash throws the running stage away in any case.
+    VNC is a socket in a folder of QEMU's user, which no other user of the host can enter. A VGA device stays: without
+    one GRUB can spin for ever with nothing on the console. The serial port is one that a person can write to as well
+    (goldsmith shell), and libvirt keeps what it says in a file. The disk is ``cache=unsafe``: a crash throws the
+    running stage away in any case.
     """
     cpu = "host-passthrough,disable=arch-capabilities" if machine.virt_type == "kvm" else "mode=maximum"
     argv = ["virt-install", "--connect", machine.uri, "--name", machine.name]
@@ -74,8 +80,8 @@ def common(machine: Machine, *, disk_options: str = "") -> list[str]:
         f"path={_quoted(machine.disk)},format=qcow2,bus={machine.bus},cache=unsafe,discard=unmap{disk_options}",
     ]
     argv += _network(machine)
-    argv += ["--graphics", "vnc,listen=127.0.0.1", "--video", "vga", "--sound", "none"]
-    argv += ["--serial", f"file,path={_quoted(machine.console)}", "--rng", "/dev/urandom"]
+    argv += ["--graphics", "vnc,listen=socket", "--video", "vga", "--sound", "none"]
+    argv += ["--serial", f"pty,log.file={_quoted(machine.console)}", "--rng", "/dev/urandom"]
     for channel in machine.channels:
         argv += ["--channel", channel]
     return [*argv, "--noautoconsole"]
@@ -139,7 +145,8 @@ def _windows_firmware(machine: Machine, *, secure_boot: bool) -> list[str]:
 
 def _network(machine: Machine) -> list[str]:
     if machine.network != "user":
-        return ["--network", f"{machine.network},model={machine.nic}"]
+        apart = f",{_ISOLATED}" if machine.network == f"network={NETWORK}" else ""
+        return ["--network", f"{machine.network},model={machine.nic}{apart}"]
     if machine.ssh_port is None:
         return ["--network", f"user,model={machine.nic}"]
     # libvirt has no port forwarding for plain user networks before passt (libvirt 9.2), so QEMU is told directly

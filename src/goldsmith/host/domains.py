@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 from goldsmith.errors import GuestError
 
+NETWORK = "goldsmith"  # build machines are on it alone, and apart from each other
 _ONE_RESET = 5.0  # seconds
 
 

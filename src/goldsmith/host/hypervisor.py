@@ -20,9 +20,9 @@ from goldsmith.host.domains import (
     Screenshot,
     disks_of,
     first_usable,
-    network_xml,
     snapshot_xml,
 )
+from goldsmith.host.hypervisor_networks import Networks
 from goldsmith.host.hypervisor_words import translated, version
 
 __all__ = ["DomainInfo", "DomainState", "Hypervisor", "Screenshot", "connect"]
@@ -48,7 +48,7 @@ _FORGET = (
 )
 
 
-class Hypervisor:
+class Hypervisor(Networks):
     """One libvirt connection; guests are named, so that no handle outlives its guest.
 
     Every method raises HostError when libvirt refuses or went away, and GuestError when the guest is missing
@@ -122,6 +122,11 @@ class Hypervisor:
         """Press keys together for a moment, by their Linux codes (KEY_ENTER is 28)."""
         with self._guest(name) as guest:
             guest.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, _PRESSED, list(keys), len(keys), 0)
+
+    def resume(self, name: str) -> None:
+        """Let a paused guest go on."""
+        with self._guest(name) as guest:
+            guest.resume()
 
     def destroy(self, name: str) -> None:
         """Take the power away; a guest that is off or gone is left so."""
@@ -227,24 +232,6 @@ class Hypervisor:
         with self._guest(name) as guest:
             _, read, _, written, _ = guest.blockStats(disk)
             return read, written
-
-    def network_active(self, name: str) -> bool:
-        """Say whether the network exists and runs."""
-        with suppress(GuestError), self._words(name):
-            return bool(self._connection.networkLookupByName(name).isActive())
-        return False
-
-    def start_network(self, name: str, subnet: str) -> None:
-        """Start a NAT network, now and with libvirt; an unknown one gets ``subnet``, as ``192.168.122``."""
-        with self._words(name):
-            known = [one.name() for one in self._connection.listAllNetworks(0)]
-            if name not in known:
-                self._connection.networkDefineXML(network_xml(name, subnet))
-            network = self._connection.networkLookupByName(name)
-            if not network.isActive():
-                network.create()
-            with suppress(libvirt.libvirtError):
-                network.setAutostart(1)
 
     def _description(self, name: str) -> str:
         kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION

@@ -1,17 +1,20 @@
-"""libvirt's daemons and its default network: running, whether or not a service manager looks after them."""
+"""libvirt's daemons and its NAT networks: running, whether or not a service manager looks after them."""
 
 import os
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from goldsmith.errors import GoldsmithError, HostError, ToolError
 from goldsmith.host import retry
-from goldsmith.host.hypervisor import Hypervisor
+from goldsmith.host.domains import NETWORK
+from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import Host
 
 SYSTEM = "qemu:///system"
 SESSION = "qemu:///session"
 
+_MADE = (NETWORK, "default")  # others are their maker's
 _PATIENCE = 20.0  # seconds that a daemon gets until its socket answers
 _MONOLITHIC = ("virtlogd", "libvirtd")
 _MODULAR = ("virtlogd.socket", "virtqemud.socket", "virtnetworkd.socket", "virtstoraged.socket")
@@ -53,12 +56,26 @@ def ensure_running(host: Host, uri: str, *, run: Path = Path("/run"), root: bool
     )
 
 
-def ensure_network(hypervisor: Hypervisor, name: str = "default") -> None:
-    """Start libvirt's NAT network, and make it first where the distribution has none."""
+def ensure_network_of(machine_network: str, uri: str) -> None:
+    """Start the network that a machine is on, where it is one that Goldsmith looks after."""
+    kind, _, name = machine_network.partition("=")
+    if kind == "network" and name in _MADE:
+        with connect(uri) as hypervisor:
+            ensure_network(hypervisor, name)
+
+
+def ensure_network(hypervisor: Hypervisor, name: str = NETWORK) -> None:
+    """Start a NAT network of libvirt, and make it first where this host has none of that name."""
     if hypervisor.network_active(name):
         return
     try:
-        hypervisor.start_network(name, free_subnet())
+        try:
+            hypervisor.start_network(name, free_subnet(taken=hypervisor.subnets()))
+        except GoldsmithError:
+            if name != NETWORK or hypervisor.network_active(name):
+                raise
+            hypervisor.forget_network(name)  # its subnet may be in use by now; it is ours to choose another
+            hypervisor.start_network(name, free_subnet(taken=hypervisor.subnets()))
     except GoldsmithError as error:
         if hypervisor.network_active(name):
             return  # another process was faster
@@ -66,16 +83,16 @@ def ensure_network(hypervisor: Hypervisor, name: str = "default") -> None:
         raise HostError(problem, fix=_NETWORK_FIX.format(name=name)) from None
 
 
-def free_subnet(routes: Path = Path("/proc/net/route")) -> str:
-    """Return the first three numbers of a private network that this host has no route to.
+def free_subnet(routes: Path = Path("/proc/net/route"), *, taken: Collection[str] = ()) -> str:
+    """Return the first three numbers of a private network that this host has no route to, and no other network has.
 
     Inside a libvirt guest, the usual 192.168.122 is the way out.
     """
-    taken = set()
+    used = set(taken)
     for line in routes.read_text(encoding="ascii").splitlines()[1:]:
         number = bytes.fromhex(line.split()[1])[::-1]
-        taken.add(".".join(str(byte) for byte in number[:3]))
-    third = next(third for third in (*range(122, 255), *range(1, 122)) if f"192.168.{third}" not in taken)
+        used.add(".".join(str(byte) for byte in number[:3]))
+    third = next(third for third in (*range(122, 255), *range(1, 122)) if f"192.168.{third}" not in used)
     return f"192.168.{third}"
 
 

@@ -9,11 +9,11 @@ virt-install \
   --vcpus 2 \
   --osinfo name=centos6.10 \
   --disk path=disk.qcow2,format=qcow2,bus=virtio,cache=unsafe,discard=unmap \
-  --network network=default,model=virtio \
-  --graphics vnc,listen=127.0.0.1 \
+  --network network=goldsmith,model=virtio,xpath0.set=./port/@isolated,xpath0.value=yes \
+  --graphics vnc,listen=socket \
   --video vga \
   --sound none \
-  --serial file,path=console-customize.log \
+  --serial pty,log.file=console-customize.log \
   --rng /dev/urandom \
   --channel unix,target.type=virtio,target.name=org.qemu.guest_agent.0 \
   --noautoconsole \
