@@ -19,7 +19,7 @@ LAYERS = (
     {"recipe"},
     {"guests", "media"},
     {"audit", "artifact", "catalog"},
-    {"boottest"},
+    {"boottest", "promote"},
     {"plan"},
     {"stages"},
     {"record", "compose"},

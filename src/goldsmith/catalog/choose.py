@@ -12,7 +12,7 @@ _SHOWN = 10
 
 
 def choose(wanted: str, images: Iterable[Image], *, where: str) -> Image:
-    """Return the one image with this id, this name or this start of an id, or the newest of NAME@latest.
+    """Return the one image with this id, name, RECIPE@VERSION or start of an id, or the newest of NAME@latest.
 
     ``images`` are ordered newest first; ``where`` names the catalog in errors. Raises CatalogError when there
     is none, UsageError when there are several.
@@ -22,6 +22,7 @@ def choose(wanted: str, images: Iterable[Image], *, where: str) -> Image:
     found = (
         [image for image in known if image.id == wanted]
         or [image for image in known if image.name == wanted]
+        or [image for image in known if image.build_version == wanted]
         or [image for image in known if _newest(wanted, name, image)][:1]
         or [image for image in known if _starts(image.id, wanted)]
     )

@@ -11,6 +11,8 @@ from goldsmith.host.files import Digests
 
 BUILD_KEY = "goldsmith_build_key"  # equal key, equal image: registering it again gives the one that is there
 SHA256 = "goldsmith_sha256"  # the digest that the Image API has no field for; set by the catalog itself
+RECIPE = "goldsmith_recipe"
+VERSION = "goldsmith_version"  # of the recipe: the day and a number
 HASH_ALGORITHM = "sha512"
 GIB = 1 << 30
 
@@ -70,6 +72,12 @@ class Image:
     @property
     def build_key(self) -> str | None:
         return self.properties.get(BUILD_KEY)
+
+    @property
+    def build_version(self) -> str | None:
+        """Return RECIPE@VERSION of the build that it came from; its other formats have the same."""
+        recipe, version = self.properties.get(RECIPE), self.properties.get(VERSION)
+        return f"{recipe}@{version}" if recipe and version else None
 
     def differences(self, found: Digests) -> tuple[str, ...]:
         """Say in words in what these bytes are not the image's."""

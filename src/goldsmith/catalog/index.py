@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
+from goldsmith.catalog.channel_tables import VERSIONS_AND_CHANNELS
 from goldsmith.catalog.database import Row, Session, Value
 from goldsmith.catalog.entry import BUILD_KEY, HASH_ALGORITHM, SHA256, Image, Query, Status, Visibility
 from goldsmith.host.files import Digests
@@ -53,6 +54,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             PRIMARY KEY (image_id, tag)
         )""",
     ),
+    VERSIONS_AND_CHANNELS,
 )
 
 _FIELDS = (

@@ -24,8 +24,9 @@ from goldsmith.catalog.entry import (
     Verification,
     Visibility,
 )
-from goldsmith.catalog.rules import changed, check_changes, check_new
-from goldsmith.errors import CatalogError, GateError
+from goldsmith.catalog.evidence import Documents
+from goldsmith.catalog.rules import changed, check_changes, check_leaving, check_new
+from goldsmith.errors import CatalogError
 from goldsmith.host.files import Digests, copy, digest, need_space
 
 _HALF = (Status.QUEUED, Status.SAVING)
@@ -138,11 +139,7 @@ class LocalCatalog:
         self.sweep()
         with self.database.writing() as session:
             image = self._one(session, image_id)
-            if image.protected:
-                raise GateError(
-                    f"image {image.id} ({image.name}) is protected",
-                    fix=f"goldsmith image set {image.id} --unprotected, then delete it",
-                )
+            check_leaving(image, "delete")
             return index.mark_deleted(session, image)
 
     def undelete(self, image_id: str) -> Image:
@@ -170,6 +167,7 @@ class LocalCatalog:
                 return Purged(images, sum(map(self.blobs.size_on_disk, unused)))
             for image in images:
                 index.forget(session, image.id)
+            Documents(self.folder).drop_unused(session)
         # Only now that the entries are gone for good; what a crash leaves here goes with the next purge.
         return Purged(images, sum(map(self._drop_unused, unused)))
 
@@ -267,6 +265,8 @@ class LocalCatalog:
                     f"image {image_id} is {image.status}, but only {before} images can become {after}",
                     fix=f"goldsmith image show {image_id}",
                 )
+            if after is Status.DEACTIVATED:
+                check_leaving(replace(image, protected=False), "deactivate")
             if after is Status.ACTIVE and not self._whole(image):
                 raise CatalogError(f"image {image_id} has lost its bytes", fix="build it again")
             return index.rewrite(session, replace(image, status=after))

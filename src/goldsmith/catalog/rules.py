@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Visibility
-from goldsmith.errors import CatalogError, UsageError
+from goldsmith.errors import CatalogError, GateError, UsageError
 
 DISK_FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "aki", "ari", "ploop")
 CONTAINER_FORMATS = ("bare", "ovf", "ova", "docker", "compressed", "ami", "aki", "ari")
@@ -16,6 +16,7 @@ FIXED = frozenset(
     locations direct_url""".split()  # noqa: SIM905  a column of words would hide the rules
 )
 OURS = frozenset({BUILD_KEY, SHA256})  # say what the bytes are, so they never change
+CHANNEL = "goldsmith_channel_"  # with a channel's name behind it: the property of the image that it points to
 
 
 def check_new(new: NewImage) -> None:
@@ -45,6 +46,11 @@ def check_changes(changes: Changes) -> None:
     touched = {*changes.set_properties, *changes.unset_properties}
     if fixed := sorted(touched & OURS):
         raise UsageError(f"the property {fixed[0]} says what the bytes are and cannot be changed")
+    if channel := next((name for name in sorted(touched) if name.startswith(CHANNEL)), None):
+        raise UsageError(
+            f"the property {channel} says in which channel the image is, and is set by promoting it",
+            fix=f"goldsmith promote NAME@VERSION --to {channel.removeprefix(CHANNEL)}, or rollback, or revoke",
+        )
     if both := sorted(changes.set_properties.keys() & changes.unset_properties):
         raise UsageError(f"the property {both[0]} is both set and unset", fix="say one of the two")
     if twice := sorted(changes.add_tags & changes.remove_tags):
@@ -78,6 +84,20 @@ def changed(image: Image, changes: Changes) -> Image:
         properties=properties,
         tags=tuple(sorted((set(image.tags) | changes.add_tags) - changes.remove_tags)),
     )
+
+
+def check_leaving(image: Image, verb: str) -> None:
+    """Raise GateError for an image that is protected or that a channel points to."""
+    if channel := next((name for name in sorted(image.properties) if name.startswith(CHANNEL)), None):
+        raise GateError(
+            f"image {image.id} ({image.name}) is in the channel {channel.removeprefix(CHANNEL)}",
+            fix=f"promote another version, roll back, or revoke this one with a reason; then {verb} it",
+        )
+    if image.protected:
+        raise GateError(
+            f"image {image.id} ({image.name}) is protected",
+            fix=f"goldsmith image set {image.id} --unprotected, then {verb} it",
+        )
 
 
 def _check_count(properties: Mapping[str, str]) -> None:

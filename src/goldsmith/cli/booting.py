@@ -1,5 +1,6 @@
 """``goldsmith boot-test``."""
 
+import getpass
 import json
 import time
 from collections.abc import Mapping
@@ -55,23 +56,29 @@ def boot_test(
     junit: Path | None,
 ) -> int:
     """Boot IMAGE twice as two instances, as a cloud does, and check what came up. IMAGE is a file, or an ID or NAME
-    of the catalog; it is only read.
+    of the catalog, whose report is then kept with it for the gates of channels; the image is only read.
     """  # noqa: D205
     from goldsmith.audit.junit import write_junit
     from goldsmith.audit.run import known_profile
+    from goldsmith.catalog.local import LocalCatalog
     from goldsmith.host import accel
     from goldsmith.host.process import LocalHost
+    from goldsmith.promote.attach import attach
 
     if profile:
         known_profile(profile)
     said = dict(properties) | ({"os_admin_user": user} if user else {})
     chosen = accel.detect(LocalHost(), state=settings.state)
-    image, hardware = _asked_for(settings, wanted, said, profile, memory, chosen)
+    known = None if Path(wanted).exists() else LocalCatalog(settings.state / "catalog").find(wanted).id
+    image, hardware = _asked_for(settings, known or wanted, said, profile, memory, chosen)
     place = new_place(settings.state)
     with stoppable():
         report = run_test(settings, image, hardware, place, timeout=timeout)
     if junit:
         write_junit(report, junit)
+    if known:  # the gates of channels ask for it
+        content = json.dumps(report.as_json(), indent=1).encode()
+        attach(LocalCatalog(settings.state / "catalog"), [known], "boot-test", content, who=getpass.getuser())
     _show(settings, report, place.folder)
     return GateError.exit_code if report.failed else 0
 

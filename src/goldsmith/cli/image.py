@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import click
 
 from goldsmith.catalog.entry import Changes, Image, Query, Status, Visibility
 from goldsmith.catalog.local import LocalCatalog
+from goldsmith.catalog.rules import CHANNEL
+from goldsmith.cli import evidence
 from goldsmith.cli.base import F, Group, Settings, pass_settings
+from goldsmith.cli.desk import delete_image
 from goldsmith.cli.image_output import age, export_image, image_table, lines, name_value, progress
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import human_size
@@ -28,6 +32,10 @@ def _properties(text: str) -> Callable[[F], F]:
 def image() -> None: ...
 
 
+image.add_command(evidence.attach)
+image.add_command(evidence.evidence)
+
+
 def _catalog(settings: Settings) -> LocalCatalog:
     return LocalCatalog(settings.state / "catalog")
 
@@ -39,6 +47,7 @@ def _catalog(settings: Settings) -> LocalCatalog:
 )
 @click.option("--tag", "tags", multiple=True, help="Only images with this tag; may be repeated.")
 @_properties("Only images that say so; may be repeated.")
+@click.option("--channel", metavar="CHANNEL", help="Only images that this channel points to.")
 @click.option("--all", "everything", is_flag=True, help="Hidden and deleted images too.")
 @pass_settings
 def list_images(
@@ -48,6 +57,7 @@ def list_images(
     status: str | None,
     tags: tuple[str, ...],
     properties: tuple[tuple[str, str], ...],
+    channel: str | None,
     everything: bool,
 ) -> None:
     """List images, newest first."""
@@ -61,6 +71,8 @@ def list_images(
         deleted=everything or wanted is Status.DELETED,
     )
     found = _catalog(settings).list(query)
+    if channel:
+        found = tuple(one for one in found if f"{CHANNEL}{channel}" in one.properties)
     if settings.json:
         settings.emit([one.as_json() for one in found])
     elif found:
@@ -155,9 +167,10 @@ def export(settings: Settings, *, wanted: str, file: Path, disk_format: str | No
 @click.argument("wanted", metavar="IMAGE...", nargs=-1, required=True)
 @pass_settings
 def delete(settings: Settings, *, wanted: tuple[str, ...]) -> None:
-    """Delete images; undelete brings them back until they are purged."""
+    """Delete images that are in no channel but the first; undelete brings them back until they are purged."""
     catalog = _catalog(settings)
-    _each(settings, "deleted", [catalog.find(one).id for one in wanted], catalog.delete)
+    ids = [catalog.find(one).id for one in wanted]
+    _each(settings, "deleted", ids, partial(delete_image, settings, catalog))
 
 
 @image.command()

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 
 SIZE_UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 TIME_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+AGE_UNITS = {**TIME_UNITS, "d": 86400.0, "w": 604800.0}
 SIZE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(KiB|MiB|GiB|TiB)\s*$"
+AGE_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(s|min|h|d|w)\s*$"
 TIME_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*(s|min|h)\s*$"
 _LIKELY = {
     "k": "KiB",
@@ -29,6 +31,10 @@ _LIKELY = {
     "hour": "h",
     "hours": "h",
     "hr": "h",
+    "day": "d",
+    "days": "d",
+    "week": "w",
+    "weeks": "w",
 }
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
@@ -53,6 +59,12 @@ def parse_time(value: Any) -> float:
     if number <= 0:
         raise refuse(f"{value} is no time that can be used", "write more than 0")
     return number * TIME_UNITS[unit]
+
+
+def parse_age(value: Any) -> float:
+    """Return seconds from ``3 d``; raises PydanticCustomError that says what to write."""
+    number, unit = _split(value, "time", AGE_UNITS, "3 d")
+    return number * AGE_UNITS[unit]
 
 
 def _split(value: Any, what: str, units: dict[str, Any], example: str) -> tuple[float, str]:
@@ -91,6 +103,12 @@ Time = Annotated[
     float,
     PlainValidator(parse_time),
     WithJsonSchema({"type": "string", "pattern": TIME_PATTERN, "examples": ["45 min", "90 s", "2 h"]}),
+]
+
+Age = Annotated[
+    float,
+    PlainValidator(parse_age),
+    WithJsonSchema({"type": "string", "pattern": AGE_PATTERN, "examples": ["3 d", "12 h", "2 w"]}),
 ]
 
 

@@ -2,37 +2,51 @@
 
 import json
 import shlex
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.catalog.entry import BUILD_KEY, Image, NewImage, Query, Status, min_disk_for
+from goldsmith.catalog.entry import BUILD_KEY, RECIPE, VERSION, Image, NewImage, Query, Status, min_disk_for
+from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
+from goldsmith.catalog.numbers import next_version
 from goldsmith.errors import CatalogError
-from goldsmith.events import Progress
+from goldsmith.events import Progress, Warned
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
+from goldsmith.promote.attach import attach
+from goldsmith.promote.decide import registration, verdicts
+from goldsmith.promote.embedded import EmbeddedDesk
+from goldsmith.promote.gates import refusals
 from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.stages.exported import Exported, exported
 
 FACTS = "register.json"
-RECIPE = "goldsmith_recipe"
-VERSION = "goldsmith_version"
+DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
+    (EvidenceKind.AUDIT, "audit", "audit.json"),
+    (EvidenceKind.BOOT_TEST, "boot-test", "boot-test.json"),
+    (EvidenceKind.MANIFEST, "seal", "manifest.json"),
+    (EvidenceKind.SBOM, "seal", "sbom.cdx.json"),
+)
 
 
 @dataclass(frozen=True)
 class Register:
-    """One catalog entry for each exported format. The version is the day and a number: ``20260131.1``."""
+    """One catalog entry for each exported format, all of one version: the day and a number, ``20260131.1``.
+
+    What the stages before found out is kept with the entries, and the first channel points to the version.
+    """
 
     recipe: Recipe
     properties: Mapping[str, str]
     least_ram: int  # MiB, where the recipe leaves min_ram to us
+    channels: Sequence[ChannelPart] = CHANNELS
 
     name = "register"
     kind = Kind.CATALOG
-    version = 1
+    version = 2
     group = ""
 
     def inputs(self) -> Inputs:
@@ -45,9 +59,11 @@ class Register:
 
     def run(self, work: Work, context: Context) -> None:
         catalog = LocalCatalog(context.state / "catalog")
+        exports = exported(context.results["export"])
+        keys = [f"{work.key}-{one.path.name}" for one in exports]
+        version = self._version(catalog, keys)
         images: list[Image] = []
-        for one in exported(context.results["export"]):
-            version = self._version(catalog)
+        for one, key in zip(exports, keys, strict=True):
             done = 0
 
             def heard(block: int, of: Exported = one) -> None:
@@ -55,10 +71,26 @@ class Register:
                 done += block
                 context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
 
-            new = self._new(one, version, f"{work.key}-{one.path.name}", context.build)
+            new = self._new(one, version, key, context.build)
             images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
-        noted = [image.as_json() for image in images]
+        ids = [image.id for image in images]
+        for kind, document in evidence_of(context.results):
+            attach(catalog, ids, kind, document, who=f"build {context.build}")
+        self._enter(catalog, version, context)
+        noted = [catalog.get(one).as_json() for one in ids]
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
+
+    def _enter(self, catalog: LocalCatalog, version: str, context: Context) -> None:
+        """Let the first channel point to the new version, if its gates let it."""
+        desk = EmbeddedDesk(catalog, self.channels, f"build {context.build}")
+        first = self.channels[0].name
+        if not desk.act(self.recipe.name, lambda facts: registration(facts, version)):
+            facts = desk.facts(self.recipe.name)
+            if facts.state.holds.get(first) != version and refusals(
+                verdicts(facts, facts.version(version), first)
+            ):
+                fix = f"goldsmith promote {self.recipe.name}@{version} --to {first} tells why"
+                context.reporter.tell(Warned(f"the gates of {first} refuse {version}", fix))
 
     @property
     def min_ram(self) -> int:
@@ -74,15 +106,13 @@ class Register:
             **{name: self.recipe.versioned(text, version) for name, text in own.items()},
         }
 
-    def _version(self, catalog: LocalCatalog) -> str:
-        today = time.strftime("%Y%m%d", time.gmtime())
-        query = Query(properties={RECIPE: self.recipe.name}, hidden=True, deleted=True)
-        numbers = [0]
-        for image in catalog.list(query):
-            day, _, number = image.properties.get(VERSION, "").partition(".")
-            if day == today and number.isdigit():
-                numbers.append(int(number))
-        return f"{today}.{max(numbers) + 1}"
+    def _version(self, catalog: LocalCatalog, keys: Sequence[str]) -> str:
+        """Return the number of this build: the one that its images have already, else the next of the day."""
+        for key in keys:
+            for image in catalog.list(Query(properties={BUILD_KEY: key}, hidden=True)):
+                if known := image.properties.get(VERSION):
+                    return known
+        return next_version(catalog.database, self.recipe.name)
 
     def _new(self, one: Exported, version: str, key: str, build: str) -> NewImage:
         wanted = self.recipe.catalog
@@ -125,6 +155,14 @@ def computed_properties(
     if os_version:
         found["os_version"] = os_version
     return found
+
+
+def evidence_of(results: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
+    """Yield the documents of a build that are kept with its images, by their kinds."""
+    for kind, stage, name in DOCUMENTS:
+        if stage in results:
+            with suppress(FileNotFoundError):
+                yield kind, (results[stage].folder / name).read_bytes()
 
 
 def registered(facts: str) -> Sequence[Mapping[str, object]]:

@@ -8,9 +8,11 @@ import pytest
 
 from goldsmith.artifact import qemuimg
 from goldsmith.catalog.local import LocalCatalog
+from goldsmith.cli.main import run
 from goldsmith.errors import GateError, HostError
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host.process import LocalHost
+from goldsmith.promote.attach import kept
 from goldsmith.recipe.model import Export as Wanted
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.audit import Audit
@@ -176,12 +178,26 @@ def test_an_image_is_registered_with_its_digests_version_and_properties(bench, d
     assert LocalCatalog(bench.state / "catalog").get(image["id"]).name == image["name"]
 
 
-def test_the_next_image_of_the_day_has_the_next_number_and_each_format_its_entry(bench, disk):
+def test_all_formats_of_a_build_are_one_version_and_the_next_build_has_the_next_number(bench, disk):
     export(bench, disk, QCOW2, {**QCOW2, "compression": "zstd"})
     register(bench)
     entry = register(bench)
-    names = [one["name"] for one in registered((entry.folder / "register.json").read_text())]
-    assert [name.partition(".")[2] for name in names] == ["3", "4"]
+    images = registered((entry.folder / "register.json").read_text())
+    assert [one["name"].partition(".")[2] for one in images] == ["2", "2"]
+    assert len({one["id"] for one in images}) == 2
+
+
+def test_a_registered_version_is_in_the_first_channel_with_what_was_found_out_about_it(audited, bench):
+    audited.run(Seal(recipe=recipe(), reused=lambda stage: False))
+    entry = register(audited)
+    (image,) = registered((entry.folder / "register.json").read_text())
+    assert image["goldsmith_channel_dev"] == "r"
+    kinds = {one.kind: one for one in kept(LocalCatalog(bench.state / "catalog"), image["id"])}
+    assert set(kinds) == {"audit", "manifest"}
+    assert kinds["audit"].passed
+    assert kinds["audit"].summary == "2 ok, 1 waived, 1 warning"
+    document = bench.state / "catalog" / "evidence" / kinds["audit"].sha256[:2] / kinds["audit"].sha256
+    assert json.loads(document.read_text())["profile"] == "debian"
 
 
 def test_an_entry_whose_image_was_deleted_is_known_to_be_gone(bench, disk):
@@ -191,7 +207,7 @@ def test_an_entry_whose_image_was_deleted_is_known_to_be_gone(bench, disk):
     assert not image_is_gone(entry.folder, catalog)
     assert not image_is_gone(bench.results["export"].folder, catalog), "other stages have no image"
     (image,) = registered((entry.folder / "register.json").read_text())
-    LocalCatalog(catalog).delete(str(image["id"]))
+    assert run(["--state", str(bench.state), "image", "delete", str(image["id"])]) == 0
     assert image_is_gone(entry.folder, catalog)
 
 

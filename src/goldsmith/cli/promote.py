@@ -1,0 +1,128 @@
+"""``goldsmith promote``, ``approve``, ``rollback`` and ``revoke``: what moves channels."""
+
+import click
+
+from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.desk import desk, gate_table, named, tell
+from goldsmith.promote import decide
+from goldsmith.promote.event import Event
+from goldsmith.promote.facts import Facts
+from goldsmith.promote.gates import refusals
+from goldsmith.promote.version import split
+
+
+@click.command(cls=Command)
+@click.argument("wanted", metavar="NAME[@VERSION]")
+@click.option("--to", "channel", required=True, metavar="CHANNEL", help="The channel that is to have it.")
+@click.option("--force", is_flag=True, help="Also when gates refuse; needs --reason.")
+@click.option("--reason", default="", help="Why; the history keeps it.")
+@click.option(
+    "--if-current",
+    "expected",
+    metavar="VERSION",
+    help="Only if the channel has this version now (none: if it has none).",
+)
+@click.option("--dry-run", is_flag=True, help="Only ask the gates.")
+@named
+@pass_settings
+def promote(
+    settings: Settings,
+    *,
+    wanted: str,
+    channel: str,
+    force: bool,
+    reason: str,
+    expected: str | None,
+    dry_run: bool,
+    who: str | None,
+) -> int:
+    """Let a channel point to a version, once all its gates let it in; no bytes are moved.
+
+    Without VERSION it is the one in the channel before. Exit status 5 when a gate refuses.
+    """
+    recipe, version = split(wanted)
+    place = desk(settings, who=who)
+    if dry_run:
+        return _asked(settings, place.facts(recipe), version, channel)
+    expected = "" if expected == "none" else expected
+
+    def decided(facts: Facts) -> Event | None:
+        return decide.promotion(facts, version, channel, force=force, reason=reason, expected=expected)
+
+    try:
+        event = place.act(recipe, decided)
+    except decide.Refused as refusal:
+        if settings.json:
+            gates = [vars(one) for one in refusal.gates]
+            settings.emit({"changed": False, "event": None, "refused": refusal.version, "gates": gates})
+        else:
+            gate_table(settings, refusal.gates)
+        raise
+    if event and not settings.json and not settings.quiet:
+        gate_table(settings, event.gates)
+    tell(settings, event, otherwise=f"{channel} of {recipe} is there already")
+    return 0
+
+
+def _asked(settings: Settings, facts: Facts, version: str, channel: str) -> int:
+    """Show what the gates say, and leave it there."""
+    found = decide.wanted_version(facts, version, channel)
+    gates = decide.verdicts(facts, found, channel)
+    if settings.json:
+        settings.emit({"version": found.name, "channel": channel, "gates": [vars(one) for one in gates]})
+    else:
+        gate_table(settings, gates)
+    if bad := refusals(gates):
+        click.echo(f"{found.name}: {len(bad)} of {len(gates)} gates of {channel} refuse", err=True)
+        return decide.Refused.exit_code
+    return 0
+
+
+@click.command(cls=Command)
+@click.argument("wanted", metavar="NAME[@VERSION]")
+@click.option("--to", "channel", required=True, metavar="CHANNEL", help="The channel that it may enter.")
+@click.option("--comment", default="", help="Kept with the approval.")
+@named
+@pass_settings
+def approve(settings: Settings, *, wanted: str, channel: str, comment: str, who: str | None) -> None:
+    """Say yes, by name, to a version entering a channel whose gate `approvals` asks for persons."""
+    recipe, version = split(wanted)
+    event = desk(settings, who=who).act(
+        recipe, lambda facts: decide.approval(facts, version, channel, comment=comment)
+    )
+    tell(settings, event, otherwise=f"{wanted} was approved for {channel} under this name already")
+
+
+@click.command(cls=Command)
+@click.argument("recipe", metavar="NAME")
+@click.option("--channel", required=True, metavar="CHANNEL", help="The channel that goes back.")
+@click.option("--to", default="", metavar="VERSION", help="A version that was in the channel.")
+@click.option("--reason", default="", help="Why; the history keeps it.")
+@named
+@pass_settings
+def rollback(settings: Settings, *, recipe: str, channel: str, to: str, reason: str, who: str | None) -> None:
+    """Point a channel back to the last version that was in it and is still good."""
+    back = to.partition("@")[2] or to
+    event = desk(settings, who=who).act(
+        recipe, lambda facts: decide.rollback(facts, channel, to=back, reason=reason)
+    )
+    tell(settings, event, otherwise="")
+
+
+@click.command(cls=Command)
+@click.argument("wanted", metavar="NAME@VERSION")
+@click.option("--reason", required=True, help="Why; consumers will ask.")
+@named
+@pass_settings
+def revoke(settings: Settings, *, wanted: str, reason: str, who: str | None) -> None:
+    """Take a version out of all channels for good: hidden, deactivated, and never promoted again.
+
+    Each channel goes back to its last good version; one that had no other is left empty.
+    """
+    recipe, version = split(wanted)
+    if not version:
+        raise click.UsageError("say which version: NAME@VERSION; a revocation cannot be taken back")
+    event = desk(settings, who=who).act(
+        recipe, lambda facts: decide.revocation(facts, version, reason=reason)
+    )
+    tell(settings, event, otherwise="")
