@@ -91,6 +91,8 @@ def gate_table(settings: Settings, gates: Sequence[Verdict]) -> None:
     from rich.text import Text
 
     console = Console(no_color=not settings.color, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        console.width = 400  # whoever reads a pipe wants one line a gate
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("GATE", no_wrap=True)
     table.add_column("ANSWER", no_wrap=True)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from goldsmith.recipe.channel_outputs import channel_outputs
+
 Schema = dict[str, Any]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Schema = {"type": "string"}
@@ -23,6 +25,7 @@ def output_schemas() -> dict[str, Schema]:
         "image show": _image(),
         "recipes": _recipes(),
         "selftest": _selftest(),
+        **channel_outputs(),
     }
     return {name: {"$schema": _DRAFT, **schema} for name, schema in schemas.items()}
 
