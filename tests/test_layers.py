@@ -17,7 +17,7 @@ LAYERS = (
     {"errors", "events"},
     {"host"},
     {"recipe"},
-    {"guests", "media"},
+    {"guests", "media", "signing"},
     {"audit", "artifact", "catalog"},
     {"boottest", "promote"},
     {"plan"},
@@ -42,6 +42,7 @@ OWNERS = {
     "oslo_utils": "audit/container.py",
     "pycdlib": "host/disc.py",
     "tzlocal": "guests/timezones.py",
+    "cryptography": "signing/",
     "click": "cli/",
     "rich": "cli/",
     "pykickstart": "media/installer/",  # GPL: everybody else runs ksvalidator

@@ -9,21 +9,14 @@ Usage: python tests/servers/glance_server.py [--release 2025.1] [--folder FOLDER
 
 import argparse
 import contextlib
-import fcntl
-import hashlib
-import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import wsgi_server
+from wsgi_server import Service, free_port
 
 DATA = Path(__file__).parent / "glance"
 RELEASES = {"2026.2": "33.0.0", "2025.1": "30.2.0"}
@@ -40,45 +33,21 @@ CLOUDS = """clouds:
 def installed(release: str) -> Path:
     """Return the Python that can run this release; install it if that was not done yet (half a minute, 260 MB)."""
     version = RELEASES[release]
-    pins = DATA / f"{version}.txt"
-    digest = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = _cache() / f"glance-{version}-{digest}"
-    done = folder / "installed"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            pip = [folder / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
-            for command in ([sys.executable, "-m", "venv", folder], [*pip, "--no-deps", "-r", pins]):
-                run = subprocess.run(command, capture_output=True, text=True, check=False)
-                if run.returncode:
-                    raise RuntimeError(f"cannot install Glance {version}: {run.stderr[-2000:]}")
-            done.touch()
-    return folder / "bin/python"
-
-
-def _cache() -> Path:
-    if kept := os.environ.get("GOLDSMITH_TEST_STATE"):
-        return Path(kept) / "servers"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "goldsmith" / "servers"
+    return wsgi_server.installed(DATA / f"{version}.txt", f"glance-{version}")
 
 
 @dataclass
-class GlanceServer:
+class GlanceServer(Service):
     """One Glance and its data below ``folder``. Sizes are bytes; the quota is what all images of a project may take."""
 
-    folder: Path
-    python: Path
-    port: int
+    name: str = "glance"
+    application: str = "glance.wsgi.api:application"
+    healthy: str = "/healthcheck"
     image_size_cap: int = 1 << 40
     project_quota: int = 0  # none
-    process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def __post_init__(self) -> None:
+        self.environment = {"OS_GLANCE_CONFIG_DIR": str(self.folder), "PYTHONPATH": str(DATA)}
 
     def set_up(self) -> None:
         for name in ("fast", "slow", "staging", "tasks", "work", "locks"):
@@ -89,40 +58,7 @@ class GlanceServer:
         (self.folder / "glance-api.conf").write_text(text.format(**values, **limits))
         if not (self.folder / "glance.sqlite").exists():
             config = self.folder / "glance-api.conf"
-            self._run("-m", "glance.cmd.manage", "--config-file", config, "db", "sync")
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        log = (self.folder / "gunicorn.log").open("ab")
-        self.process = subprocess.Popen(
-            [
-                *(self.python, "-m", "gunicorn", "--no-control-socket", "--workers", "1", "--threads", "8"),
-                *("--worker-class", "gthread", "--timeout", "600", "--graceful-timeout", "2"),
-                *("--bind", f"127.0.0.1:{self.port}", "glance.wsgi.api:application"),
-            ],
-            env=self._environment(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        log.close()
-        self._await_answer()
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
-            self.process = None
-
-    def kill_worker(self) -> None:
-        """Kill the process that answers as a crash would; another one takes its place."""
-        assert self.process
-        for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGKILL)
+            self.run("-m", "glance.cmd.manage", "--config-file", config, "db", "sync")
 
     def stored(self) -> list[str]:
         """Return the names of the files in the stores."""
@@ -132,41 +68,6 @@ class GlanceServer:
         """Return a clouds.yaml in which these clouds are this server."""
         texts = [CLOUDS.format(name=name, url=self.url, token=token) for name in names]
         return texts[0] + "".join(text.removeprefix("clouds:\n") for text in texts[1:])
-
-    def _await_answer(self, patience: float = 60) -> None:
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            if self.process and self.process.poll() is not None:
-                break
-            with contextlib.suppress(OSError, urllib.error.URLError):
-                urllib.request.urlopen(f"{self.url}/healthcheck", timeout=5).close()
-                return
-            time.sleep(0.1)
-        tail = (self.folder / "gunicorn.log").read_text()[-2000:]
-        self.stop()
-        raise RuntimeError(f"Glance does not answer at {self.url}: {tail}")
-
-    def _run(self, *words: str | Path) -> None:
-        done = subprocess.run(
-            [self.python, *words], env=self._environment(), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(f"{words[1]} failed: {done.stderr[-2000:]}")
-
-    def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTHON"))}
-        return {
-            **kept,
-            "OS_GLANCE_CONFIG_DIR": str(self.folder),
-            "PYTHONPATH": str(DATA),
-            "PATH": f"{self.python.parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
-        }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -180,7 +81,13 @@ def running(
 ) -> Iterator[GlanceServer]:
     """Run a Glance on data in ``folder``; it is stopped in the end, the data stay."""
     python = installed(release)
-    server = GlanceServer(folder, python, port or free_port(), image_size_cap, project_quota)
+    server = GlanceServer(
+        python=python,
+        port=port or free_port(),
+        folder=folder,
+        image_size_cap=image_size_cap,
+        project_quota=project_quota,
+    )
     server.set_up()
     try:
         server.start()

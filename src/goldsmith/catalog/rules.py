@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Visibility
 from goldsmith.errors import CatalogError, GateError, UsageError
+from goldsmith.signing.names import PROPERTIES, check_signed
 
 DISK_FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "aki", "ari", "ploop")
 CONTAINER_FORMATS = ("bare", "ovf", "ova", "docker", "compressed", "ami", "aki", "ari")
@@ -32,6 +33,7 @@ def check_new(new: NewImage) -> None:
     if SHA256 in new.properties:
         raise UsageError(f"the property {SHA256} is set by the catalog itself", fix="leave it out")
     _properties(new.properties)
+    check_signed(new.properties)
     _tags(new.tags)
 
 
@@ -73,6 +75,8 @@ def changed(image: Image, changes: Changes) -> Image:
     properties = {**image.properties, **changes.set_properties}
     properties = {name: value for name, value in properties.items() if name not in changes.unset_properties}
     _check_count(properties)
+    if {*changes.set_properties, *changes.unset_properties} & {*PROPERTIES}:
+        check_signed(properties)
     return replace(
         image,
         name=image.name if changes.name is None else changes.name,

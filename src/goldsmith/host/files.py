@@ -67,8 +67,16 @@ def sha256_of(path: Path, *, memo: Path | None = None, on_bytes: Callable[[int],
     return digest
 
 
-def digest(path: Path, *, on_bytes: Callable[[int], None] | None = None) -> Digests:
-    """Read a file once and return the digests the catalog wants; ``on_bytes`` gets the size of each block."""
+def digest(
+    path: Path,
+    *,
+    on_bytes: Callable[[int], None] | None = None,
+    on_block: Callable[[bytes], None] | None = None,
+) -> Digests:
+    """Read a file once and return the digests the catalog wants; ``on_bytes`` gets the size of each block.
+
+    ``on_block`` gets the block itself, for whoever wants one more digest of the same pass.
+    """
     _readable(path)
     hashes = [hashlib.md5(usedforsecurity=False), hashlib.sha256(), hashlib.sha512()]
     size = 0
@@ -77,6 +85,8 @@ def digest(path: Path, *, on_bytes: Callable[[int], None] | None = None) -> Dige
             for done in [pool.submit(one.update, block) for one in hashes]:
                 done.result()
             size += len(block)
+            if on_block:
+                on_block(block)
             if on_bytes:
                 on_bytes(len(block))
     md5, sha256, sha512 = (one.hexdigest() for one in hashes)

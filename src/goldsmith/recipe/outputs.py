@@ -26,6 +26,9 @@ def output_schemas() -> dict[str, Schema]:
         "recipes": _recipes(),
         "selftest": _selftest(),
         **channel_outputs(),
+        "keygen": _keygen(),
+        "sign": {"description": "What was signed.", "type": "array", "items": _signed()},
+        "verify": _verified(),
     }
     return {name: {"$schema": _DRAFT, **schema} for name, schema in schemas.items()}
 
@@ -154,4 +157,41 @@ def _selftest() -> Schema:
             ),
             "archive": {**_TEXT, "description": "The file to send back."},
         },
+    )
+
+
+def _keygen() -> Schema:
+    names = ("key", "certificate", "type", "subject", "sha256", "until")
+    return _object(
+        "A key and its new certificate; sha256 is the certificate's.",
+        {
+            **dict.fromkeys(names, _TEXT),
+            "made": {"type": "boolean", "description": "Whether the key is new."},
+        },
+    )
+
+
+def _signed() -> Schema:
+    names = ("img_signature", "img_signature_hash_method", "img_signature_key_type", "certificate")
+    return _object(
+        "One image with its signature.",
+        {
+            "subject": _TEXT,
+            "file": _TEXT,
+            "size": _COUNT,
+            "sha256": _TEXT,
+            **dict.fromkeys(names, _TEXT),
+            "img_signature_certificate_uuid": {**_TEXT_OR_NULL, "description": "null until it is published."},
+        },
+    )
+
+
+def _verified() -> Schema:
+    status: Schema = {"enum": ["ok", "failed", "skipped"]}
+    row = _object(
+        "One fact.", {"subject": _TEXT, "id": _TEXT, "status": status, "detail": _TEXT, "fix": _TEXT}
+    )
+    return _object(
+        "Is an image what it should be?",
+        {"subject": _TEXT, "ok": {"type": "boolean"}, "checks": {"type": "array", "items": row}},
     )

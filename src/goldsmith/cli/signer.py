@@ -1,0 +1,72 @@
+"""Who signs, and whose signatures are wanted: from the options of a command."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.base import Settings
+from goldsmith.errors import UsageError
+from goldsmith.host.process import LocalHost
+from goldsmith.recipe.secrets import KINDS, Secret, Vault
+from goldsmith.signing.certificates import Certificate, check_for_signing, load_bundle, load_certificate
+from goldsmith.signing.facts import Trust
+from goldsmith.signing.keys import Passphrase, SigningKey, load_key
+from goldsmith.signing.names import HashMethod
+
+PASSPHRASE = "Where the passphrase of the key is: env:NAME, file:PATH or command:PROGRAM. Never itself."
+
+
+@dataclass(frozen=True)
+class Signer:
+    key: SigningKey
+    certificate: Certificate
+    method: HashMethod
+
+
+def passphrase_of(reference: str | None, settings: Settings) -> Passphrase | None:
+    """Return a question that is asked only if the passphrase is needed."""
+    if reference is None:
+        return None
+    kind, colon, target = reference.partition(":")
+    if kind not in KINDS or not colon or not target:
+        raise UsageError(
+            "--passphrase takes a reference, not the passphrase itself",
+            fix="env:NAME, file:PATH or command:PROGRAM; if that was the passphrase, change it:"
+            " other users may have seen it in the list of processes",
+        )
+    vault = Vault(state=settings.state, host=LocalHost())
+    return lambda: vault.reveal(Secret(reference))
+
+
+def signer(
+    settings: Settings,
+    *,
+    key: Path | None,
+    passphrase: str | None,
+    certificate: Path | None,
+    method: str | None,
+) -> Signer:
+    """Return who signs; raises UsageError or GateError for what must not sign."""
+    if key is None or certificate is None:
+        missing = "--key" if key is None else "--certificate"
+        raise UsageError(f"{missing} is not given", fix="goldsmith keygen makes a key and its certificate")
+    vouching = load_certificate(certificate)
+    private = load_key(key, passphrase_of(passphrase, settings))
+    check_for_signing(private, vouching, str(certificate))
+    warn_of_open(key)
+    return Signer(private, vouching, HashMethod(method or HashMethod.SHA256))
+
+
+def trust(*, certificate: Path | None, authorities: Path | None) -> Trust:
+    """Return whose signatures are wanted."""
+    return Trust(
+        certificate=load_certificate(certificate) if certificate else None,
+        authorities=load_bundle(authorities) if authorities else (),
+    )
+
+
+def warn_of_open(key: Path) -> None:
+    """Say that others of this host can read a key that has no passphrase."""
+    if key.stat().st_mode & 0o044 and b"ENCRYPTED" not in key.read_bytes():
+        click.echo(f"{key} can be read by others and has no passphrase\n  fix: chmod 600 {key}", err=True)

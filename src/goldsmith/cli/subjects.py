@@ -1,0 +1,166 @@
+"""What a person means by FILE, IMAGE or BUILD: images on this host, with the evidence that lies beside them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.artifact import manifest as manifests
+from goldsmith.artifact import provenance
+from goldsmith.artifact.verification import Evidence, Read
+from goldsmith.catalog.certificates import KeptCertificates
+from goldsmith.catalog.entry import Image, Query, Status
+from goldsmith.catalog.local import LocalCatalog
+from goldsmith.cli.base import Settings
+from goldsmith.errors import CatalogError, GoldsmithError, UsageError
+from goldsmith.record import reading
+from goldsmith.signing import detached
+from goldsmith.signing.certificates import Certificate, parse
+from goldsmith.signing.names import CERTIFICATE, signed
+from goldsmith.signing.signature import Signature, UnknownSignature, from_properties
+
+MANIFEST = "manifest.json"
+SIGNATURES = "signatures"  # folder of a build
+BUILD = "goldsmith_build"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One image. ``folder`` holds its manifest and provenance, ``signature`` is the file of its signature.
+
+    ``images`` are its entries in the embedded catalog.
+    """
+
+    label: str
+    path: Path
+    folder: Path | None = None
+    signature: Path | None = None
+    images: tuple[Image, ...] = ()
+
+    def evidence(self, settings: Settings, read: Read | None) -> Evidence:
+        """Return what is known of it besides its bytes; ``read`` are their digests."""
+        registered: tuple[str, ...] | None = None
+        if self.images and read:
+            registered = tuple(one for image in self.images for one in image.differences(read.digests))
+        found = Evidence(
+            registered=registered,
+            manifest=_there(self.folder, MANIFEST),
+            provenance=_there(self.folder, provenance.FILE),
+        )
+        if self.signature and self.signature.is_file():
+            return _by_file(found, self.signature)
+        claims = [image.properties for image in self.images if signed(image.properties)]
+        return by_properties(found, claims[0], kept(settings)) if claims else found
+
+
+def subjects(settings: Settings, wanted: str) -> tuple[Subject, ...]:
+    """Return what is meant. Raises UsageError when it is nothing, or may be several things."""
+    path = Path(wanted)
+    if path.is_file():
+        return (_file(path.absolute()),)
+    if path.is_dir():
+        raise UsageError(f"{wanted} is a folder", fix="name the image in it")
+    try:
+        return (_entry(settings, LocalCatalog(settings.state / "catalog").find(wanted)),)
+    except CatalogError:
+        pass
+    try:
+        record = reading.find(settings.state / "builds", wanted)
+    except UsageError:
+        raise UsageError(
+            f"{wanted} is no file, no image of the catalog and no build",
+            fix="goldsmith image list and goldsmith builds show what there is",
+        ) from None
+    return tuple(_build(settings, record.folder))
+
+
+def kept(settings: Settings) -> KeptCertificates:
+    return KeptCertificates(settings.state / "catalog" / "certificates")
+
+
+def by_properties(found: Evidence, properties: Mapping[str, str], certificates: KeptCertificates) -> Evidence:
+    """Add what the properties of an image say of its signature."""
+    try:
+        signature = from_properties(properties)
+        pem = certificates.find(signature.certificate)
+        certificate = parse(pem.encode(), f"certificate {properties[CERTIFICATE]}") if pem else None
+    except UnknownSignature as error:
+        return with_signature(found, None, None, unreadable=str(error))
+    except GoldsmithError as error:
+        return with_signature(found, None, None, unreadable=error.problem)
+    return with_signature(found, signature, certificate)
+
+
+def with_signature(
+    found: Evidence,
+    signature: Signature | None,
+    certificate: Certificate | None,
+    *,
+    promised: str = "",
+    unreadable: str = "",
+) -> Evidence:
+    return Evidence(
+        registered=found.registered,
+        promised=promised,
+        signature=signature,
+        unreadable=unreadable,
+        certificate=certificate,
+        manifest=found.manifest,
+        provenance=found.provenance,
+        also=found.also,
+    )
+
+
+def _by_file(found: Evidence, path: Path) -> Evidence:
+    try:
+        read = detached.read(path)
+    except GoldsmithError as error:
+        return with_signature(found, None, None, unreadable=error.problem)
+    return with_signature(found, read.signature, read.certificate, promised=read.sha256)
+
+
+def _file(path: Path) -> Subject:
+    return Subject(path.name, path, path.parent, detached.beside(path))
+
+
+def _entry(settings: Settings, image: Image) -> Subject:
+    catalog = LocalCatalog(settings.state / "catalog")
+    folder = settings.state / "builds" / image.properties.get(BUILD, "-")
+    return Subject(image.name, catalog.file_of(image), folder if folder.is_dir() else None, images=(image,))
+
+
+def _build(settings: Settings, folder: Path) -> Iterator[Subject]:
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(
+            f"the build {folder.name} has no manifest: it failed, or it found all of its image in the store",
+            fix="name the image itself: goldsmith image list",
+        )
+    sealed = manifests.read(folder / MANIFEST)
+    catalog = LocalCatalog(settings.state / "catalog")
+    images = catalog.list(Query(properties={BUILD: folder.name}, hidden=True, status=Status.ACTIVE))
+    key = next((one.key for one in sealed.stages if one.name == "export"), "-")
+    for file in sealed.files:
+        entries = tuple(one for one in images if one.sha256 == file.sha256)
+        path = settings.state / "store" / "layers" / key / file.name
+        if not path.is_file() and entries:
+            path = catalog.file_of(entries[0])
+        if not path.is_file():
+            raise UsageError(
+                f"{file.name} of the build {folder.name} is neither in the store nor in the catalog any more",
+                fix="build it again",
+            )
+        yield Subject(file.name, path, folder, folder / SIGNATURES / (file.name + detached.SUFFIX), entries)
+
+
+def _there(folder: Path | None, name: str) -> Path | None:
+    """Return a file of evidence if it is there and is one of ours; a manifest.json may be anybody's."""
+    path = folder / name if folder else None
+    if path is None or not path.is_file():
+        return None
+    if name == MANIFEST:
+        try:
+            document = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            return path
+        return path if isinstance(document, dict) and "seal" in document else None
+    return path

@@ -1,0 +1,77 @@
+"""``goldsmith verify``: whether an image is what it should be, and signed by whom it should be."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from goldsmith.artifact.verification import facts, read_once
+from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.image_output import progress
+from goldsmith.cli.signer import trust
+from goldsmith.cli.subjects import Subject, subjects
+from goldsmith.errors import GateError
+from goldsmith.signing.facts import Fact, Status, Trust
+
+_FILE = click.Path(path_type=Path)
+_COLORS = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
+
+
+@click.command(cls=Command)
+@click.argument("wanted", metavar="FILE|IMAGE|BUILD")
+@click.option("--certificate", type=_FILE, help="The image must be signed by the key of this certificate.")
+@click.option("--ca", "authorities", type=_FILE, help="... of a certificate that one of these vouches for.")
+@pass_settings
+def verify(settings: Settings, *, wanted: str, certificate: Path | None, authorities: Path | None) -> int:
+    """Check an image against its manifest, its signature and its provenance.
+
+    With --certificate or --ca an image that is not signed is refused.
+    """
+    whom = trust(certificate=certificate, authorities=authorities)
+    found = [(one.label, verify_subject(settings, one, whom)) for one in subjects(settings, wanted)]
+    return show(settings, wanted, found)
+
+
+def verify_subject(settings: Settings, subject: Subject, whom: Trust) -> Sequence[Fact]:
+    known = subject.evidence(settings, None)
+    method = known.signature.method if known.signature else None
+    with progress(settings, f"read {subject.label}", subject.path.stat().st_size) as on_bytes:
+        read = read_once(subject.path, method, on_bytes=on_bytes)
+    return facts(subject.label, read, subject.evidence(settings, read), whom)
+
+
+def show(settings: Settings, wanted: str, found: Sequence[tuple[str, Sequence[Fact]]]) -> int:
+    """Print all facts and return the exit code."""
+    failed = [one for _, rows in found for one in rows if one.status is Status.FAILED]
+    if settings.json:
+        checks = [{"subject": label, **asdict(one)} for label, rows in found for one in rows]
+        settings.emit({"subject": wanted, "ok": not failed, "checks": checks})
+    else:
+        for label, rows in found:
+            _table(settings, label, rows)
+    return GateError.exit_code if failed else 0
+
+
+def _table(settings: Settings, label: str, rows: Sequence[Fact]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(no_color=not settings.color, highlight=False)
+    if not console.is_terminal:
+        console.width = 400  # whoever reads a pipe wants one line a fact
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in rows:
+        if settings.quiet and one.status is not Status.FAILED:
+            continue
+        told = Text(one.detail + (f"\nfix: {one.fix}" if one.fix and one.status is Status.FAILED else ""))
+        table.add_row(Text(one.status, _COLORS[one.status]), Text(one.id, "bold"), told)
+    if table.row_count:
+        console.print(table)
+    if not settings.quiet:
+        bad = any(one.status is Status.FAILED for one in rows)
+        console.print(Text(f"{label}: {'refused' if bad else 'good'}"))

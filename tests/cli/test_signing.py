@@ -1,0 +1,210 @@
+"""``goldsmith keygen``, ``sign`` and ``verify`` as a person types them."""
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from goldsmith.catalog.entry import NewImage
+from goldsmith.catalog.local import LocalCatalog
+from goldsmith.cli.main import run
+from goldsmith.recipe.outputs import output_schemas
+from goldsmith.signing.certificates import load_certificate, new_certificate
+from goldsmith.signing.keys import load_key
+from goldsmith.signing.names import PROPERTIES
+
+KEY = ["--key", "k.pem", "--certificate", "c.pem"]
+TRUSTED = ["--certificate", "c.pem"]
+
+
+@pytest.fixture
+def call(capfd, tmp_path, monkeypatch):
+    """Run a command in a folder of its own; return its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        code = run([str(word) for word in words])
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def key(call):
+    code, out, err = call("keygen", *KEY, "--name", "Example builds", "--type", "ECC_SECP384R1")
+    assert (code, err) == (0, "")
+    assert out.startswith("k.pem: new key, ECC_SECP384R1\nc.pem: CN=Example builds, until ")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    path = tmp_path / "disk.raw"
+    path.write_bytes(os.urandom(100_000))
+    return path
+
+
+def rows(out):
+    """Return the status of each fact, by its id."""
+    document = json.loads(out)
+    jsonschema.validate(document, output_schemas()["verify"])
+    return {one["id"]: one["status"] for one in document["checks"]}
+
+
+def test_a_new_key_is_its_owners_alone_and_nothing_is_overwritten(call, key, tmp_path):
+    assert (tmp_path / "k.pem").stat().st_mode & 0o777 == 0o600
+    before = (tmp_path / "c.pem").read_text()
+    code, _, err = call("keygen", *KEY, "--name", "x")
+    assert (code, err.splitlines()[0]) == (2, "c.pem exists already")
+    assert (tmp_path / "c.pem").read_text() == before
+
+
+def test_a_key_that_is_there_gets_a_new_certificate(call, key, tmp_path):
+    code, out, _ = call("keygen", "--key", "k.pem", "--certificate", "c2.pem", "--name", "Later", "--json")
+    assert code == 0
+    assert (json.loads(out)["made"], json.loads(out)["subject"]) == (False, "CN=Later")
+    assert load_certificate(tmp_path / "c2.pem").public == load_key(tmp_path / "k.pem").public
+
+
+def test_the_passphrase_is_given_by_reference_alone(call, tmp_path, monkeypatch, disk):
+    monkeypatch.setenv("PASSPHRASE", "correct horse")
+    words = ["--passphrase", "env:PASSPHRASE"]
+    assert call("keygen", *KEY, "--name", "x", "--type", "ECC_SECP521R1", *words)[0] == 0
+    assert "ENCRYPTED" in (tmp_path / "k.pem").read_text()
+    code, _, err = call("sign", disk, *KEY)
+    assert (code, err.splitlines()[0]) == (2, "the key k.pem is encrypted")
+    code, _, err = call("sign", disk, *KEY, "--passphrase", "correct horse")
+    assert code == 2
+    assert "--passphrase takes a reference, not the passphrase itself" in err
+    assert "horse" not in err
+    assert call("sign", disk, *KEY, *words)[0] == 0
+
+
+def test_a_signed_file_is_good_by_its_certificate_or_a_ca_and_by_nobody_else(call, key, disk):
+    code, out, err = call("sign", "disk.raw", *KEY, "--hash", "SHA-384")
+    assert (code, out, err) == (0, "disk.raw: signed, ECC_SECP384R1 with SHA-384\n", "")
+    code, out, _ = call("verify", "disk.raw", *TRUSTED, "--json")
+    assert (code, json.loads(out)["ok"]) == (0, True)
+    good = ("digest", "signature", "key", "certificate", "chain", "same")
+    assert rows(out) == {**dict.fromkeys(good, "ok"), "manifest": "skipped", "provenance": "skipped"}
+    code, out, _ = call("verify", "disk.raw", "--ca", "c.pem", "--json")
+    assert (code, rows(out)["chain"]) == (0, "ok")
+    code, out, _ = call("verify", "disk.raw", "--json")
+    assert (code, rows(out)["chain"], rows(out)["signature"]) == (5, "failed", "ok")
+    call("keygen", "--key", "k2.pem", "--certificate", "c2.pem", "--name", "x", "--type", "ECC_SECP384R1")
+    code, out, _ = call("verify", "disk.raw", "--certificate", "c2.pem", "--json")
+    assert (code, rows(out)["signature"], rows(out)["same"]) == (5, "failed", "failed")
+    code, out, _ = call("verify", "disk.raw", "--ca", "c2.pem")
+    assert code == 5
+    assert "no trusted certificate vouches for it (its issuer is CN=Example builds)" in out
+    assert out.endswith("disk.raw: refused\n")
+
+
+def test_a_changed_file_and_a_changed_signature_are_refused(call, key, disk):
+    call("sign", disk, *KEY)
+    signature = Path("disk.raw.sig")
+    was = signature.read_text()
+    with disk.open("r+b") as file:
+        file.seek(50_000)
+        file.write(b"\0\0\0\0")
+    code, out, _ = call("verify", disk, *TRUSTED, "--json")
+    assert (code, rows(out)["digest"], rows(out)["signature"]) == (5, "failed", "failed")
+    call("sign", disk, *KEY)
+    document = json.loads(signature.read_text())
+    signature.write_text(json.dumps({**document, "img_signature": json.loads(was)["img_signature"]}))
+    code, out, _ = call("verify", disk, *TRUSTED, "--json")
+    assert (code, rows(out)["digest"], rows(out)["signature"]) == (5, "ok", "failed")
+    signature.write_text("{}")
+    code, out, _ = call("verify", disk, *TRUSTED)
+    assert (code, "is not a signature of Goldsmith" in out) == (5, True)
+
+
+def test_what_is_not_signed_is_refused_where_a_signer_is_named(call, key, disk):
+    code, out, _ = call("verify", disk, *TRUSTED, "--json")
+    assert (code, rows(out)["signature"]) == (5, "failed")
+    code, out, _ = call("verify", disk)
+    assert code == 5
+    assert "nothing says what it should be; sha256 " in out
+
+
+def test_nothing_is_signed_without_what_it_takes(call, key, disk, tmp_path):
+    refusals = [
+        (["sign", disk], 2, "--key is not given"),
+        (["sign", disk, "--key", "k.pem"], 2, "--certificate is not given"),
+        (["sign", disk, "--key", "no.pem", *TRUSTED], 2, "the key no.pem cannot be read: No such file"),
+        (["sign", disk, "--key", "k.pem", "--certificate", "no.pem"], 2, "the certificate no.pem cannot be"),
+        (["sign", "nothing", *KEY], 2, "nothing is no file, no image of the catalog and no build"),
+        (["sign", tmp_path, *KEY], 2, f"{tmp_path} is a folder"),
+    ]
+    for words, wanted, problem in refusals:
+        code, _, err = call(*words)
+        assert (code, err.splitlines()[0][: len(problem)]) == (wanted, problem)
+    late = new_certificate(load_key(tmp_path / "k.pem"), "x", days=0)
+    Path("late.pem").write_text(late.pem)
+    code, _, err = call("sign", disk, "--key", "k.pem", "--certificate", "late.pem")
+    assert (code, "late.pem (CN=x) must not sign: it expired on " in err) == (5, True)
+    call("keygen", "--key", "k2.pem", "--certificate", "c2.pem", "--name", "x", "--type", "ECC_SECP384R1")
+    code, _, err = call("sign", disk, "--key", "k2.pem", *TRUSTED)
+    assert (code, err.splitlines()[0]) == (2, "c.pem is not the certificate of this key: CN=Example builds")
+    assert not Path("disk.raw.sig").exists()
+
+
+def test_an_open_key_that_others_can_read_is_warned_of(call, key, disk):
+    Path("k.pem").chmod(0o644)
+    code, _, err = call("sign", disk, *KEY)
+    assert (code, err) == (0, "k.pem can be read by others and has no passphrase\n  fix: chmod 600 k.pem\n")
+
+
+def test_an_entry_of_the_catalog_gets_all_four_properties_and_is_good(call, key, disk, tmp_path):
+    catalog = LocalCatalog(tmp_path / "state" / "catalog")
+    image = catalog.register(disk, NewImage("demo", disk_format="raw"))
+    code, out, err = call("sign", "demo", *KEY)
+    assert (code, out, err) == (0, "demo: signed, ECC_SECP384R1 with SHA-256\n", "")
+    now = catalog.get(image.id)
+    assert set(PROPERTIES) <= now.properties.keys()
+    code, out, _ = call("verify", "demo", *TRUSTED, "--json")
+    assert (code, rows(out)["digest"], rows(out)["same"]) == (0, "ok", "ok")
+    code, out, _ = call("verify", "demo", "--json")
+    assert (code, rows(out)["signature"], rows(out)["chain"]) == (5, "ok", "failed")
+    code, _, err = call("image", "set", "demo", "--unset-property", "img_signature_key_type")
+    assert (code, err.splitlines()[0].split(":")[0]) == (2, "img_signature_key_type is missing")
+    unset = [word for name in PROPERTIES for word in ("--unset-property", name)]
+    assert call("image", "set", "demo", *unset)[0] == 0
+
+
+def test_an_entry_whose_bytes_have_changed_is_neither_signed_nor_good(call, key, disk, tmp_path):
+    catalog = LocalCatalog(tmp_path / "state" / "catalog")
+    image = catalog.register(disk, NewImage("demo", disk_format="raw"))
+    assert call("sign", "demo", *KEY)[0] == 0
+    blob = catalog.file_of(image)
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes()[:-1] + b"\0")
+    code, out, _ = call("verify", "demo", *TRUSTED, "--json")
+    assert (code, rows(out)["digest"], rows(out)["signature"]) == (5, "failed", "failed")
+    code, _, err = call("sign", "demo", *KEY)
+    assert (code, "demo is not signed: checksum (md5) is " in err) == (5, True)
+
+
+def test_a_build_is_signed_in_its_folder_and_in_the_catalog(factory, call, key, monkeypatch):
+    here = Path.cwd()
+    monkeypatch.chdir(factory.project)
+    shown = factory("build", "r", "--json", "--id", "one", "--state", factory.state)
+    assert shown.code == 0, shown.err
+    monkeypatch.chdir(here)
+    words = ["--state", factory.state]
+    code, out, err = call("sign", "one", *KEY, *words)
+    assert (code, out, err) == (0, "r.qcow2: signed, ECC_SECP384R1 with SHA-256\n", "")
+    assert (factory.state / "builds/one/signatures/r.qcow2.sig").is_file()
+    code, out, _ = call("verify", "one", *TRUSTED, "--json", *words)
+    assert (code, rows(out)["digest"], rows(out)["manifest"], rows(out)["same"]) == (0, "ok", "ok", "ok")
+    image = LocalCatalog(factory.state / "catalog").list()[0]
+    code, out, _ = call("verify", image.name, *TRUSTED, "--json", *words)
+    assert (code, rows(out)["digest"], rows(out)["manifest"], rows(out)["same"]) == (0, "ok", "ok", "ok")
+    manifest = factory.state / "builds/one/manifest.json"
+    manifest.write_text(manifest.read_text().replace('"accel": "tcg"', '"accel": "kvm"'))
+    code, out, _ = call("verify", image.name, *TRUSTED, "--json", *words)
+    assert (code, rows(out)["manifest"]) == (5, "failed")
+    code, _, err = call("sign", image.name, *KEY, *words)
+    assert (code, "was changed after it was sealed" in err) == (5, True)

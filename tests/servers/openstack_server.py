@@ -1,0 +1,236 @@
+"""A real Keystone, Barbican and Glance from PyPI on 127.0.0.1, with SQLite and files: for tests of signing and sign-in.
+
+Projects and users, all with the password ``throwaway``: ``releng`` (member), ``imgadmin`` (admin) and ``auditor``
+(reader) of the project images, ``tenantuser`` (member) of the project tenant. What is installed is pinned by
+openstack/2026.2.txt. Making the databases takes a while, so that is done once and copied.
+"""
+
+import base64
+import contextlib
+import getpass
+import grp
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import wsgi_server
+from wsgi_server import Service, free_port
+
+DATA = Path(__file__).parent / "openstack"
+PINS = DATA / "2026.2.txt"
+PASSWORD = "throwaway"
+MADE = 1  # raised when what is made once changes
+TEMPLATE_PORTS = {"keystone": 1, "barbican": 2, "glance": 3}
+ROLES = ("service", "creator")
+USERS = {  # user: project, roles
+    "glance": ("service", ("admin", "service")),
+    "barbican": ("service", ("admin", "service")),
+    "releng": ("images", ("member",)),
+    "auditor": ("images", ("reader",)),
+    "imgadmin": ("images", ("admin", "member")),
+    "tenantuser": ("tenant", ("member",)),
+}
+CLOUD = """  {name}:
+    auth_type: password
+    region_name: RegionOne
+    identity_api_version: 3
+    image_api_version: 2
+    auth:
+      auth_url: {url}/v3
+      username: {user}
+      password: {password}
+      project_name: {project}
+      user_domain_name: Default
+      project_domain_name: Default
+"""
+
+
+@dataclass
+class Stack:
+    """The three services and their data below ``folder``."""
+
+    folder: Path
+    python: Path
+    token_seconds: int = 14400
+    ports: dict[str, int] = field(
+        default_factory=lambda: {name: free_port() for name in ("keystone", "barbican", "glance")}
+    )
+
+    def __post_init__(self) -> None:
+        here = {"PYTHONPATH": str(DATA)}
+        self.keystone = self._service("keystone", "keystone_app:application", "/v3", here)
+        self.barbican = self._service("barbican", "barbican_app:application", "/", here)
+        self.glance = self._service("glance", "glance.wsgi.api:application", "/healthcheck", {})
+        self.glance.environment = {"OS_GLANCE_CONFIG_DIR": str(self.folder)}
+        self.keystone.environment = {**here, "OS_KEYSTONE_CONFIG_DIR": str(self.folder)}
+        self.barbican.environment = {**here, "HOME": str(self.folder)}  # reads ~/.barbican/barbican.conf
+
+    @property
+    def url(self) -> str:
+        return self.glance.url
+
+    def configure(self) -> None:
+        for name in ("fast", "staging", "tasks", "work", "locks", ".barbican"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        values = {
+            "folder": self.folder,
+            "programs": self.python.parents[1],
+            "token_seconds": self.token_seconds,
+            "cache_seconds": min(300, self.token_seconds),
+            "master_key": base64.b64encode(b"throwaway".ljust(32, b"-")).decode(),
+            **self.ports,
+        }
+        for name, where in (("keystone", ""), ("glance-api", ""), ("barbican", ".barbican/")):
+            text = (DATA / f"{name}.conf").read_text()
+            (self.folder / f"{where}{name}.conf").write_text(text.format(**values))
+
+    def start(self) -> None:
+        services = (self.keystone, self.barbican, self.glance)
+        for one in services:
+            one.launch()
+        for one in services:
+            one.await_answer()
+
+    def stop(self) -> None:
+        for one in (self.glance, self.barbican, self.keystone):
+            one.stop()
+
+    def stored(self) -> list[str]:
+        """Return the names of the files in the store."""
+        return sorted(one.name for one in (self.folder / "fast").iterdir())
+
+    def cloud(self, name: str, *, user: str = "", project: str = "", password: str = PASSWORD) -> str:
+        """Return a cloud of clouds.yaml in which this user signs in; by default the one of this name."""
+        user = user or name
+        project = project or USERS[user][0]
+        url = self.keystone.url
+        return CLOUD.format(name=name, user=user, project=project, password=password, url=url)
+
+    def token(self, user: str) -> str:
+        return _Identity(self.keystone.url, user, USERS.get(user, ("admin",))[0]).token
+
+    def _service(self, name: str, application: str, healthy: str, environment: dict[str, str]) -> Service:
+        port = self.ports[name]
+        return Service(self.python, port, self.folder, name, application, healthy, environment)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *, token_seconds: int = 14400) -> Iterator[Stack]:
+    """Run all three on data in ``folder``; they are stopped in the end, the data stay."""
+    python = wsgi_server.installed(PINS, "openstack-2026.2")
+    stack = Stack(folder, python, token_seconds)
+    shutil.copytree(_template(python), folder, dirs_exist_ok=True)
+    with contextlib.closing(sqlite3.connect(folder / "keystone.sqlite")) as database:
+        for name, port in TEMPLATE_PORTS.items():
+            was, now = f"127.0.0.1:{port}", f"127.0.0.1:{stack.ports[name]}"
+            database.execute(
+                "UPDATE endpoint SET url = replace(url, ?, ?) WHERE url LIKE ?", (was, now, f"%{was}%")
+            )
+        database.commit()
+    stack.configure()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+def _template(python: Path) -> Path:
+    """Return a folder with fresh databases, users and services; make it if it is not there yet."""
+    folder = python.parents[1].with_name(f"{python.parents[1].name}-data-{MADE}")
+    with wsgi_server.turn(folder):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+                made = Path(work, "data")
+                made.mkdir()
+                _make(Stack(made, python))
+                made.rename(folder)
+    return folder
+
+
+def _make(stack: Stack) -> None:
+    stack.configure()
+    config = stack.folder / "keystone.conf"
+    group = grp.getgrgid(os.getgid()).gr_name
+    manage = (stack.python.with_name("keystone-manage"), "--config-file", config)
+    owner = ("--keystone-user", getpass.getuser(), "--keystone-group", group)
+    url = f"http://127.0.0.1:{TEMPLATE_PORTS['keystone']}/v3"
+    stack.keystone.run(*manage, "db_sync")
+    stack.keystone.run(*manage, "fernet_setup", *owner)
+    stack.keystone.run(*manage, "credential_setup", *owner)
+    stack.keystone.run(
+        *(*manage, "bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", "RegionOne"),
+        *("--bootstrap-public-url", url, "--bootstrap-internal-url", url, "--bootstrap-admin-url", url),
+    )
+    glance = stack.folder / "glance-api.conf"
+    stack.glance.run("-m", "glance.cmd.manage", "--config-file", glance, "db", "sync")
+    try:
+        stack.keystone.launch()
+        stack.keystone.await_answer()
+        _populate(_Identity(stack.keystone.url, "admin", "admin"))
+    finally:
+        stack.keystone.stop()
+    for log in stack.folder.glob("*.log"):
+        log.unlink()
+
+
+def _populate(identity: "_Identity") -> None:
+    roles = {one["name"]: one["id"] for one in identity.ask("GET", "/roles")["roles"]}
+    for name in ROLES:
+        if name not in roles:
+            roles[name] = identity.ask("POST", "/roles", {"role": {"name": name}})["role"]["id"]
+    projects: dict[str, str] = {}
+    for name in ("service", "images", "tenant"):
+        wanted = {"project": {"name": name, "domain_id": "default"}}
+        projects[name] = identity.ask("POST", "/projects", wanted)["project"]["id"]
+    for name, (project, held) in USERS.items():
+        wanted = {"user": {"name": name, "password": PASSWORD, "domain_id": "default"}}
+        user = identity.ask("POST", "/users", wanted)["user"]["id"]
+        for role in held:
+            identity.ask("PUT", f"/projects/{projects[project]}/users/{user}/roles/{roles[role]}")
+    for name, kind in (("glance", "image"), ("barbican", "key-manager")):
+        service = identity.ask("POST", "/services", {"service": {"name": name, "type": kind}})["service"][
+            "id"
+        ]
+        endpoint = {
+            "service_id": service,
+            "interface": "public",
+            "region_id": "RegionOne",
+            "url": f"http://127.0.0.1:{TEMPLATE_PORTS[name]}",
+        }
+        identity.ask("POST", "/endpoints", {"endpoint": endpoint})
+
+
+class _Identity:
+    """Keystone's own API, by a signed-in user."""
+
+    def __init__(self, url: str, user: str, project: str) -> None:
+        self._url = f"{url}/v3"
+        domain = {"id": "default"}
+        who = {"user": {"name": user, "domain": domain, "password": PASSWORD}}
+        wanted = {
+            "auth": {
+                "identity": {"methods": ["password"], "password": who},
+                "scope": {"project": {"name": project, "domain": domain}},
+            }
+        }
+        request = self._request("POST", "/auth/tokens", wanted, "")
+        with urllib.request.urlopen(request) as answer:
+            self.token = answer.headers["X-Subject-Token"]
+            self.user = json.load(answer)["token"]["user"]["id"]
+
+    def ask(self, method: str, path: str, document: object = None) -> dict:
+        with urllib.request.urlopen(self._request(method, path, document, self.token)) as answer:
+            text = answer.read()
+        return json.loads(text) if text else {}
+
+    def _request(self, method: str, path: str, document: object, token: str) -> urllib.request.Request:
+        data = None if document is None else json.dumps(document).encode()
+        headers = {"Content-Type": "application/json", "X-Auth-Token": token}
+        return urllib.request.Request(f"{self._url}{path}", data, headers, method=method)
