@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -10,10 +11,11 @@ import pytest
 from goldsmith.catalog.entry import NewImage
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
+from goldsmith.host.process import LocalHost
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.signing.certificates import load_certificate, new_certificate
-from goldsmith.signing.keys import load_key
-from goldsmith.signing.names import PROPERTIES
+from goldsmith.signing.keys import load_key, new_key, pem_of
+from goldsmith.signing.names import PROPERTIES, KeyType
 
 KEY = ["--key", "k.pem", "--certificate", "c.pem"]
 TRUSTED = ["--certificate", "c.pem"]
@@ -208,3 +210,21 @@ def test_a_build_is_signed_in_its_folder_and_in_the_catalog(factory, call, key, 
     assert (code, rows(out)["manifest"]) == (5, "failed")
     code, _, err = call("sign", image.name, *KEY, *words)
     assert (code, "was changed after it was sealed" in err) == (5, True)
+
+
+def test_the_page_verifies_by_hand_what_was_signed(call, disk, tool_on_path, tmp_path):
+    """Run the commands of docs/signing.md as they stand there."""
+    if shutil.which("jq", path="/usr/local/bin:/usr/bin:/bin") is None:
+        pytest.skip("jq is not installed")
+    for tool in ("openssl", "jq", "base64", "sh"):
+        tool_on_path(tool)
+    Path("k.pem").write_bytes(pem_of(new_key(KeyType.RSA_PSS, bits=2048), None))
+    call("keygen", *KEY, "--name", "x")
+    disk.rename("rhel7.qcow2")
+    assert call("sign", "rhel7.qcow2", *KEY)[0] == 0
+    page = (Path(__file__).parents[2] / "docs" / "signing.md").read_text()
+    commands = page.partition("## By hand")[2].partition("```sh\n")[2].partition("```")[0]
+    done = LocalHost().run("sh", "-e", "-c", commands, cwd=tmp_path)
+    assert done.stdout == "Verified OK\n"
+    Path("rhel7.qcow2").write_bytes(b"other")
+    assert LocalHost().run("sh", "-c", commands, cwd=tmp_path, ok=(1,)).stdout.startswith("Verification")
