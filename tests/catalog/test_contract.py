@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import (
     BUILD_KEY,
-    Catalog,
     Changes,
     NewImage,
     Query,

@@ -7,16 +7,17 @@ dies, so whatever lies in ``incoming/`` without a held lock was left behind by a
 import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.errors import CatalogError, HostError, UsageError
+from goldsmith.catalog.entry import OnBytes
+from goldsmith.catalog.source import altered, look
+from goldsmith.errors import CatalogError
 from goldsmith.host.files import Copied, Digests, allocated, clone, copy, digest, fsync_tree
 
 READ_ONLY = 0o444
-OnBytes = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,14 @@ class Blobs:
         Only a file whose digests are promised may be shared (hard link). Any other becomes a file of its own,
         since its owner may go on writing to it.
         """
-        before = _identity(file)
-        if before[0] == 0:
-            raise UsageError(f"{file} is empty, so it is no image", fix="see what should have written it")
+        before = look(file)
         part = self._incoming / f"{image_id}.part"
         how = clone(file, part) if digests else copy(file, part)
         part.chmod(READ_ONLY)
         shared = digests if how is not Copied.COPY else None
         found = shared or digest(part, on_bytes=on_bytes)
-        if _identity(file) != before or part.stat().st_size != found.size or found != (digests or found):
-            raise CatalogError(
-                f"{file} changed while it was registered, or is not the file that was measured",
-                fix="wait until nothing writes to it, then register it again",
-            )
+        if look(file) != before or part.stat().st_size != found.size or found != (digests or found):
+            raise altered(file)
         return part, found
 
     def place(self, part: Path, sha256: str) -> None:
@@ -150,13 +146,3 @@ def _lock(path: Path, how: int) -> int:
             os.close(file)
             raise
         os.close(file)
-
-
-def _identity(file: Path) -> tuple[int, int]:
-    try:
-        stat = file.stat()
-    except OSError as error:
-        raise HostError(f"{file}: {error.strerror}", fix="see to the path and its permissions") from None
-    if not file.is_file():
-        raise UsageError(f"{file} is not a plain file", fix="name the image file")
-    return stat.st_size, stat.st_mtime_ns

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol
 
 from goldsmith.host.files import Digests
 
@@ -64,6 +62,7 @@ class Image:
     owner: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()  # where the bytes are, in a catalog with several stores
 
     @property
     def sha256(self) -> str | None:
@@ -81,13 +80,16 @@ class Image:
 
     def differences(self, found: Digests) -> tuple[str, ...]:
         """Say in words in what these bytes are not the image's."""
+        algorithm = self.os_hash_algo or HASH_ALGORITHM  # a Glance may be told to use another one
         pairs = (
             ("size", self.size, found.size),
             ("checksum (md5)", self.checksum, found.md5),
-            ("os_hash_value (sha512)", self.os_hash_value, found.sha512),
+            (f"os_hash_value ({algorithm})", self.os_hash_value, getattr(found, algorithm, None)),
             ("sha256", self.sha256, found.sha256),
         )
-        return tuple(f"{what} is {now}, was {was}" for what, was, now in pairs if was != now)
+        return tuple(
+            f"{what} is {now}, was {was}" for what, was, now in pairs if None not in (was, now) and was != now
+        )
 
     def as_json(self) -> dict[str, object]:
         """Return the image object of the Image API, which has the properties beside the fixed names."""
@@ -114,6 +116,7 @@ class Image:
             "file": f"/v2/images/{self.id}/file",
             "self": f"/v2/images/{self.id}",
             "schema": "/v2/schemas/image",
+            **({"stores": ",".join(self.stores)} if self.stores else {}),
             **self.properties,
         }
 
@@ -145,6 +148,7 @@ class Changes:
     hidden: bool | None = None
     min_disk: int | None = None  # GiB
     min_ram: int | None = None  # MiB
+    owner: str | None = None
     set_properties: Mapping[str, str] = field(default_factory=dict)
     unset_properties: frozenset[str] = frozenset()
     add_tags: frozenset[str] = frozenset()
@@ -183,68 +187,6 @@ class Purged:
 
     images: tuple[Image, ...]
     freed: int  # bytes on disk
-
-
-class Catalog(Protocol):
-    """Keeps images. One suite of tests (tests/catalog/test_contract.py) holds for every backend.
-
-    All methods raise CatalogError when the catalog cannot be reached or has no such image, and UsageError
-    when a value is one that the Image API does not take. Listeners (``on_bytes``) get the size of each block.
-    """
-
-    def create(self, new: NewImage) -> Image:
-        """Return a new queued image without bytes."""
-
-    def upload(
-        self, image_id: str, file: Path, digests: Digests | None = None, *, on_bytes: OnBytes | None = None
-    ) -> Image:
-        """Give a queued image its bytes and return it active, compared with the file by size and digests.
-
-        If that fails or is stopped, the image is removed: no catalog keeps a half image. With ``digests`` the
-        caller promises that the file holds these bytes and is not written to any more; a catalog on the same
-        file system then shares the file and makes it read-only.
-        """
-
-    def register(
-        self,
-        file: Path,
-        new: NewImage,
-        digests: Digests | None = None,
-        *,
-        on_bytes: OnBytes | None = None,
-    ) -> Image:
-        """Create and upload, or return the active image that has the same ``goldsmith_build_key``."""
-
-    def get(self, image_id: str) -> Image: ...
-
-    def find(self, wanted: str, *, deleted: bool = False) -> Image:
-        """Return the one image that ``wanted`` means: an id, a name, the start of an id, or NAME@latest.
-
-        With ``deleted`` only deleted images are looked at. Raises UsageError, with the ids, for several.
-        """
-
-    def list(self, query: Query = Query()) -> tuple[Image, ...]:
-        """Return the images, newest first."""
-
-    def update(self, image_id: str, changes: Changes) -> Image:
-        """Change all that is said, or nothing."""
-
-    def deactivate(self, image_id: str) -> Image:
-        """Keep the image, but give its bytes to nobody."""
-
-    def reactivate(self, image_id: str) -> Image: ...
-
-    def download(self, image_id: str, target: Path, *, on_bytes: OnBytes | None = None) -> Image:
-        """Write the image's bytes to ``target``, a new file of its own, compared by their digests."""
-
-    def verify(self, image_id: str, *, on_bytes: OnBytes | None = None) -> Verification:
-        """Read all bytes again and compare them with what was registered."""
-
-    def delete(self, image_id: str) -> Image:
-        """Delete the image; GateError when it is protected."""
-
-    def purge(self, *, older_than: timedelta, apply: bool) -> Purged:
-        """Remove for good what was deleted longer ago than that; without ``apply`` only tell."""
 
 
 def stamp(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import cast
 from goldsmith.catalog.channel_tables import VERSIONS_AND_CHANNELS
 from goldsmith.catalog.database import Row, Session, Value
 from goldsmith.catalog.entry import BUILD_KEY, HASH_ALGORITHM, SHA256, Image, Query, Status, Visibility
+from goldsmith.catalog.sharing import MEMBERS
 from goldsmith.host.files import Digests
 
 # One entry for each schema version, in order. What was released is never edited: add an entry.
@@ -55,6 +56,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         )""",
     ),
     VERSIONS_AND_CHANNELS,
+    MEMBERS,
 )
 
 _FIELDS = (

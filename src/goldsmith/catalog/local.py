@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from goldsmith.catalog import index
-from goldsmith.catalog.blobs import Blobs, OnBytes
+from goldsmith.catalog.blobs import Blobs
 from goldsmith.catalog.check import Finding, check
 from goldsmith.catalog.choose import choose
 from goldsmith.catalog.database import Database, Session
@@ -18,6 +18,7 @@ from goldsmith.catalog.entry import (
     Changes,
     Image,
     NewImage,
+    OnBytes,
     Purged,
     Query,
     Status,
@@ -25,7 +26,8 @@ from goldsmith.catalog.entry import (
     Visibility,
 )
 from goldsmith.catalog.evidence import Documents
-from goldsmith.catalog.rules import changed, check_changes, check_leaving, check_new
+from goldsmith.catalog.rules import changed, check_changes, check_leaving, check_new, needs_status, unread
+from goldsmith.catalog.sharing import Sharing
 from goldsmith.errors import CatalogError
 from goldsmith.host.files import Digests, copy, digest, need_space
 
@@ -33,7 +35,7 @@ _HALF = (Status.QUEUED, Status.SAVING)
 
 
 @dataclass(frozen=True)
-class LocalCatalog:
+class LocalCatalog(Sharing):
     """Images below ``folder``: ``index.db`` and ``images/<sha256>``, the same bytes kept once.
 
     The bytes get their name and the entry becomes active in one transaction, and what a dead process began is
@@ -260,11 +262,7 @@ class LocalCatalog:
     def _switch(self, image_id: str, before: Status, after: Status) -> Image:
         with self.database.writing() as session:
             image = self._one(session, image_id)
-            if image.status != before:
-                raise CatalogError(
-                    f"image {image_id} is {image.status}, but only {before} images can become {after}",
-                    fix=f"goldsmith image show {image_id}",
-                )
+            needs_status(image, before, after)
             if after is Status.DEACTIVATED:
                 check_leaving(replace(image, protected=False), "deactivate")
             if after is Status.ACTIVE and not self._whole(image):
@@ -274,10 +272,5 @@ class LocalCatalog:
     def file_of(self, image: Image) -> Path:
         """Return the file with the bytes of an active image, for readers only. Raises CatalogError for others."""
         if image.status != Status.ACTIVE:
-            raise CatalogError(
-                f"image {image.id} ({image.name}) is {image.status}, so its bytes are given to nobody",
-                fix="take an active image"
-                if image.status in _HALF
-                else f"goldsmith image reactivate {image.id}",
-            )
+            raise unread(image, half=image.status in _HALF)
         return self.blobs.path(str(image.sha256))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Visibility
+from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Status, Visibility
 from goldsmith.errors import CatalogError, GateError, UsageError
 from goldsmith.signing.names import PROPERTIES, check_signed
 
@@ -43,6 +43,8 @@ def check_changes(changes: Changes) -> None:
         _name(changes.name)
     if changes.visibility is not None:
         _one_of("visibility", changes.visibility, tuple(Visibility))
+    if changes.owner is not None:
+        _text("the owner", changes.owner)
     _number("min_disk", changes.min_disk or 0)
     _number("min_ram", changes.min_ram or 0)
     touched = {*changes.set_properties, *changes.unset_properties}
@@ -85,6 +87,7 @@ def changed(image: Image, changes: Changes) -> Image:
         hidden=image.hidden if changes.hidden is None else changes.hidden,
         min_disk=image.min_disk if changes.min_disk is None else changes.min_disk,
         min_ram=image.min_ram if changes.min_ram is None else changes.min_ram,
+        owner=image.owner if changes.owner is None else changes.owner,
         properties=properties,
         tags=tuple(sorted((set(image.tags) | changes.add_tags) - changes.remove_tags)),
     )
@@ -102,6 +105,23 @@ def check_leaving(image: Image, verb: str) -> None:
             f"image {image.id} ({image.name}) is protected",
             fix=f"goldsmith image set {image.id} --unprotected, then {verb} it",
         )
+
+
+def needs_status(image: Image, before: Status, after: Status) -> None:
+    """Raise CatalogError unless the image is in the state that leads to the other one."""
+    if image.status is not before:
+        raise CatalogError(
+            f"image {image.id} is {image.status}, but only {before} images can become {after}",
+            fix=f"goldsmith image show {image.id}",
+        )
+
+
+def unread(image: Image, *, half: bool) -> CatalogError:
+    """Return the error for an image whose bytes nobody gets."""
+    return CatalogError(
+        f"image {image.id} ({image.name}) is {image.status}, so its bytes are given to nobody",
+        fix="take an active image" if half else f"goldsmith image reactivate {image.id}",
+    )
 
 
 def _check_count(properties: Mapping[str, str]) -> None:

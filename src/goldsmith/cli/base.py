@@ -11,6 +11,7 @@ import click
 
 from goldsmith.errors import UsageError
 
+PROJECT_FILE = "goldsmith.yaml"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -25,13 +26,18 @@ def default_state() -> Path:
 
 
 def find_project(named: Path | None) -> Path | None:
-    """Return the folder with ``recipes/``: as named, else from the current folder upwards, else None."""
+    """Return the folder with ``recipes/`` or goldsmith.yaml: as named, else from the current one upwards, else None."""
     if named:
-        if not (named / "recipes").is_dir():
-            raise UsageError(f"{named} is no project: it has no folder recipes/", fix="see --project")
+        if not _is_project(named):
+            problem = f"{named} is no project: it has neither a folder recipes/ nor a file {PROJECT_FILE}"
+            raise UsageError(problem, fix="see --project")
         return named.absolute()
     here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "recipes").is_dir()), None)
+    return next(filter(_is_project, (here, *here.parents)), None)
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "recipes").is_dir() or (folder / PROJECT_FILE).is_file()
 
 
 def key_values(pairs: Sequence[str]) -> dict[str, str]:
@@ -55,6 +61,7 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     color: bool = True
+    catalog: str | None = None  # as named with --catalog, on the commands that have it
 
     @property
     def state(self) -> Path:
@@ -71,7 +78,9 @@ class Settings:
 
 GLOBAL_OPTIONS = (
     click.Option(
-        ["--project", "project_option"], type=click.Path(path_type=Path), help="Folder with recipes/."
+        ["--project", "project_option"],
+        type=click.Path(path_type=Path),
+        help="Folder with recipes/ and goldsmith.yaml.",
     ),
     click.Option(["--state", "state_option"], type=click.Path(path_type=Path), help="State folder."),
     click.Option(["--json", "json"], is_flag=True, help="Print JSON on stdout, and nothing else."),
@@ -79,7 +88,12 @@ GLOBAL_OPTIONS = (
     click.Option(["--verbose", "-v", "verbose"], is_flag=True, help="Every line that tools and guests say."),
     click.Option(["--no-color", "no_color"], is_flag=True, help="No colours (also NO_COLOR)."),
 )
-_NAMES = ("project_option", "state_option", "json", "quiet", "verbose", "no_color")
+CATALOG_OPTION = click.Option(
+    ["--catalog", "catalog"],
+    metavar="NAME",
+    help="local (the embedded one), a catalog of goldsmith.yaml, or a cloud of clouds.yaml.",
+)
+_NAMES = ("catalog", "project_option", "state_option", "json", "quiet", "verbose", "no_color")
 
 
 def absorb(ctx: click.Context) -> None:
@@ -104,6 +118,14 @@ class Command(click.Command):
         return super().invoke(ctx)
 
 
+class CatalogCommand(Command):
+    """A command on one catalog, which ``--catalog`` names; see cli/catalogs.py."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(CATALOG_OPTION)
+
+
 class Group(click.Group):
     """A group of commands such as ``goldsmith image``; it takes the global options as well."""
 
@@ -116,6 +138,12 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         absorb(ctx)
         return super().invoke(ctx)
+
+
+class CatalogGroup(Group):
+    """A group of commands on one catalog."""
+
+    command_class = CatalogCommand
 
 
 pass_settings = click.make_pass_decorator(Settings)

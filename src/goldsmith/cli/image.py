@@ -1,7 +1,6 @@
-"""``goldsmith image``: list, change, export and delete the images of the embedded catalog."""
+"""``goldsmith image``: list, change, export and delete the images of a catalog."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +9,12 @@ import click
 from goldsmith.catalog.entry import Changes, Image, Query, Status, Visibility
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.rules import CHANNEL
-from goldsmith.cli import evidence
-from goldsmith.cli.base import F, Group, Settings, pass_settings
+from goldsmith.cli import evidence, image_care
+from goldsmith.cli.base import CatalogGroup, F, Settings, pass_settings
+from goldsmith.cli.catalogs import embedded_only, open_catalog
 from goldsmith.cli.desk import delete_image
-from goldsmith.cli.image_output import age, export_image, image_table, lines, name_value, progress
-from goldsmith.errors import CatalogError, UsageError
+from goldsmith.cli.image_output import export_image, image_table, lines, name_value, progress
+from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
 
 _WANTED = "ID, the start of one, NAME, or NAME@latest."
@@ -27,17 +27,15 @@ def _properties(text: str) -> Callable[[F], F]:
 
 
 @click.group(
-    "image", cls=Group, help=f"Work with the images of the catalog. An image is named by its {_WANTED}"
+    "image", cls=CatalogGroup, help=f"Work with the images of the catalog. An image is named by its {_WANTED}"
 )
 def image() -> None: ...
 
 
 image.add_command(evidence.attach)
 image.add_command(evidence.evidence)
-
-
-def _catalog(settings: Settings) -> LocalCatalog:
-    return LocalCatalog(settings.state / "catalog")
+for one in (image_care.purge, image_care.verify, image_care.check):
+    image.add_command(one)
 
 
 @image.command("list")
@@ -70,7 +68,7 @@ def list_images(
         hidden=everything,
         deleted=everything or wanted is Status.DELETED,
     )
-    found = _catalog(settings).list(query)
+    found = open_catalog(settings).list(query)
     if channel:
         found = tuple(one for one in found if f"{CHANNEL}{channel}" in one.properties)
     if settings.json:
@@ -86,7 +84,7 @@ def list_images(
 @pass_settings
 def show(settings: Settings, *, wanted: str) -> None:
     """Show all that is known of an image."""
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     _print(settings, catalog.find(wanted))
 
 
@@ -99,6 +97,7 @@ def show(settings: Settings, *, wanted: str) -> None:
 @click.option("--untag", "untags", multiple=True, metavar="TAG", help="Remove a tag.")
 @click.option("--visibility", type=click.Choice([one.value for one in Visibility]), help="Who may see it.")
 @click.option("--protected/--unprotected", default=None, help="Refuse to delete it, or allow it again.")
+@click.option("--owner", metavar="PROJECT", help="Give it to this project (administrators only).")
 @click.option("--hidden/--visible", default=None, help="Leave it out of lists, or show it again.")
 @click.option("--min-disk", type=click.IntRange(min=0), metavar="GIB", help="Smallest disk that holds it.")
 @click.option("--min-ram", type=click.IntRange(min=0), metavar="MIB", help="Least memory that it needs.")
@@ -114,6 +113,7 @@ def set_image(
     untags: tuple[str, ...],
     visibility: str | None,
     protected: bool | None,
+    owner: str | None,
     hidden: bool | None,
     min_disk: int | None,
     min_ram: int | None,
@@ -123,6 +123,7 @@ def set_image(
         name=name,
         visibility=visibility,
         protected=protected,
+        owner=owner,
         hidden=hidden,
         min_disk=min_disk,
         min_ram=min_ram,
@@ -135,7 +136,7 @@ def set_image(
         raise UsageError(
             "nothing to change was given", fix="goldsmith image set --help shows what can change"
         )
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     _print(settings, catalog.update(catalog.find(wanted).id, changes))
 
 
@@ -149,7 +150,7 @@ def export(settings: Settings, *, wanted: str, file: Path, disk_format: str | No
     """Copy an image out, compared by its digests. FILE appears when it is whole; - is stdout."""
     if str(file) == "-" and settings.json:
         raise UsageError("the image and the JSON document cannot both go to stdout", fix="name a file")
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     found = catalog.find(wanted)
     with progress(settings, f"export {found.name}", found.size) as on_bytes:
         export_image(
@@ -167,10 +168,11 @@ def export(settings: Settings, *, wanted: str, file: Path, disk_format: str | No
 @click.argument("wanted", metavar="IMAGE...", nargs=-1, required=True)
 @pass_settings
 def delete(settings: Settings, *, wanted: tuple[str, ...]) -> None:
-    """Delete images that are in no channel but the first; undelete brings them back until they are purged."""
-    catalog = _catalog(settings)
+    """Delete images that are in no channel but the first; the embedded catalog can bring them back for a while."""
+    catalog = open_catalog(settings)
     ids = [catalog.find(one).id for one in wanted]
-    _each(settings, "deleted", ids, partial(delete_image, settings, catalog))
+    work = partial(delete_image, settings, catalog) if isinstance(catalog, LocalCatalog) else catalog.delete
+    _each(settings, "deleted", ids, work)
 
 
 @image.command()
@@ -178,7 +180,7 @@ def delete(settings: Settings, *, wanted: tuple[str, ...]) -> None:
 @pass_settings
 def undelete(settings: Settings, *, wanted: tuple[str, ...]) -> None:
     """Bring deleted images back."""
-    catalog = _catalog(settings)
+    catalog = embedded_only(settings, "Glance keeps nothing of a deleted image")
     ids = [catalog.find(one, deleted=True).id for one in wanted]
     _each(settings, "brought back", ids, catalog.undelete)
 
@@ -188,7 +190,7 @@ def undelete(settings: Settings, *, wanted: tuple[str, ...]) -> None:
 @pass_settings
 def deactivate(settings: Settings, *, wanted: tuple[str, ...]) -> None:
     """Keep images, but give their bytes to nobody."""
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     _each(settings, "deactivated", [catalog.find(one).id for one in wanted], catalog.deactivate)
 
 
@@ -197,76 +199,8 @@ def deactivate(settings: Settings, *, wanted: tuple[str, ...]) -> None:
 @pass_settings
 def reactivate(settings: Settings, *, wanted: tuple[str, ...]) -> None:
     """Make deactivated images active again."""
-    catalog = _catalog(settings)
+    catalog = open_catalog(settings)
     _each(settings, "active", [catalog.find(one).id for one in wanted], catalog.reactivate)
-
-
-@image.command()
-@click.option("--older-than", type=age, default="30d", metavar="AGE", help="45min, 12h, 8w; else 30d.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
-@pass_settings
-def purge(settings: Settings, *, older_than: timedelta, dry_run: bool) -> None:
-    """Remove for good what was deleted longer ago than that, with its bytes."""
-    purged = _catalog(settings).purge(older_than=older_than, apply=not dry_run)
-    if settings.json:
-        images = [one.as_json() for one in purged.images]
-        settings.emit({"images": images, "freed": purged.freed, "applied": not dry_run})
-        return
-    verb = "would remove" if dry_run else "removed"
-    for one in purged.images:
-        click.echo(f"{verb} {one.id} {one.name}")
-    if not settings.quiet:
-        count = len(purged.images)
-        told = "1 image" if count == 1 else f"{count} images"
-        click.echo(f"{verb} {told}, {human_size(purged.freed)} on disk")
-
-
-@image.command()
-@click.argument("wanted", metavar="IMAGE...", nargs=-1, required=True)
-@pass_settings
-def verify(settings: Settings, *, wanted: tuple[str, ...]) -> None:
-    """Read the bytes of images again and compare them with what was registered."""
-    catalog = _catalog(settings)
-    results = []
-    for found in [catalog.find(one) for one in wanted]:
-        with progress(settings, f"verify {found.name}", found.size) as on_bytes:
-            results.append(catalog.verify(found.id, on_bytes=on_bytes))
-    bad = [result for result in results if not result.good]
-    if settings.json:
-        settings.emit(
-            [
-                {"id": one.image.id, "name": one.image.name, "good": one.good, "problems": list(one.problems)}
-                for one in results
-            ]
-        )
-    else:
-        for one in results:
-            click.echo(f"{one.image.id} {one.image.name}: {'; '.join(one.problems) or 'good'}")
-    if bad:
-        raise CatalogError(
-            f"{len(bad)} of {len(results)} images are not what was registered",
-            fix="build them again, or bring their files back; until then: goldsmith image deactivate IMAGE",
-        )
-
-
-@image.command()
-@click.option("--repair", is_flag=True, help="Mend what can be mended.")
-@pass_settings
-def check(settings: Settings, *, repair: bool) -> None:
-    """Compare the index with the files (without reading them; see verify)."""
-    findings = _catalog(settings).check(repair=repair)
-    if settings.json:
-        settings.emit({"findings": [vars(one) for one in findings]})
-    else:
-        for one in findings:
-            click.echo(f"{one.subject}: {one.problem}")
-            click.echo(f"  {'mended' if one.repaired else 'fix'}: {one.fix}")
-    if left := [one for one in findings if not one.repaired]:
-        raise CatalogError(
-            f"{len(left)} things are not as they should be", fix="goldsmith image check --repair"
-        )
-    if not findings and not settings.quiet and not settings.json:
-        click.echo("the index and the files agree")
 
 
 def _print(settings: Settings, found: Image) -> None:

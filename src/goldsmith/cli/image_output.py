@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from goldsmith.catalog.entry import Catalog, Image
+from goldsmith.catalog.contract import Catalog
+from goldsmith.catalog.entry import Image
 from goldsmith.cli.base import Settings
 from goldsmith.errors import GoldsmithError, UsageError
 from goldsmith.host.files import human_size
@@ -81,12 +82,14 @@ def progress(settings: Settings, label: str, total: int | None) -> Iterator[Call
         ProgressColumn,
         TextColumn,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
 
     columns: tuple[ProgressColumn, ...] = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
+        TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True, no_color=not settings.color)

@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from goldsmith.cli.base import Command, Settings, key_values, pass_settings
-from goldsmith.errors import RecipeError, RecipeErrors
+from goldsmith.errors import RecipeError, RecipeErrors, UsageError
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.recipe.places import data_folders, find_recipe, list_recipes
+from goldsmith.recipe.project import project_schema
 from goldsmith.recipe.schema import recipe_schema
 from goldsmith.recipe.secrets import References
 from goldsmith.recipe.variables import Undefined
@@ -177,6 +178,10 @@ def _validated_windows(recipe: Recipe, project: Path | None) -> list[RecipeError
 
 @click.command(cls=Command)
 @click.option("--outputs", is_flag=True, help="The schemas of what commands print with --json.")
-def schema(*, outputs: bool) -> None:
-    """Print the JSON Schema of recipes, for editors; or those of the outputs, for scripts."""
-    click.echo(json.dumps(output_schemas() if outputs else recipe_schema(), indent=2, ensure_ascii=False))
+@click.option("--project-file", is_flag=True, help="The schema of goldsmith.yaml.")
+def schema(*, outputs: bool, project_file: bool) -> None:
+    """Print the JSON Schema of recipes or of goldsmith.yaml, for editors; or those of the outputs, for scripts."""
+    if outputs and project_file:
+        raise UsageError("two schemas were asked for", fix="give one of --outputs and --project-file")
+    wanted = output_schemas() if outputs else project_schema() if project_file else recipe_schema()
+    click.echo(json.dumps(wanted, indent=2, ensure_ascii=False))

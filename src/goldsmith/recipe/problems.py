@@ -32,7 +32,9 @@ _CURES = {
 Error = Mapping[str, Any]
 
 
-def problems_of(error: ValidationError, root: Node, *, without_family: bool = False) -> list[RecipeError]:
+def problems_of(
+    error: ValidationError, root: Node, *, without_family: bool = False, model: type[Part] = Recipe
+) -> list[RecipeError]:
     """Return one RecipeError for each place that the model refuses.
 
     ``without_family`` leaves out what is missing only because the family that would give it is not known.
@@ -44,7 +46,7 @@ def problems_of(error: ValidationError, root: Node, *, without_family: bool = Fa
         places.setdefault(_path(one, root), []).append(one)
     outer = {path[:size] for path in places for size in range(len(path))}
     return [
-        _problem(path, errors, root)
+        _problem(path, errors, root, model)
         for path, errors in places.items()
         if not (path in outer and errors[0]["type"] == "too_short")  # its items were refused, it is not empty
     ]
@@ -63,7 +65,7 @@ def _path(error: Error, root: Node) -> tuple[Step, ...]:
     return tuple(path)
 
 
-def _problem(path: tuple[Step, ...], errors: Sequence[Error], root: Node) -> RecipeError:
+def _problem(path: tuple[Step, ...], errors: Sequence[Error], root: Node, model: type[Part]) -> RecipeError:
     first = next((one for one in errors if one["type"] == "recipe"), errors[0])
     name, kind = dotted(path), first["type"]
     node = _node(root, path)
@@ -79,13 +81,13 @@ def _problem(path: tuple[Step, ...], errors: Sequence[Error], root: Node) -> Rec
         return RecipeError(f"{name} is missing", at=locate(root, path), fix=f"add {path[-1]}:{where}")
     if kind == "extra_forbidden":
         at = locate(root, path, key=True)
-        return RecipeError(f"{name} is not a key that is known here", at=at, fix=_nearest(path))
+        return RecipeError(f"{name} is not a key that is known here", at=at, fix=_nearest(path, model))
     if isinstance(node.value, Secret):
         fix = (
             "secrets may stand in install.variables, install.subscription, write.content and run.environment"
         )
         return RecipeError(f"{name} cannot be a secret", at=locate(root, path), fix=fix)
-    problem, fix = _wanted(errors, node) or _ruled(first, node, _described(path))
+    problem, fix = _wanted(errors, node) or _ruled(first, node, _described(path, model))
     return RecipeError(f"{name} {problem}", at=locate(root, path), fix=fix)
 
 
@@ -140,8 +142,7 @@ def _ruled(error: Error, node: Node, description: str) -> tuple[str, str]:
     return f"cannot be {_shown(node)}", f"it should {message}"
 
 
-def _described(path: Sequence[Step]) -> str:
-    model: type[Part] = Recipe
+def _described(path: Sequence[Step], model: type[Part]) -> str:
     for step in path[:-1]:
         if isinstance(step, str) and step in model.model_fields:
             model = _model(model.model_fields[step].annotation) or model
@@ -156,15 +157,14 @@ def _node(root: Node, path: Sequence[Step]) -> Node:
     return node
 
 
-def _nearest(path: Sequence[Step]) -> str:
-    known = list(_fields(path[:-1]))
+def _nearest(path: Sequence[Step], model: type[Part]) -> str:
+    known = list(_fields(path[:-1], model))
     near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.55)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
 
 
-def _fields(path: Sequence[Step]) -> Iterator[str]:
-    """Yield the keys that may stand in the mapping at ``path``."""
-    model: type[Part] = Recipe
+def _fields(path: Sequence[Step], model: type[Part]) -> Iterator[str]:
+    """Yield the keys that may stand in the mapping at ``path`` of a document of ``model``."""
     for step in path:
         if isinstance(step, str) and step in model.model_fields:
             model = _model(model.model_fields[step].annotation) or model

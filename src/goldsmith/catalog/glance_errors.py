@@ -1,0 +1,73 @@
+"""What a Glance refused, in words that say what to do."""
+
+import json
+import re
+
+from goldsmith.errors import CatalogError
+
+PASSING = frozenset({408, 429, 500, 502, 503, 504})  # may be gone when asked again
+
+_FIXES = {
+    400: "see what Glance says of it",
+    401: "the token is refused or has expired: see to the credentials of {cloud} in clouds.yaml "
+    "(openstack --os-cloud {cloud} token issue)",
+    403: "the role of this user does not allow it: ask for another role, or for less "
+    "(public images are the administrators' affair: try --visibility shared or community)",
+    404: "goldsmith image list --all --catalog {catalog}",
+    405: "this cloud does not offer it: ask its operators",
+    409: "somebody else changes this image, or it is not in the state for this: look at it, then try again",
+    410: "somebody deleted the image meanwhile: push it again",
+    413: "it is larger than this cloud takes, or the quota is used up: delete what is not needed, "
+    "ask for more, or push a smaller format (qcow2)",
+    415: "Glance takes the bytes for something else than they are declared, or for unsafe: "
+    "look at them with goldsmith inspect",
+    429: "the cloud asks to be asked less often: try again later",
+}
+_LATER = "the cloud is not well: try again later, and tell its operators if it stays so"
+
+
+class Refused(CatalogError):
+    """Glance answered with a refusal; ``status`` is that of HTTP, 0 when no answer came."""
+
+    def __init__(self, problem: str, *, status: int, fix: str = "", evidence: tuple[str, ...] = ()) -> None:
+        super().__init__(problem, fix=fix, evidence=evidence)
+        self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """Say whether the same question may be answered later."""
+        return self.status == 0 or self.status in PASSING
+
+
+def refused(status: int, body: str, *, what: str, catalog: str, cloud: str, request: str = "") -> Refused:
+    """Return the error for an answer; ``what`` was to be done, ``request`` is the id that Glance's log has."""
+    fix = _FIXES.get(status, _LATER if status >= 500 else _FIXES[400]).format(catalog=catalog, cloud=cloud)
+    said = words(body)
+    note = (f"for its operators: {request}",) if request and status >= 500 else ()
+    return Refused(
+        f"{catalog} refused to {what} ({status}): {said or 'without a reason'}",
+        status=status,
+        fix=fix,
+        evidence=note,
+    )
+
+
+def unanswered(reason: str, *, what: str, catalog: str) -> Refused:
+    """Return the error for a question that no answer came to."""
+    return Refused(
+        f"no answer from {catalog} when it was asked to {what}: {reason}",
+        status=0,
+        fix="see to the network, the proxies in between, and the cloud's state; then try again",
+    )
+
+
+def words(body: str) -> str:
+    """Return the reason in an answer of Glance (JSON or HTML) or of a proxy, on one line."""
+    try:
+        said = json.loads(body)
+        text = str(said.get("message") or said.get("title") or "") if isinstance(said, dict) else str(said)
+    except ValueError:
+        text = body
+    text = re.sub(r"(?is)<(head|style|script)\b.*?</\1>", " ", text)
+    text = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    return text[:600]

@@ -1,0 +1,55 @@
+"""Which catalog a command means: the embedded one, one that goldsmith.yaml names, or a cloud of clouds.yaml."""
+
+from typing import TYPE_CHECKING
+
+from goldsmith.catalog.contract import Catalog
+from goldsmith.catalog.local import LocalCatalog
+from goldsmith.cli.base import Settings
+from goldsmith.errors import UsageError
+from goldsmith.recipe.project import LOCAL, CloudCatalog, load_project
+
+if TYPE_CHECKING:
+    from goldsmith.catalog.glance import GlanceCatalog
+
+
+def local_catalog(settings: Settings) -> LocalCatalog:
+    return LocalCatalog(settings.state / "catalog")
+
+
+def open_catalog(settings: Settings, name: str | None = None) -> Catalog:
+    """Return the catalog of this name, or that of --catalog, or the project's default; no cloud is asked yet.
+
+    Raises UsageError, with the names there are, for one that nobody knows.
+    """
+    wanted = name or settings.catalog or load_project(settings.project).catalog
+    return local_catalog(settings) if wanted == LOCAL else cloud_catalog(settings, wanted)
+
+
+def cloud_catalog(settings: Settings, name: str) -> "GlanceCatalog":
+    """Return the Glance of this name; UsageError for the embedded catalog and for what nobody knows."""
+    from goldsmith.catalog.glance import GlanceCatalog  # the SDK takes half a second to import
+    from goldsmith.catalog.glance_api import clouds
+
+    if name == LOCAL:
+        raise UsageError(
+            f"{LOCAL} is the embedded catalog, not a cloud's", fix="name another one with --catalog"
+        )
+    project = load_project(settings.project)
+    said = project.catalogs.get(name)
+    known = clouds()
+    cloud = said.cloud if said else name
+    if cloud not in known:
+        have = ", ".join(sorted({LOCAL, *project.catalogs, *known}))
+        problem = f"there is no cloud {cloud!r} in clouds.yaml" if said else f"there is no catalog {name!r}"
+        fix = f"there are: {have}" if not said else f"clouds there are: {', '.join(known) or 'none'}"
+        raise UsageError(problem, fix=fix, at=project.at("catalogs", name, "cloud") if said else None)
+    return GlanceCatalog(name, said or CloudCatalog(cloud=cloud), settings.state / "clouds" / name)
+
+
+def embedded_only(settings: Settings, why: str) -> LocalCatalog:
+    """Return the embedded catalog; UsageError with ``why`` when --catalog names another one."""
+    if settings.catalog not in (None, LOCAL):
+        raise UsageError(
+            f"{settings.catalog} cannot do this: {why}", fix=f"leave out --catalog, or name {LOCAL}"
+        )
+    return local_catalog(settings)
