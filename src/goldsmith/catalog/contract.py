@@ -51,7 +51,7 @@ class Catalog(Protocol):
         With ``deleted`` only deleted images are looked at. Raises UsageError, with the ids, for several.
         """
 
-    def list(self, query: Query = Query()) -> tuple[Image, ...]:
+    def list(self, query: Query = Query()) -> tuple[Image, ...]:  # noqa: B008  frozen, so safe to share
         """Return the images, newest first."""
 
     def update(self, image_id: str, changes: Changes) -> Image:
