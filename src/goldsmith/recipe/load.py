@@ -14,6 +14,7 @@ from goldsmith.recipe.confine import ALLOWED, stray_of
 from goldsmith.recipe.marks import Node, Step, unmarked
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.problems import problems_of
+from goldsmith.recipe.properties import refusal
 from goldsmith.recipe.steps import is_script_path
 from goldsmith.recipe.variables import Expand, Filler
 
@@ -54,6 +55,7 @@ def load_recipe(
         pending = {one.at for one in problems}  # a text that could not be filled in is told once
         problems += [one for one in wrong if one.at not in pending or one.at is None]
         raise _all(problems) from None
+    problems += _wrong_properties(tree)
     if problems:
         raise _all(problems)
     recipe._node, recipe._sources = tree, tuple(link.path for link in chain)
@@ -96,6 +98,16 @@ def _unused(values: Mapping[str, str], names: set[str], mark: Mark | None) -> It
         known = ", ".join(sorted(names - {"version"})) or "none"
         fix = f"did you mean {near[0]}?" if near else f"leave it out; variables of this recipe: {known}"
         yield RecipeError(f"nothing in this recipe uses the value {name!r} that was given", at=mark, fix=fix)
+
+
+def _wrong_properties(tree: Node) -> Iterator[RecipeError]:
+    """Yield the image properties whose values nobody takes who reads them."""
+    section = tree.child("catalog")
+    named = section.child("properties") if section else None
+    for name in named.value if named and isinstance(named.value, dict) else ():
+        one = named.child(name) if named else None
+        if one and isinstance(one.value, str) and (found := refusal(name, one.value)):
+            yield RecipeError(found[0], at=one.mark, fix=found[1])
 
 
 def _with_files(tree: Node) -> tuple[Node, list[RecipeError]]:

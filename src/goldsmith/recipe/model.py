@@ -13,6 +13,7 @@ from goldsmith.recipe.quantities import Many, Size, Time, refuse
 from goldsmith.recipe.rhel import Sources
 from goldsmith.recipe.secrets import TextOrSecret
 from goldsmith.recipe.steps import Step
+from goldsmith.recipe.upkeep import Upkeep
 from goldsmith.recipe.windows import Windows
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -227,6 +228,11 @@ class Catalog(Part):
         default={}, description="Image properties; all values are text: quote numbers."
     )
     tags: Many[str] = ()
+    upkeep: Upkeep = Field(default=Upkeep(), description="What is promised of the image (SCS standard).")
+    os_name: bool = Field(
+        default=False,
+        description="Set os_name to libosinfo's id, as the vendor's manual does; no OpenStack service reads it.",
+    )
 
 
 class Recipe(Part):

@@ -21,6 +21,7 @@ from goldsmith.promote.embedded import EmbeddedDesk
 from goldsmith.promote.gates import refusals
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart
+from goldsmith.stages.described import RECIPE, RELEASE, Origin, described, promised
 from goldsmith.stages.exported import Exported, exported
 
 FACTS = "register.json"
@@ -100,11 +101,7 @@ class Register:
 
     def promised(self, version: str) -> Mapping[str, str]:
         """Return the properties that a cloud reads: computed ones, and over them the recipe's own."""
-        own = self.recipe.catalog.properties
-        return {
-            **self.properties,
-            **{name: self.recipe.versioned(text, version) for name, text in own.items()},
-        }
+        return promised(self.recipe, self.properties, version)
 
     def _version(self, catalog: LocalCatalog, keys: Sequence[str]) -> str:
         """Return the number of this build: the one that its images have already, else the next of the day."""
@@ -114,19 +111,11 @@ class Register:
                     return known
         return next_version(catalog.database, self.recipe.name)
 
-    def _new(self, one: Exported, version: str, key: str, build: str) -> NewImage:
+    def _new(self, one: Exported, origin: Origin, key: str) -> NewImage:
         wanted = self.recipe.catalog
-        properties = {
-            **self.promised(version),
-            RECIPE: self.recipe.name,
-            VERSION: version,
-            "goldsmith_build": build,
-            BUILD_KEY: key,
-        }
-        if wanted.description:
-            properties["description"] = self.recipe.versioned(wanted.description, version)
+        properties = {**described(self.recipe, self.properties, origin), BUILD_KEY: key}
         return NewImage(
-            name=self.recipe.entry_name(version),
+            name=self.recipe.entry_name(origin.version),
             disk_format=one.format,
             visibility=wanted.visibility.value,
             protected=wanted.protected,
@@ -134,35 +123,8 @@ class Register:
             min_ram=self.min_ram,
             virtual_size=one.virtual_size,
             properties=properties,
-            tags=tuple(wanted.tags),
+            tags=tuple(dict.fromkeys((*wanted.tags, *wanted.upkeep.tags))),
         )
-
-
-def computed_properties(
-    recipe: Recipe, family: Mapping[str, str], *, os_distro: str, admin: str
-) -> Mapping[str, str]:
-    """Return the properties that follow from how the image was built (Nova reads these names)."""
-    _, _, os_version = recipe.os.replace("-stream", "").partition(os_distro)
-    found = {
-        "os_distro": os_distro,
-        "architecture": recipe.arch,
-        "hw_disk_bus": recipe.disk.bus.value,
-        "hw_vif_model": "virtio",
-        "hw_firmware_type": recipe.machine.firmware.value,
-        "os_admin_user": admin,
-        **family,
-    }
-    if os_version:
-        found["os_version"] = os_version
-    return found
-
-
-def evidence_of(results: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
-    """Yield the documents of a build that are kept with its images, by their kinds."""
-    for kind, stage, name in DOCUMENTS:
-        if stage in results:
-            with suppress(FileNotFoundError):
-                yield kind, (results[stage].folder / name).read_bytes()
 
 
 def registered(facts: str) -> Sequence[Mapping[str, object]]:

@@ -19,13 +19,14 @@ from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.audit import Audit
 from goldsmith.stages.base import Base
 from goldsmith.stages.customize import Customize
+from goldsmith.stages.described import computed_properties
 from goldsmith.stages.export import Export
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
-from goldsmith.stages.register import Register, computed_properties
+from goldsmith.stages.register import Register
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
@@ -89,7 +90,13 @@ def registration(recipe: Recipe, family: GuestFamily) -> Register:
     if family.answer is Answer.UNATTEND:
         own |= windows_properties(recipe)
         admin, least_ram = said_of(recipe).admin_user, version_of(recipe).min_memory >> 20
-    properties = computed_properties(recipe, own, os_distro=family.distro(recipe.os), admin=admin)
+    properties = computed_properties(
+        recipe,
+        own,
+        os_distro=family.distro(recipe.os),
+        admin=admin,
+        machine_type=family.machine_type,
+    )
     return Register(recipe=recipe, properties=properties, least_ram=least_ram)
 
 
