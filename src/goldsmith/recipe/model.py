@@ -1,5 +1,7 @@
 """What a recipe may say: sizes are bytes, times are seconds, choices are enums."""
 
+import hashlib
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -275,6 +277,11 @@ class Recipe(Part):
     def versioned(self, text: str, version: str) -> str:
         """Put the version into a text of the catalog section."""
         return text.replace(VERSION, version)
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of all it says, with what it extends and every default; secrets by reference."""
+        return hashlib.sha256(json.dumps(self.said(), sort_keys=True).encode()).hexdigest()
 
     def said(self) -> dict[str, Any]:
         """Return the recipe as JSON values for keys and records; secrets appear as references only."""

@@ -59,7 +59,9 @@ NOVA: Mapping[str, Rule] = {
     "hw_cpu_threads": _NUMBER,
     "hw_disk_bus": _DISK_BUS,
     "hw_disk_type": _one_of("preallocated thin streamOptimized sparse"),
-    "hw_emulation_architecture": _one_of("x86_64 aarch64 i686 ppc64 ppc64le s390x mips mipsel armv7l riscv64"),
+    "hw_emulation_architecture": _one_of(
+        "x86_64 aarch64 i686 ppc64 ppc64le s390x mips mipsel armv7l riscv64"
+    ),
     "hw_ephemeral_encryption": BOOLEAN,
     "hw_firmware_type": _one_of("bios uefi"),
     "hw_input_bus": _one_of("usb virtio"),
@@ -80,7 +82,9 @@ NOVA: Mapping[str, Rule] = {
     "hw_time_hpet": BOOLEAN,
     "hw_tpm_model": _one_of("tpm-tis tpm-crb"),
     "hw_tpm_version": _one_of("1.2 2.0"),
-    "hw_usb_model": _one_of("qemu-xhci piix3-uhci piix4-uhci ehci ich9-ehci1 vt82c686b-uhci pci-ohci nec-xhci"),
+    "hw_usb_model": _one_of(
+        "qemu-xhci piix3-uhci piix4-uhci ehci ich9-ehci1 vt82c686b-uhci pci-ohci nec-xhci"
+    ),
     "hw_video_model": _one_of("virtio vga qxl cirrus vmvga xen gop none bochs"),
     "hw_video_ram": _NUMBER,
     "hw_vif_model": _one_of(
@@ -113,12 +117,15 @@ SCS: Mapping[str, Rule] = {
     "image_build_date": Rule(
         form=rf"{_DATE}( [0-2][0-9]:[0-5][0-9](:[0-5][0-9])?)?", says="YYYY-MM-DD, with hh:mm after it or not"
     ),
-    "image_source": Rule(form=r"private|https?://\S+", says="a URL, or private where there is none to download from"),
+    "image_source": Rule(
+        form=r"private|https?://\S+", says="a URL, or private where there is none to download from"
+    ),
     "maintained_until": Rule(form=_DATE, says="YYYY-MM-DD"),
     "provided_until": Rule(form=rf"none|notice|{_DATE}", says="YYYY-MM-DD, none or notice"),
     "replace_frequency": _one_of("yearly quarterly monthly weekly daily critical_bug never"),
     "uuid_validity": Rule(
-        form=rf"none|notice|forever|last-[1-9][0-9]*|{_DATE}", says="none, last-N, YYYY-MM-DD, notice or forever"
+        form=rf"none|notice|forever|last-[1-9][0-9]*|{_DATE}",
+        says="none, last-N, YYYY-MM-DD, notice or forever",
     ),
 }
 KNOWN: Mapping[str, Rule] = {**NOVA, **SCS}

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from goldsmith.recipe.model import VERSION, Recipe
+from goldsmith.catalog.entry import RECIPE, VERSION
+from goldsmith.recipe.model import VERSION as PLACE
+from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.properties import is_true
 
-RECIPE = "goldsmith_recipe"
-RELEASE = "goldsmith_version"  # of the image, not of the program
 BUILD = "goldsmith_build"
 RECIPE_DIGEST = "goldsmith_recipe_digest"
 _AGENT, _QUIESCE = "hw_qemu_guest_agent", "os_require_quiesce"
@@ -21,7 +21,6 @@ class Origin:
 
     build: str
     version: str
-    recipe_digest: str
     made: float
 
 
@@ -53,7 +52,7 @@ def computed_properties(
     if recipe.catalog.os_name:
         found["os_name"] = recipe.os
     found |= recipe.catalog.upkeep.properties(
-        description=_description(recipe), user=admin, versioned=VERSION in (recipe.catalog.name or VERSION)
+        description=_description(recipe), user=admin, versioned=PLACE in (recipe.catalog.name or PLACE)
     )
     return found
 
@@ -74,9 +73,9 @@ def described(recipe: Recipe, computed: Mapping[str, str], origin: Origin) -> Ma
     found = {
         **promised(recipe, computed, origin.version),
         RECIPE: recipe.name,
-        RELEASE: origin.version,
+        VERSION: origin.version,
         BUILD: origin.build,
-        RECIPE_DIGEST: origin.recipe_digest,
+        RECIPE_DIGEST: recipe.digest,
     }
     day = datetime.fromtimestamp(origin.made, UTC).strftime("%Y-%m-%d")
     found.setdefault("image_build_date", day)

@@ -34,3 +34,8 @@ def exported(entry: Entry) -> list[Exported]:
         )
         for one in noted
     ]
+
+
+def made_at(entry: Entry) -> float:
+    """Return when the entry was made, in seconds since the epoch."""
+    return float(json.loads((entry.folder / "entry.json").read_text(encoding="utf-8"))["created"])

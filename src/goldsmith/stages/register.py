@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.catalog.entry import BUILD_KEY, RECIPE, VERSION, Image, NewImage, Query, Status, min_disk_for
+from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, Status, min_disk_for
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
@@ -21,8 +21,8 @@ from goldsmith.promote.embedded import EmbeddedDesk
 from goldsmith.promote.gates import refusals
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart
-from goldsmith.stages.described import RECIPE, RELEASE, Origin, described, promised
-from goldsmith.stages.exported import Exported, exported
+from goldsmith.stages.described import Origin, described, promised
+from goldsmith.stages.exported import Exported, exported, made_at
 
 FACTS = "register.json"
 DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
@@ -47,7 +47,7 @@ class Register:
 
     name = "register"
     kind = Kind.CATALOG
-    version = 2
+    version = 3
     group = ""
 
     def inputs(self) -> Inputs:
@@ -63,6 +63,7 @@ class Register:
         exports = exported(context.results["export"])
         keys = [f"{work.key}-{one.path.name}" for one in exports]
         version = self._version(catalog, keys)
+        origin = Origin(context.build, version, made_at(context.results["export"]))
         images: list[Image] = []
         for one, key in zip(exports, keys, strict=True):
             done = 0
@@ -72,7 +73,7 @@ class Register:
                 done += block
                 context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
 
-            new = self._new(one, version, key, context.build)
+            new = self._new(one, origin, key)
             images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
         ids = [image.id for image in images]
         for kind, document in evidence_of(context.results):
@@ -125,6 +126,14 @@ class Register:
             properties=properties,
             tags=tuple(dict.fromkeys((*wanted.tags, *wanted.upkeep.tags))),
         )
+
+
+def evidence_of(results: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
+    """Yield the documents of a build that are kept with its images, by their kinds."""
+    for kind, stage, name in DOCUMENTS:
+        if stage in results:
+            with suppress(FileNotFoundError):
+                yield kind, (results[stage].folder / name).read_bytes()
 
 
 def registered(facts: str) -> Sequence[Mapping[str, object]]:

@@ -1,6 +1,5 @@
 """Write down what was built from what: the manifest beside the images."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ class Seal:
     group = ""
 
     def inputs(self) -> Inputs:
-        return {"recipe": recipe_digest(self.recipe)}
+        return {"recipe": self.recipe.digest}
 
     def run(self, work: Work, context: Context) -> None:
         host = context.host_for(self.name)
@@ -62,7 +61,7 @@ class Seal:
         manifest = Manifest(
             goldsmith=__version__,
             build=context.build,
-            recipe=RecipeOrigin(self.recipe.name, recipe_digest(self.recipe), _commit(host, self.recipe)),
+            recipe=RecipeOrigin(self.recipe.name, self.recipe.digest, _commit(host, self.recipe)),
             host=host_facts(),
             accel="kvm" if context.acceleration.virt_type == "kvm" else "tcg",
             stages=tuple(self._stages(context)),
@@ -81,11 +80,6 @@ class Seal:
             noted = json.loads((entry.folder / "entry.json").read_text(encoding="utf-8"))
             records.append(StageRecord(name, entry.key, float(noted["seconds"]), self.reused(name)))
         return records
-
-
-def recipe_digest(recipe: Recipe) -> str:
-    """Return the digest of all that a recipe says, with what it extends and every default; secrets by reference."""
-    return hashlib.sha256(json.dumps(recipe.said(), sort_keys=True).encode()).hexdigest()
 
 
 def _commit(host: Host, recipe: Recipe) -> str | None:

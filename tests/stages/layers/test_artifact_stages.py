@@ -16,10 +16,11 @@ from goldsmith.promote.attach import kept
 from goldsmith.recipe.model import Export as Wanted
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.audit import Audit
+from goldsmith.stages.described import computed_properties, promised
 from goldsmith.stages.export import Export
 from goldsmith.stages.exported import exported
-from goldsmith.stages.register import Register, computed_properties, image_is_gone, registered
-from goldsmith.stages.seal import Seal, recipe_digest
+from goldsmith.stages.register import Register, image_is_gone, registered
+from goldsmith.stages.seal import Seal
 
 QCOW2 = {"format": "qcow2", "compression": "zlib"}
 
@@ -155,8 +156,8 @@ def test_a_folder_without_commits_has_none(audited, fake_tool):
 
 def test_the_digest_of_a_recipe_changes_with_it_and_holds_secrets_by_reference_only(monkeypatch):
     monkeypatch.setenv("KEY", "one")
-    assert recipe_digest(recipe()) == recipe_digest(recipe())
-    assert recipe_digest(recipe()) != recipe_digest(recipe(summary="other"))
+    assert recipe().digest == recipe().digest
+    assert recipe().digest != recipe(summary="other").digest
 
 
 def register(bench, **changes):
@@ -173,6 +174,9 @@ def test_an_image_is_registered_with_its_digests_version_and_properties(bench, d
     assert image["release"] == image["goldsmith_version"] == image["name"].removeprefix("r-")
     assert image["os_distro"] == "debian"
     assert image["goldsmith_build"] == "b1"
+    assert image["goldsmith_recipe_digest"] == recipe().digest
+    assert image["goldsmith_sha256"] == exported(bench.results["export"])[0].digests.sha256
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", image["image_build_date"])
     assert image["min_disk"] == 1
     assert image["tags"] == ["t"]
     assert LocalCatalog(bench.state / "catalog").get(image["id"]).name == image["name"]
@@ -222,3 +226,68 @@ def test_properties_follow_from_the_recipe_and_the_family():
         "x86_64",
     )
     assert (found["os_type"], found["os_admin_user"]) == ("linux", "cloud-user")
+
+
+SCS_MANDATORY = (
+    "architecture os_version os_distro hw_disk_bus image_source image_description image_original_user "
+    "replace_frequency provided_until uuid_validity"
+)
+
+
+def test_the_mandatory_properties_of_the_scs_standard_need_not_be_said():
+    found = computed_properties(recipe(os="rhel7.9"), {}, os_distro="rhel", admin="cloud-user")
+    assert [one for one in SCS_MANDATORY.split() if not found.get(one)] == []
+    assert found["image_description"] == "Built from the recipe r"
+    assert found["replace_frequency"] == "never", (
+        "its name holds the version, so it never means another image"
+    )
+
+
+def test_what_a_recipe_promises_of_upkeep_is_what_the_image_says(bench, disk):
+    export(bench, disk)
+    upkeep = {"replace_frequency": "monthly", "hotfix_hours": 48, "vendor": "acme", "uuid_validity": "last-3"}
+    made = recipe(
+        catalog={"name": "Debian 12", "upkeep": upkeep, "description": "of {{ version }}", "tags": ["t"]}
+    )
+    properties = computed_properties(made, {}, os_distro="debian", admin="debian")
+    entry = bench.run(Register(recipe=made, properties=properties, least_ram=512))
+    (image,) = registered((entry.folder / "register.json").read_text())
+    said = {
+        one: image[one]
+        for one in ("replace_frequency", "hotfix_hours", "uuid_validity", "image_original_user")
+    }
+    assert said == {
+        "replace_frequency": "monthly",
+        "hotfix_hours": "48",
+        "uuid_validity": "last-3",
+        "image_original_user": "debian",
+    }
+    assert image["tags"] == ["managed_by_acme", "t"]
+    assert image["image_description"] == f"of {image['goldsmith_version']}"
+
+
+def test_libosinfo_is_told_beside_the_distribution_and_os_name_to_those_who_ask():
+    plain = computed_properties(recipe(os="rhel7.9"), {}, os_distro="rhel", admin="a", machine_type="q35")
+    assert (plain["os_distro"], plain["libosinfo_short_id"], plain["hw_machine_type"]) == (
+        "rhel",
+        "rhel7.9",
+        "q35",
+    )
+    assert "os_name" not in plain
+    asked = computed_properties(
+        recipe(os="rhel7.2", catalog={"os_name": True}), {}, os_distro="rhel", admin="a"
+    )
+    assert asked["os_name"] == "rhel7.2"
+
+
+@pytest.mark.parametrize(
+    ("own", "quiesce"),
+    [
+        ({}, "yes"),
+        ({"hw_qemu_guest_agent": "no"}, None),
+        ({"os_require_quiesce": "no"}, "no"),
+    ],
+)
+def test_a_snapshot_is_to_be_quiet_where_an_agent_answers(own, quiesce):
+    made = recipe(catalog={"properties": own})
+    assert promised(made, {"hw_qemu_guest_agent": "yes"}, "1").get("os_require_quiesce") == quiesce
