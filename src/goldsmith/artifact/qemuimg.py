@@ -14,7 +14,7 @@ from typing import Any
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host.files import fsync_tree
-from goldsmith.host.process import Host, Output
+from goldsmith.host.process import Host, Limits, Output
 
 FIX = "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
 THREADS = 8  # qemu-img's coroutines for reading and writing; its default is 8, its most 16
@@ -23,6 +23,9 @@ _OUR_NAMES = {theirs: ours for ours, theirs in _QEMU_NAMES.items()}
 _PROGRESS = re.compile(r"\(\s*(\d+(?:\.\d+)?)/100%\)")
 _CHECK_DONE = (0, 2, 3, 63)  # clean, corrupt, leaks only, a format without checks
 _NO_CHECKS = 63
+# Headers may come from anybody. To read one takes little; to check all tables of 10 TiB takes most of this.
+QUESTION = Limits(memory=2 << 30, cpu=60)
+CHECKING = Limits(memory=4 << 30, cpu=1800)
 
 OnPercent = Callable[[float], None]
 
@@ -75,7 +78,15 @@ class Checked:
 def info(host: Host, path: Path, format: str) -> ImageInfo:  # noqa: A002  the Image API's word
     """Return what the header says; ToolError when the file is not of this format."""
     done = _run(
-        host, "info", "-f", _theirs(format), "--output=json", "-U", path, fix=f"see `qemu-img info {path}`"
+        host,
+        "info",
+        "-f",
+        qemu_name(format),
+        "--output=json",
+        "-U",
+        path,
+        fix=f"see `qemu-img info {path}`",
+        limits=QUESTION,
     )
     facts = json.loads(done.stdout)
     inner = facts.get("format-specific", {}).get("data", {})
@@ -102,11 +113,12 @@ def check(host: Host, path: Path, format: str) -> Checked:  # noqa: A002
         host,
         "check",
         "-f",
-        _theirs(format),
+        qemu_name(format),
         "--output=json",
         "-U",
         path,
         ok=_CHECK_DONE,
+        limits=CHECKING,
         fix="the image cannot be read to its end: make it again",
     )
     if done.code == _NO_CHECKS:
@@ -123,7 +135,7 @@ def check(host: Host, path: Path, format: str) -> Checked:  # noqa: A002
 
 def compare(host: Host, one: Path, one_format: str, other: Path, other_format: str) -> bool:
     """Say whether a guest reads the same from both disks; zeros past the end of one are no difference."""
-    formats = ("-f", _theirs(one_format), "-F", _theirs(other_format))
+    formats = ("-f", qemu_name(one_format), "-F", qemu_name(other_format))
     return _run(host, "compare", "-q", "-U", *formats, one, other, ok=(0, 1)).code == 0
 
 
@@ -154,7 +166,7 @@ def convert(
         _run(
             host,
             *("convert", "-p", "-m", str(THREADS), *flags),
-            *("-f", _theirs(src_format), "-O", _theirs(format), src, aside),
+            *("-f", qemu_name(src_format), "-O", qemu_name(format), src, aside),
             on_line=heard,
         )
         fsync_tree(aside)
@@ -166,7 +178,7 @@ def convert(
 def create(host: Host, path: Path, size: int, *, format: str = "qcow2") -> None:  # noqa: A002
     """Make a new empty disk of ``size`` bytes."""
     _must_be_new(path)
-    _run(host, "create", "-q", "-f", _theirs(format), path, str(size))
+    _run(host, "create", "-q", "-f", qemu_name(format), path, str(size))
 
 
 def grow(host: Host, path: Path, size: int) -> None:
@@ -213,7 +225,7 @@ def _backing(overlay: Path, backing: Path, backing_format: str, relative: bool) 
     if not backing.is_file():
         raise HostError(f"the layer below {overlay.name} is not there: {backing}", fix="build it again")
     stored = os.path.relpath(backing, overlay.parent) if relative else str(backing.absolute())
-    return ("-F", _theirs(backing_format), "-b", stored)
+    return ("-F", qemu_name(backing_format), "-b", stored)
 
 
 def _flags(format: str, compression: str | None) -> Sequence[str]:  # noqa: A002
@@ -245,7 +257,7 @@ def _run(host: Host, *argv: str | Path, fix: str = "", **options: Any) -> Output
         raise HostError(error.problem, fix=FIX) from None
 
 
-def _theirs(format: str) -> str:  # noqa: A002
+def qemu_name(format: str) -> str:  # noqa: A002  the word of the Image API
     return _QEMU_NAMES.get(format, format)
 
 

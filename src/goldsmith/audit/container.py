@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from goldsmith.artifact.qemuimg import CHECKING, QUESTION
 from goldsmith.audit.facts import Container
 from goldsmith.errors import UsageError
+from goldsmith.formats.detect import detect
+from goldsmith.formats.source import open_file
 from goldsmith.host.process import Host
 
 # Image API name: QEMU's name
@@ -37,41 +40,27 @@ def recognise(image: Path) -> Container:
     size = image.stat().st_size
     if size < LEAST:
         raise UsageError(f"{image} has {size} bytes, too few for a disk", fix="give the path of a disk image")
-    kind, dangers = _header(image)
-    if kind == "iso":
+    with open_file(image) as source:
+        found = detect(source)
+    if found.format == "iso":
         raise UsageError(
             f"{image} is an ISO medium, not an installed disk", fix="build an image from it first"
         )
+    kind, dangers = found.format or "unknown", found.dangers
     if kind not in FORMATS:
         dangers = (*dangers, f"the format {kind} cannot be checked")
     return Container(image, kind, dangers)
 
 
-def _header(image: Path) -> tuple[str, tuple[str, ...]]:
-    from oslo_utils.imageutils import format_inspector
-
-    try:
-        inspector = format_inspector.detect_file_format(str(image))
-    except format_inspector.ImageFormatError as error:
-        return "unknown", (f"ambiguous content: {error}",)
-    except OSError as error:
-        raise UsageError(f"{image} cannot be read: {error.strerror}", fix="check its permissions") from None
-    if inspector is None:
-        return "unknown", ("the header is cut off",)
-    name = str(inspector)
-    if name in ("raw", "gpt"):  # gpt: a raw disk with a partition table, which QEMU does not interpret
-        return "raw", ()
-    try:
-        inspector.safety_check()
-    except format_inspector.SafetyCheckFailed as error:
-        return name, tuple(f"{key}: {value}" for key, value in error.failures.items())
-    return name, ()
-
-
 def ask_qemu(container: Container, host: Host) -> Container:
     """Return the container with what qemu-img knows; its header must have been found harmless."""
     driver = FORMATS[container.format]
-    said = host.run("qemu-img", "info", "--output=json", "-f", driver, container.path, fix=_FIX, timeout=60)
+    said = host.run(
+        *("qemu-img", "info", "--output=json", "-f", driver, container.path),
+        fix=_FIX,
+        timeout=60,
+        limits=QUESTION,
+    )
     facts = json.loads(said.stdout)
     specific = facts.get("format-specific", {}).get("data", {})
     return Container(
@@ -104,6 +93,7 @@ def _check(image: Path, driver: str, host: Host) -> tuple[str, ...] | None:
         ok=(0, 1, 2, 3, _UNABLE),
         fix=_FIX,
         timeout=600,
+        limits=CHECKING,
     )
     if said.code == _UNABLE:
         return None

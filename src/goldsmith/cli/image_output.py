@@ -69,7 +69,24 @@ def lines(facts: Mapping[str, str]) -> None:
 
 @contextmanager
 def progress(settings: Settings, label: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
-    """Show a bar on stderr while a big file is read, where a person is there to see it."""
+    """Show a bar on stderr while a big file is read, where a person is there to see it; it takes the steps."""
+    done = 0
+    with transfer(settings, label, total) as heard:
+
+        def advance(size: int) -> None:
+            nonlocal done
+            done += size
+            if heard:
+                heard(done, total or 0)
+
+        yield advance if heard else None
+
+
+@contextmanager
+def transfer(
+    settings: Settings, label: str, total: int | None
+) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on stderr as ``progress`` does; it takes the bytes that are done, and how many there are in all."""
     seen = sys.stderr.isatty() and not settings.quiet and not settings.json
     if not seen or (total or 0) < _PROGRESS_FROM:
         yield None
@@ -96,10 +113,10 @@ def progress(settings: Settings, label: str, total: int | None) -> Iterator[Call
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=total)
 
-        def advance(size: int) -> None:
-            bar.advance(task, size)
+        def heard(done: int, there: int) -> None:
+            bar.update(task, completed=done, total=there or total)
 
-        yield advance
+        yield heard
 
 
 def export_image(

@@ -42,6 +42,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keygen": ("goldsmith.cli.keygen", "keygen", "Make a key that signs images, and its certificate."),
     "sign": ("goldsmith.cli.sign", "sign", "Sign an image: a file, an entry of the catalog, or a build."),
     "verify": ("goldsmith.cli.verify", "verify", "Check digests, manifest, signature and provenance."),
+    "inspect": (
+        "goldsmith.cli.inspect",
+        "inspect",
+        "Tell what an image file or URL really is, and whether it is safe.",
+    ),
     "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
     "promote": ("goldsmith.cli.promote", "promote", "Let a channel point to a version, if its gates let it."),
     "approve": ("goldsmith.cli.promote", "approve", "Say yes, by name, to a version entering a channel."),

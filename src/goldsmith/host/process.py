@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -32,6 +34,14 @@ class Output:
     stderr: str
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a program may use that reads bytes nobody vouches for: memory in bytes, processor time in seconds."""
+
+    memory: int
+    cpu: int
+
+
 class Host(Protocol):
     """Runs programs; the real one is LocalHost."""
 
@@ -45,6 +55,7 @@ class Host(Protocol):
         on_line: Listener | None = None,
         cwd: Path | None = None,
         timeout: float | None = None,
+        limits: Limits | None = None,
     ) -> Output: ...
 
 
@@ -70,6 +81,7 @@ class LocalHost:
         on_line: Listener | None = None,
         cwd: Path | None = None,
         timeout: float | None = None,
+        limits: Limits | None = None,
     ) -> Output:
         """Run a program to its end and return what it printed.
 
@@ -81,7 +93,7 @@ class LocalHost:
         listeners = [one for one in (on_line, self.on_line, self._write) if one]
         self._write(f"$ {shown}")
         with outside.waiting():
-            process = self._start(command, env, cwd, fix)
+            process = self._start(command, env, cwd, fix, limits)
             try:
                 streams = _Streams(process, listeners, self.mask, stdin)
                 code = process.wait(timeout)
@@ -100,7 +112,12 @@ class LocalHost:
         return Output(code, "".join(streams.out), "".join(streams.err))
 
     def _start(
-        self, command: list[str], env: Mapping[str, str] | None, cwd: Path | None, fix: str
+        self,
+        command: list[str],
+        env: Mapping[str, str] | None,
+        cwd: Path | None,
+        fix: str,
+        limits: Limits | None,
     ) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
@@ -113,7 +130,7 @@ class LocalHost:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 process_group=0,  # Ctrl-C reaches Goldsmith alone, which then ends its tools in order
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_prepare, limits),
             )
         except FileNotFoundError:
             raise HostError(
@@ -196,8 +213,12 @@ def _failure(problem: str, fix: str, tail: list[str]) -> ToolError | HostError:
     return ToolError(problem, fix=fix, evidence=tail)
 
 
-def _die_with_parent() -> None:
+def _prepare(limits: Limits | None) -> None:
+    """Run in the new process: it dies with its parent, and cannot take more than its limits."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if limits:
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu))
 
 
 def _end(process: subprocess.Popen[str]) -> None:
