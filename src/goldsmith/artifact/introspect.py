@@ -1,5 +1,6 @@
 """What an image is and whether it may be used: its headers first, then the tools, never the other way round."""
 
+import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -114,6 +115,8 @@ def headers(source: Source) -> Inspection:
         name, header = _read(source, detected)
     except Damaged as error:
         damage = (str(error),)
+    except (struct.error, OverflowError, ValueError) as error:  # numbers that nobody thought of
+        damage = (f"its header makes no sense: {error}",)
     allocated = source.allocated if isinstance(source, FileSource) else None
     return Inspection(
         name=source.name,
@@ -122,7 +125,10 @@ def headers(source: Source) -> Inspection:
         format="raw" if name == "luks" else name if name in API_NAMES else None,
         container=name,
         header=header,
-        dangers=(*header.dangers, *(one for one in detected.dangers if not _told(one, header.dangers))),
+        dangers=(
+            *header.dangers,
+            *(one for one in detected.dangers if not _told(one, (*header.dangers, *header.notes))),
+        ),
         damage=(*damage, *header.damage),
         notes=header.notes,
     )
@@ -153,6 +159,8 @@ _SAME = (
     ("data_file", "external data"),
     ("descriptor", "flat extents"),
     ("descriptor", "parent"),
+    ("unknown_features", "extended L2"),
+    ("unknown_features", "nobody here"),
 )
 
 

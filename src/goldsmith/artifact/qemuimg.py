@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goldsmith.artifact.target import Target, flags, settled
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host.files import fsync_tree
-from goldsmith.host.process import Host, Limits, Output
+from goldsmith.host.process import Host, Limits, Listener, Output
 
 FIX = "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
 THREADS = 8  # qemu-img's coroutines for reading and writing; its default is 8, its most 16
@@ -25,6 +26,7 @@ _CHECK_DONE = (0, 2, 3, 63)  # clean, corrupt, leaks only, a format without chec
 _NO_CHECKS = 63
 # Headers may come from anybody. To read one takes little; to check all tables of 10 TiB takes most of this.
 QUESTION = Limits(memory=2 << 30, cpu=60)
+WORK = Limits(memory=8 << 30)
 CHECKING = Limits(memory=4 << 30, cpu=1800)
 
 OnPercent = Callable[[float], None]
@@ -133,10 +135,22 @@ def check(host: Host, path: Path, format: str) -> Checked:  # noqa: A002
     )
 
 
-def compare(host: Host, one: Path, one_format: str, other: Path, other_format: str) -> bool:
+def compare(
+    host: Host,
+    one: Path,
+    one_format: str,
+    other: Path,
+    other_format: str,
+    *,
+    on_progress: OnPercent | None = None,
+) -> bool:
     """Say whether a guest reads the same from both disks; zeros past the end of one are no difference."""
     formats = ("-f", qemu_name(one_format), "-F", qemu_name(other_format))
-    return _run(host, "compare", "-q", "-U", *formats, one, other, ok=(0, 1)).code == 0
+    heard = _percent(on_progress)
+    return (
+        _run(host, "compare", "-p", "-U", *formats, one, other, ok=(0, 1), on_line=heard, limits=WORK).code
+        == 0
+    )
 
 
 def convert(
@@ -146,33 +160,38 @@ def convert(
     *,
     src_format: str = "qcow2",
     format: str = "qcow2",  # noqa: A002
-    compression: str | None = None,
+    compression: str | None = "none",
+    to: Target | None = None,
     on_progress: OnPercent | None = None,
 ) -> None:
     """Write the whole disk ``src``, with all its layers, to the new file ``dst``.
 
-    ``compression`` is zlib or zstd for qcow2, zlib for vmdk (streamOptimized); none or None is none.
-    ``on_progress`` gets per cent. ``dst`` appears when it is whole and on the disk; UsageError if it exists already.
+    ``to`` says more of what it becomes than ``format`` and ``compression`` do. ``on_progress`` gets per cent. ``dst``
+    appears when it is whole and on the disk; UsageError if it exists already.
     """
-    flags = _flags(format, compression)
+    options = flags(settled(to or Target(format, compression or "none")))
     _must_be_new(dst)
     aside = dst.with_name(f".{dst.name}.{os.getpid()}.part")
-
-    def heard(line: str) -> None:
-        if on_progress and (found := _PROGRESS.findall(line)):
-            on_progress(float(found[-1]))
-
     try:
         _run(
             host,
-            *("convert", "-p", "-m", str(THREADS), *flags),
-            *("-f", qemu_name(src_format), "-O", qemu_name(format), src, aside),
-            on_line=heard,
+            *("convert", "-p", "-m", str(THREADS), *options),
+            *("-f", qemu_name(src_format), "-O", qemu_name(to.format if to else format), src, aside),
+            on_line=_percent(on_progress),
+            limits=WORK,
         )
         fsync_tree(aside)
         _name(aside, dst)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _percent(on_progress: OnPercent | None) -> Listener:
+    def heard(line: str) -> None:
+        if on_progress and (found := _PROGRESS.findall(line)):
+            on_progress(float(found[-1]))
+
+    return heard
 
 
 def create(host: Host, path: Path, size: int, *, format: str = "qcow2") -> None:  # noqa: A002
@@ -208,9 +227,10 @@ def create_live_overlay(host: Host, below: Path, overlay: Path) -> None:
     _run(host, "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", stored, overlay, str(size))
 
 
-def measure(host: Host, disk: Path) -> int:
+def measure(host: Host, disk: Path, disk_format: str = "qcow2") -> int:
     """Return the bytes that a flat, uncompressed qcow2 of this disk with all its layers needs at most."""
-    done = _run(host, "measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", disk)
+    driver = qemu_name(disk_format)
+    done = _run(host, "measure", "--output=json", "-U", "-f", driver, "-O", "qcow2", disk, limits=CHECKING)
     return int(json.loads(done.stdout)["required"])
 
 
@@ -226,26 +246,6 @@ def _backing(overlay: Path, backing: Path, backing_format: str, relative: bool) 
         raise HostError(f"the layer below {overlay.name} is not there: {backing}", fix="build it again")
     stored = os.path.relpath(backing, overlay.parent) if relative else str(backing.absolute())
     return ("-F", qemu_name(backing_format), "-b", stored)
-
-
-def _flags(format: str, compression: str | None) -> Sequence[str]:  # noqa: A002
-    options = {"qcow2": ["compat=1.1"]}.get(format, [])
-    if compression in (None, "none"):
-        return ["-W", *_options(options)] if format in ("qcow2", "raw") else _options(options)
-    if format == "qcow2" and compression in ("zlib", "zstd"):
-        if compression != "zlib":  # the default has to stay unsaid for a qemu-img that knows no other
-            options.append(f"compression_type={compression}")
-        return ["-c", "-W", *_options(options)]
-    if format == "vmdk" and compression == "zlib":
-        return ["-c", *_options(["subformat=streamOptimized"])]
-    raise UsageError(
-        f"{format} with {compression} compression does not exist",
-        fix="choose qcow2 with zlib or zstd, vmdk with zlib, or no compression",
-    )
-
-
-def _options(options: Sequence[str]) -> list[str]:
-    return ["-o", ",".join(options)] if options else []
 
 
 def _run(host: Host, *argv: str | Path, fix: str = "", **options: Any) -> Output:

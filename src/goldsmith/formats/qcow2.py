@@ -89,7 +89,7 @@ class Disk:
             return self._kept[index]
         size, entry = self.fields.cluster, self.entry(index)
         if entry & _COMPRESSED:
-            data = self._unpacked(entry)
+            data = self.unpacked(entry)
         elif entry & _ZERO or not entry & _OFFSET:
             data = b""
         else:
@@ -99,7 +99,8 @@ class Disk:
         self._kept[index] = data.ljust(size, b"\0")
         return self._kept[index]
 
-    def _unpacked(self, entry: int) -> bytes:
+    def unpacked(self, entry: int) -> bytes:
+        """Return a compressed cluster; NotImplementedError where Python cannot unpack it."""
         if self.fields.compression:
             raise NotImplementedError("clusters in zstd")
         at, most = compressed_at(entry, self.fields.cluster_bits)
@@ -136,6 +137,10 @@ def read(source: Source) -> Header:
         damage.append("it is marked as corrupt")
     if fields.incompatible & _DIRTY:
         notes.append("it was not closed: its reference counts may be out of date")
+    if fields.incompatible & _EXTENDED:
+        notes.append("Glance refuses extended L2 entries: goldsmith convert makes a plain qcow2 of it")
+    if unknown := fields.incompatible >> 5:
+        dangers.append(f"it has features that nobody here knows (bits {unknown:#b} from bit 5)")
     snapshots = _snapshots(source, fields)
     if snapshots:
         notes.append(f"{fields.snapshot_count} internal snapshots take room, and no cloud shows them")
@@ -154,7 +159,7 @@ def read(source: Source) -> Header:
         damage=tuple(damage),
         notes=tuple(notes),
         details=_details(fields, extensions),
-        disk=None if dangers else disk,
+        disk=None if dangers or fields.entry != 8 else disk,  # else its clusters are there in part
     )
 
 
@@ -226,7 +231,22 @@ def _out_of_bounds(disk: Disk) -> list[str]:
     entries = struct.unpack(f">{len(table) // 8}Q", table[: len(table) // 8 * 8])[:: fields.entry // 8]
     if beyond := sum(_start(entry, fields) >= size for entry in entries):
         return [f"the data of {beyond} clusters lies after the end of the file: it is cut off"]
-    return []
+    return ["its last cluster is cut off"] if _cut_cluster(disk, entries) else []
+
+
+def _cut_cluster(disk: Disk, entries: tuple[int, ...]) -> bool:
+    """Say whether the data that lies last in the file ends before its cluster does."""
+    fields = disk.fields
+    last = max(entries, key=lambda entry: _start(entry, fields), default=0)
+    if not last & _COMPRESSED:
+        partly = fields.entry == 16  # only some of its parts may be there
+        return not partly and _start(last, fields) + fields.cluster > -(-disk.source.size // 4096) * 4096
+    try:
+        return len(disk.unpacked(last)) < fields.cluster
+    except NotImplementedError:
+        return False
+    except Damaged:
+        return True
 
 
 def _start(entry: int, fields: _Fields) -> int:

@@ -53,7 +53,12 @@ def read(source: Source) -> Header:
     places = struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])
     used = [one for one in places if one not in _UNUSED]
     damage = []
-    if len(table) < wanted or any(data_at + one * block >= source.size for one in used):
+    ends = (
+        data_at + one * block + min(block, size - number * block)
+        for number, one in enumerate(places)
+        if one not in _UNUSED
+    )
+    if len(table) < wanted or max(ends, default=0) > source.size:
         damage.append("its blocks lie after the end of the file: it is cut off")
     if allocated != len(used) and wanted == blocks * 4:
         damage.append(f"its header counts {allocated} blocks, its map {len(used)}")

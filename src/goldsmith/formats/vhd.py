@@ -40,13 +40,13 @@ class _Disk:
         return self.source.name
 
     def read(self, offset: int, length: int) -> bytes:
-        return self.source.read(offset, min(length, self.size - offset))
+        return self.source.read(offset, max(0, min(length, self.size - offset)))
 
 
 def read(source: Source) -> Header:
     """Return what the footer says; a dynamic VHD whose footer is missing is read by the copy at its start."""
     damage: list[str] = []
-    footer = source.read(max(0, source.size - _LENGTH), _LENGTH)
+    footer = must_read(source, max(0, source.size - _LENGTH), _LENGTH, "the footer")
     if not footer.startswith(b"conectix"):
         damage.append("its footer is missing: it is cut off")
         footer = must_read(source, 0, _LENGTH, "the footer")

@@ -43,7 +43,7 @@ def read(source: Source) -> Header:
         cluster_size=block,
         backing_file="" if parent else None,
         dangers=("it needs another file below it (a parent)",) if parent else (),
-        damage=tuple(_out_of_bounds(source, regions)),
+        damage=tuple(_out_of_bounds(source, regions, min(block, size))),
         notes=("its log is not empty: it was not closed by the program that wrote it",)
         if _dirty(source)
         else (),
@@ -82,7 +82,8 @@ def _items(source: Source, start: int, length: int) -> dict[UUID, int]:
     return {UUID(bytes_le=guid): start + at for guid, at, _ in entries if at < length}
 
 
-def _out_of_bounds(source: Source, regions: dict[UUID, tuple[int, int]]) -> list[str]:
+def _out_of_bounds(source: Source, regions: dict[UUID, tuple[int, int]], least: int) -> list[str]:
+    """Return what lies after the end of the file; ``least`` are the bytes that a whole block has there."""
     if _BLOCKS not in regions:
         return ["it has no block table"]
     start, length = regions[_BLOCKS]
@@ -90,8 +91,12 @@ def _out_of_bounds(source: Source, regions: dict[UUID, tuple[int, int]]) -> list
         return ["its block table lies after the end of the file: it is cut off"]
     table = source.read(start, min(length, 8 << 20))
     entries = struct.unpack(f"<{len(table) // 8}Q", table[: len(table) // 8 * 8])
+    # Of a block that is there in part, and of the bitmaps between them, only the start has to be.
+    needed = {_FULLY: least, _PARTIALLY: 1}
     beyond = [
-        one for one in entries if one & _STATE in (_FULLY, _PARTIALLY) and one >> 20 << 20 >= source.size
+        one
+        for one in entries
+        if one & _STATE in needed and (one >> 20 << 20) + needed[one & _STATE] > source.size
     ]
     return [f"{len(beyond)} of its blocks lie after the end of the file: it is cut off"] if beyond else []
 

@@ -13,6 +13,7 @@ _MOST_TEXT = 1 << 20
 _AT_END = (1 << 64) - 1
 _COMPRESSED_GRAINS = 1 << 16
 _NO_PARENT = "ffffffff"
+_LOOKED_AT = 64  # grain tables, each of 32 MiB of the disk; those at its end were written last
 _FOOTER = 1024  # bytes from the end of the file
 _PAIR = re.compile(r'^\s*([\w.]+)\s*=\s*"?([^"\n]*?)"?\s*$', re.MULTILINE)
 _EXTENT = re.compile(r"^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+(\w+)", re.MULTILINE | re.IGNORECASE)
@@ -117,5 +118,19 @@ def _out_of_bounds(source: Source, numbers: tuple[int, ...], directory: int) -> 
     table = source.read(directory * _SECTOR, count * 4)
     if len(table) < count * 4:
         return (cut,)
-    beyond = [at for at in struct.unpack(f"<{count}I", table) if at * _SECTOR >= source.size]
-    return (cut,) if beyond else ()
+    tables = [at for at in struct.unpack(f"<{count}I", table) if at]
+    if any(at * _SECTOR >= source.size for at in tables):
+        return (cut,)
+    last = max((_last_grain(source, at, per_table) for at in tables[-_LOOKED_AT:]), default=0)
+    length = grain * _SECTOR
+    if last and numbers[2] & _COMPRESSED_GRAINS:
+        length = 12 + struct.unpack("<I", source.read(last * _SECTOR + 8, 4).ljust(4, b"\xff"))[0]
+    if last and last * _SECTOR + length > source.size:
+        return ("its last grains lie after the end of the file: it is cut off",)
+    return ()
+
+
+def _last_grain(source: Source, table: int, count: int) -> int:
+    """Return the sector of the grain that lies last in the file, of those that one table names."""
+    data = source.read(table * _SECTOR, count * 4)
+    return max(struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4]), default=0)

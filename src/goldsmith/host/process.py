@@ -39,7 +39,7 @@ class Limits:
     """What a program may use that reads bytes nobody vouches for: memory in bytes, processor time in seconds."""
 
     memory: int
-    cpu: int
+    cpu: int | None = None
 
 
 class Host(Protocol):
@@ -218,7 +218,8 @@ def _prepare(limits: Limits | None) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if limits:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
-        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu))
+        if limits.cpu:
+            resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

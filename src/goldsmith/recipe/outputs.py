@@ -75,13 +75,54 @@ def _checks(description: str) -> Schema:
 
 
 def _inspect() -> Schema:
+    partition = _object(
+        "One partition.",
+        {
+            "number": _COUNT,
+            "start": {**_COUNT, "description": "Bytes from the begin of the disk."},
+            "size": {**_COUNT, "description": "Bytes."},
+            "type": _TEXT,
+            "bootable": {"type": "boolean"},
+            "name": _TEXT,
+        },
+    )
+    snapshot = _object("An internal snapshot.", {"id": _TEXT, "name": _TEXT})
     return _object(
-        "What an image file is.",
+        "What an image file is, by its content.",
         {
             "format": {"enum": [*DISK_FORMATS, None]},
             "virtual_size": {**_COUNT_OR_NULL, "description": "Bytes."},
-            "safe": {"type": "boolean"},
+            "safe": {"type": "boolean", "description": "No problem was found; else the exit status is 5."},
             "problems": {"type": "array", "items": _TEXT},
+        },
+        {
+            "name": _TEXT,
+            "container": {**_TEXT, "description": "What it is where the Image API has no name: luks, qed."},
+            "size": {**_COUNT, "description": "Bytes of the file."},
+            "allocated_size": {**_COUNT_OR_NULL, "description": "Bytes on disk; null for a URL."},
+            "cluster_size": {**_COUNT_OR_NULL, "description": "Bytes of a cluster, grain or block."},
+            "compression": {
+                **_TEXT_OR_NULL,
+                "description": "Of what is compressed in it; null if nothing is.",
+            },
+            "backing_file": _TEXT_OR_NULL,
+            "data_file": _TEXT_OR_NULL,
+            "encryption": _TEXT_OR_NULL,
+            "snapshots": {"type": "array", "items": snapshot},
+            "partition_table": {"enum": ["gpt", "mbr", None]},
+            "partitions": {"type": "array", "items": partition},
+            "details": {
+                "type": "object",
+                "description": "Facts of this format alone; docs/formats.md names them.",
+            },
+            "properties": {
+                "type": "object",
+                "additionalProperties": _TEXT,
+                "description": "Image properties that follow, such as vmware_disktype.",
+            },
+            "checked": {"type": "boolean", "description": "qemu-img has read all its tables."},
+            "damaged": {"type": "boolean", "description": "Some of the problems are damage, not danger."},
+            "notes": {"type": "array", "items": _TEXT},
         },
     )
 
