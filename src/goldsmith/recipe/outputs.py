@@ -74,8 +74,8 @@ def _checks(description: str) -> Schema:
     return _object(description, {"checks": {"type": "array", "items": check}})
 
 
-def _inspect() -> Schema:
-    partition = _object(
+def _partition() -> Schema:
+    return _object(
         "One partition.",
         {
             "number": _COUNT,
@@ -86,6 +86,9 @@ def _inspect() -> Schema:
             "name": _TEXT,
         },
     )
+
+
+def _inspect() -> Schema:
     snapshot = _object("An internal snapshot.", {"id": _TEXT, "name": _TEXT})
     return _object(
         "What an image file is, by its content.",
@@ -110,7 +113,7 @@ def _inspect() -> Schema:
             "encryption": _TEXT_OR_NULL,
             "snapshots": {"type": "array", "items": snapshot},
             "partition_table": {"enum": ["gpt", "mbr", None]},
-            "partitions": {"type": "array", "items": partition},
+            "partitions": {"type": "array", "items": _partition()},
             "details": {
                 "type": "object",
                 "description": "Facts of this format alone; docs/formats.md names them.",
