@@ -26,7 +26,7 @@ from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
 from goldsmith.stages.medium import find_source
 from goldsmith.stages.table import Ingredients, stages_for
-from goldsmith.stages.versions import audit_checks, sysprep_version
+from goldsmith.stages.versions import audit_checks, boot_checks, sysprep_version
 from goldsmith.stages.windows_sources import further_sources
 
 
@@ -74,6 +74,7 @@ def compose(
     *,
     values: Mapping[str, str],
     register: bool = True,
+    boot_test: bool = True,
     on_hashing: Callable[[int], None] | None = None,
 ) -> Composed:
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest."""
@@ -98,12 +99,14 @@ def compose(
         secrets=(*secrets_of(recipe), *([BUILD_PASSWORD] if answers else [])),
         sysprep_version=sysprep_version(LocalHost(), where.state),
         audit_checks=audit_checks(),
+        boot_checks=boot_checks(),
         reused=lambda stage: stage not in fresh,
         today=time.time(),
         answers=answers,
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
     )
-    return Composed(recipe, kickstart, machine, stages_for(given, register=register), vault, fresh, answers)
+    stages = stages_for(given, register=register, boot_test=boot_test)
+    return Composed(recipe, kickstart, machine, stages, vault, fresh, answers)
 
 
 def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered | None:
@@ -142,7 +145,8 @@ def _audit_problems(recipe: Recipe) -> Iterator[RecipeError]:
     for part, profile in (("audit", recipe.audit.profile), ("boot_test", recipe.boot_test.profile)):
         if profile:
             questions.append((partial(known_profile, profile), (part, "profile")))
-    for part, known in (("audit", known_waivers), ("boot_test", known_boot_waivers)):
+    known_boots = partial(known_boot_waivers, own=len(recipe.boot_test.checks))
+    for part, known in (("audit", known_waivers), ("boot_test", known_boots)):
         for at, one in enumerate(getattr(recipe, part).waivers):
             questions.append((partial(known, {one.check: one.reason}), (part, "waivers", at)))
     for ask, place in questions:

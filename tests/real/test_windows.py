@@ -66,7 +66,7 @@ def build(state: Path, folder: Path, *, recipe: str = RECIPE, **media: str) -> S
     goldsmith = Goldsmith(state, folder)
     given = {**MEDIA, **media}
     words = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
-    return Subject(goldsmith, goldsmith.build("windows-standin", *words))
+    return Subject(goldsmith, goldsmith.build("windows-standin", "--no-boot-test", *words))
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ JOINED = {"layer": False}
 def stages(tmp_path):
     def make(*steps, media=None, kickstart=KICKSTART, register=True, **more):
         media = media or {"iso": "x.iso"}
+        more.setdefault("boot_test", {"enabled": False})
         recipe = Recipe.model_validate(
             {"name": "r", "family": "demo", "os": "debian11", "media": media, "customize": steps, **more}
         )
@@ -63,6 +64,22 @@ def keys(stages):
 def test_a_recipe_without_steps_is_installed_and_finished(stages):
     assert names(stages()) == ["fetch", "install", *END]
     assert names(stages(register=False)) == ["fetch", "install", *END[:-1]]
+
+
+def test_the_image_is_booted_after_its_audit_unless_recipe_or_command_say_no(stages):
+    booted = {
+        "enabled": True,
+        "checks": [{"run": "test -e /srv"}, {"name": "web", "run": "x", "expect": "^ok$"}],
+    }
+    made = stages(boot_test=booted)
+    assert names(made)[-4:] == ["audit", "boot-test", "seal", "register"]
+    stage = next(one for one in made if one.name == "boot-test")
+    assert [(one.title, one.script, one.expect) for one in stage.own] == [
+        ("boot_test.checks[1]", "test -e /srv", ""),
+        ("web", "x", "^ok$"),
+    ]
+    assert stage.hardware.memory == 512 << 20
+    assert "boot-test" not in names(stages())
 
 
 def test_an_image_takes_the_place_of_the_installer(stages):

@@ -11,7 +11,7 @@ from goldsmith.stages.medium import Source
 from goldsmith.stages.table import Ingredients, stages_for
 
 HEAD = "name: w\nfamily: windows\nmedia: {iso: x.iso}\n"
-END = ["sparsify", "export", "audit", "seal", "register"]
+END = ["sparsify", "export", "audit", "boot-test", "seal", "register"]
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ class Manifest:
     media: tuple[Medium, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     audit: AuditSummary | None = None
+    boot_test: AuditSummary | None = None
     created_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     schema: int = SCHEMA
 
@@ -166,7 +167,7 @@ def verify(
 
 
 def _manifest(document: dict[str, Any]) -> Manifest:
-    audit = document.pop("audit", None)
+    audit, boots = document.pop("audit", None), document.pop("boot_test", None)
     return Manifest(
         recipe=RecipeOrigin(**document.pop("recipe")),
         host=HostFacts(**document.pop("host")),
@@ -174,6 +175,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         files=tuple(ImageFile(**one) for one in document.pop("files")),
         media=tuple(Medium(**one) for one in document.pop("media")),
         audit=AuditSummary(**audit) if audit else None,
+        boot_test=AuditSummary(**boots) if boots else None,
         **document,
     )
 

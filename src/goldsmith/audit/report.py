@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from goldsmith.audit.check import Finding, Severity
-from goldsmith.errors import GateError
+from goldsmith.errors import GateError, GuestError
 
 _LONGEST = 400
+BOOT_TEST = "boot test"
 
 
 class Status(StrEnum):
@@ -83,10 +84,11 @@ class Report:
         return ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
 
     def raise_if_failed(self) -> None:
-        """Raise GateError, with a line for each check that failed, when one of severity error did."""
+        """Raise GateError, of a boot test GuestError, with a line for each check of severity error that failed."""
         if not self.failed:
             return
-        raise GateError(
+        kind = GuestError if self.kind == BOOT_TEST else GateError
+        raise kind(
             f"the {self.kind} refused {self.image.name}: {len(self.failed)} of {len(self.checks)} checks failed",
             evidence=_lines(self.failed),
             fix=f"mend each as shown, or waive it with a reason: {self.failed[0].id}=REASON",

@@ -11,8 +11,9 @@ CHECKS = (*ACCESS, *SYSTEM, *IDENTITY, *WINDOWS)
 BY_ID = {check.id: check for check in CHECKS}
 
 
-def known_boot_waivers(waivers: Mapping[str, str]) -> None:
-    """Raise UsageError for a check that does not exist."""
+def known_boot_waivers(waivers: Mapping[str, str], *, own: int = 0) -> None:
+    """Raise UsageError for a check that does not exist; ``own`` is how many the recipe has of its own."""
+    known = [*BY_ID, *(f"R-{number}" for number in range(1, own + 1))]
     for ident in waivers:
-        if ident not in BY_ID:
-            raise UsageError(f"unknown check of boots {ident!r}", fix=f"one of {', '.join(BY_ID)}")
+        if ident not in known:
+            raise UsageError(f"unknown check of boots {ident!r}", fix=f"one of {', '.join(known)}")

@@ -54,6 +54,14 @@ class Ssh:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """How a script of the recipe's own ended (-1: it did not by itself), and its last lines."""
+
+    code: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Boot:
     """One boot; ``seen`` are the answers from within by question, empty where nobody could look inside.
 
@@ -68,6 +76,7 @@ class Boot:
     seconds: float  # from power-on until it let us in, or we gave up
     skew: float = 0.0  # seconds that the guest's clock was ahead of ours
     off: float | None = None
+    own: tuple[Answered, ...] = ()
 
     def said(self, question: str) -> Sequence[str]:
         """Return the lines of one answer. Raises NotLooked where nobody could look inside."""

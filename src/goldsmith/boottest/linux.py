@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from goldsmith.boottest.facts import Boot, Heard, Ssh, sections
+from goldsmith.boottest.facts import Answered, Boot, Heard, Ssh, sections
 from goldsmith.boottest.hardware import Hardware
+from goldsmith.boottest.own import OwnCheck, answered
 from goldsmith.boottest.probe import LINUX, WAIT
 from goldsmith.boottest.seed import Instance
 from goldsmith.errors import GuestError
@@ -50,6 +51,7 @@ class LinuxGuest:
     _closing: ExitStack = field(default_factory=ExitStack)
     _diagnoser: Diagnoser = field(default_factory=lambda: Diagnoser(BOOT))
     _shell: GuestCommands | None = None
+    _agent_until: float = 0.0
 
     def hear(self, line: str) -> None:
         """Take a line of the console."""
@@ -94,6 +96,15 @@ class LinuxGuest:
         found = sections(lines)
         return found, _skew(found.get("clock", ()), before, time.time())
 
+    def try_own(self, checks: Sequence[OwnCheck]) -> tuple[Answered, ...]:
+        """Run the recipe's own checks as root; none where no way leads in."""
+        way, privilege = next(self._ways(), (None, ""))
+        if way is None:
+            return ()
+        return answered(
+            lambda one: way.run(f"{privilege}sh -s", stdin=one.script + "\n", timeout=one.timeout), checks
+        )
+
     def door(self) -> Ssh | None:
         """Return what sshd shows and allows now; None where none answers."""
         from goldsmith.host import shell, shell_look
@@ -116,10 +127,11 @@ class LinuxGuest:
         return Ssh(host_key=self.host_key, user=self.user, methods=methods, root=root, sudo=sudo)
 
     def agent_answers(self) -> bool:
-        """Ask the guest agent, which may start late."""
-        end = time.monotonic() + (_AGENT if self.hardware.agent else 0)
+        """Ask the guest agent, which may start late; it is waited for once."""
+        now = time.monotonic()
+        self._agent_until = self._agent_until or now + (_AGENT if self.hardware.agent else 0)
         while not self.session.hypervisor.agent_ready(self.session.name):
-            if time.monotonic() > end:
+            if time.monotonic() > self._agent_until:
                 return False
             time.sleep(1)
         return True
@@ -217,13 +229,14 @@ def _skew(clock: Sequence[str], before: float, after: float) -> float:
     return now - after if now > after else min(0.0, now + 1 - before)
 
 
-def boot_linux(guest: LinuxGuest, *, timeout: float, whole: bool) -> Boot:
+def boot_linux(guest: LinuxGuest, *, timeout: float, whole: bool, own: Sequence[OwnCheck] = ()) -> Boot:
     """Return what one boot showed; not ``whole`` asks only what tells two instances apart, and leaves it on."""
     with _closed(guest):
         seconds = guest.come_up(timeout)
         guest.picture()
         guest.tell(_in(guest, seconds, whole=whole))
         seen, skew = guest.ask(settle=whole)
+        answers = guest.try_own(own) if whole and own else ()
         ssh = guest.door() if whole else None
         agent = guest.agent_answers() if whole else guest.agent
         off = None
@@ -232,7 +245,7 @@ def boot_linux(guest: LinuxGuest, *, timeout: float, whole: bool) -> Boot:
             guest.tell("asked; pressing the power button")
             off = guest.press_power()
         guest.session.listen()
-    return Boot(guest.instance, guest.heard, ssh, agent, seen, seconds, skew, off)
+    return Boot(guest.instance, guest.heard, ssh, agent, seen, seconds, skew, off, answers)
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from goldsmith.artifact import qemuimg
 from goldsmith.audit.check import Finding, moot
 from goldsmith.audit.container import FORMATS
 from goldsmith.audit.facts import NotLooked
-from goldsmith.audit.report import Report, Result, harmless, judged
+from goldsmith.audit.report import BOOT_TEST, Report, Result, harmless, judged
 from goldsmith.boottest.check import BootCheck
 from goldsmith.boottest.checks import CHECKS
 from goldsmith.boottest.facts import Boot, Heard, Trial
 from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.linux import LinuxGuest, boot_linux
+from goldsmith.boottest.own import OwnCheck, boot_checks
 from goldsmith.boottest.seed import Instance, new_instance, write_drive
 from goldsmith.boottest.windows import boot_windows
 from goldsmith.errors import GoldsmithError, GuestError
@@ -83,6 +84,7 @@ def boot_test(
     host: Host,
     timeout: float | None = None,
     waivers: Mapping[str, str] | None = None,
+    own: Sequence[OwnCheck] = (),
     tell: Callable[[str], None],
 ) -> Report:
     """Boot an image twice as two instances and answer every check; ``tell`` hears each phase.
@@ -94,7 +96,7 @@ def boot_test(
     limit = timeout or (TIMEOUT_WINDOWS if hardware.windows else TIMEOUT)
     with _folders(place), connect(place.uri) as hypervisor:
         reachable = _reachable(image, place, tell)
-        run = _Run(reachable, hardware, place, host, hypervisor, limit, tell)
+        run = _Run(reachable, hardware, place, host, hypervisor, limit, tell, own)
         first = run.boot(1, whole=True)
         second = run.boot(2, whole=False)
     trial = Trial(hardware, image.size, image.grown, first, second)
@@ -103,9 +105,9 @@ def boot_test(
         profile=hardware.profile,
         format=image.format,
         system=harmless(next(iter(first.seen.get("system", ())), "").strip()),
-        checks=tuple(answers(trial, waivers or {})),
+        checks=tuple(answers(trial, waivers or {}, (*CHECKS, *boot_checks(own)))),
         seconds=time.monotonic() - begun,
-        kind="boot test",
+        kind=BOOT_TEST,
     )
 
 
@@ -167,6 +169,7 @@ class _Run:
     hypervisor: Hypervisor
     timeout: float
     tell: Callable[[str], None]
+    own: Sequence[OwnCheck] = ()
 
     def boot(self, number: int, *, whole: bool) -> Boot:
         """Boot one instance on an overlay of its own."""
@@ -201,7 +204,7 @@ class _Run:
                 session, self.hardware, instance, heard, told, lambda: self.screenshot(session)
             )
             hear.append(guest.hear)
-            return boot_linux(guest, timeout=self.timeout, whole=whole)
+            return boot_linux(guest, timeout=self.timeout, whole=whole, own=self.own)
 
     def _windows(
         self, machine: Machine, drive: Path, instance: Instance, told: Callable[[str], None], *, whole: bool
@@ -214,7 +217,9 @@ class _Run:
         with switched_on(
             WindowsSession, self.hypervisor, xml, machine, boot_timeout=self.timeout, on_console=heard.take
         ) as session, self._pictured(session):  # fmt: skip
-            return boot_windows(session, instance, heard, timeout=self.timeout, whole=whole, tell=told)
+            return boot_windows(
+                session, instance, heard, timeout=self.timeout, whole=whole, tell=told, own=self.own
+            )
 
     @contextmanager
     def _pictured(self, session: PoweredGuest) -> Iterator[None]:

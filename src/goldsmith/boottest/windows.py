@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from goldsmith.boottest.facts import Boot, Heard, sections
+from goldsmith.boottest.own import OwnCheck, answered
 from goldsmith.boottest.probe import WINDOWS
 from goldsmith.boottest.seed import Instance
 from goldsmith.errors import GuestError
@@ -25,6 +26,7 @@ def boot_windows(
     timeout: float,
     whole: bool,
     tell: Callable[[str], None],
+    own: Sequence[OwnCheck] = (),
     every: float = _EVERY,
 ) -> Boot:
     """Return what one boot showed. The first boot of an image resets the machine, so the agent comes and goes.
@@ -52,8 +54,10 @@ def boot_windows(
         )
     seconds = time.monotonic() - begun
     tell(f"asked after {seconds:.0f} s" + ("; pressing the power button" if whole else ""))
+    shell = WindowsShell(session.hypervisor, session.name)
+    answers = answered(lambda one: shell.powershell(one.script, timeout=one.timeout), own) if whole else ()
     off = _press_power(session) if whole else None
-    return Boot(instance, heard, None, agent=True, seen=seen, seconds=seconds, off=off)
+    return Boot(instance, heard, None, agent=True, seen=seen, seconds=seconds, off=off, own=answers)
 
 
 def _asked(session: WindowsSession) -> dict[str, Sequence[str]]:

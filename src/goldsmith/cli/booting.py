@@ -3,7 +3,7 @@
 import getpass
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,12 @@ import click
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.build import stoppable
 from goldsmith.cli.image_output import name_value
-from goldsmith.errors import GateError
+from goldsmith.errors import GuestError
 
 if TYPE_CHECKING:
     from goldsmith.audit.report import Report
     from goldsmith.boottest.hardware import Hardware
+    from goldsmith.boottest.own import OwnCheck
     from goldsmith.boottest.run import Image, Place
     from goldsmith.host.accel import Acceleration
 
@@ -80,7 +81,7 @@ def boot_test(
         content = json.dumps(report.as_json(), indent=1).encode()
         attach(LocalCatalog(settings.state / "catalog"), [known], "boot-test", content, who=getpass.getuser())
     _show(settings, report, place.folder)
-    return GateError.exit_code if report.failed else 0
+    return GuestError.exit_code if report.failed else 0
 
 
 def new_place(state: Path) -> "Place":
@@ -104,6 +105,7 @@ def run_test(
     *,
     timeout: float | None = None,
     waivers: Mapping[str, str] | None = None,
+    own: "Sequence[OwnCheck]" = (),
 ) -> "Report":
     """Run a boot test with its phases on stderr; its report is also in the folder of its evidence."""
     from goldsmith.boottest.run import REPORT, boot_test
@@ -119,7 +121,9 @@ def run_test(
     sweep(Where(None, place.state, place.uri), Store(place.state))
     libvirtd.ensure_network_of(place.network, place.uri)
     tell = _Phases(settings).tell
-    report = boot_test(image, hardware, place, host=host, timeout=timeout, waivers=waivers, tell=tell)
+    report = boot_test(
+        image, hardware, place, host=host, timeout=timeout, waivers=waivers, own=own, tell=tell
+    )
     write_atomically(place.folder / REPORT, json.dumps(report.as_json(), indent=1))
     return report
 

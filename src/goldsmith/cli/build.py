@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,18 @@ def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
 
 
 _SET = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
+_BOOT = click.option(
+    "--no-boot-test", is_flag=True, help="Do not boot the finished image, whatever the recipe says."
+)
 _ISO = click.option("--iso", metavar="PATH", help="The installation medium: short for --set iso=PATH.")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which of the last stages a build has."""
+
+    register: bool = True
+    boot_test: bool = True
 
 
 @click.command(cls=Command)
@@ -40,9 +52,17 @@ _ISO = click.option("--iso", metavar="PATH", help="The installation medium: shor
 @_ISO
 @click.option("--from", "start", metavar="STAGE", default="", help="Plan this stage and all after it anew.")
 @click.option("--no-cache", is_flag=True, help="Plan everything anew but the medium.")
+@_BOOT
 @pass_settings
 def plan(
-    settings: Settings, *, recipe: str, pairs: tuple[str, ...], iso: str | None, start: str, no_cache: bool
+    settings: Settings,
+    *,
+    recipe: str,
+    pairs: tuple[str, ...],
+    iso: str | None,
+    start: str,
+    no_cache: bool,
+    no_boot_test: bool,
 ) -> None:
     """Show the stages of a build: cached or not, and why."""
     from goldsmith.build import Options, plan_of
@@ -52,7 +72,13 @@ def plan(
     from goldsmith.plan.store import Store
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
-    composed = compose(recipe, where, values=parse_values(pairs, iso), on_hashing=Hashing(settings.quiet))
+    composed = compose(
+        recipe,
+        where,
+        values=parse_values(pairs, iso),
+        boot_test=not no_boot_test,
+        on_hashing=Hashing(settings.quiet),
+    )
     _check_stage(start, [stage.name for stage in composed.stages])
     found = plan_of(composed, Store(where.state), Options(start=start, no_cache=no_cache))
     document = plan_document(found, where.state)
@@ -68,6 +94,7 @@ def plan(
 @_ISO
 @click.option("--from", "start", metavar="STAGE", default="", help="Run this stage and all after it again.")
 @click.option("--no-cache", is_flag=True, help="Run every stage again; only the medium is taken as it is.")
+@_BOOT
 @click.option("--no-register", is_flag=True, help="Stop before the catalog.")
 @click.option(
     "--id", "build_id", metavar="ID", help="Name of the build; made from recipe and time if not given."
@@ -82,6 +109,7 @@ def build(
     iso: str | None,
     start: str,
     no_cache: bool,
+    no_boot_test: bool,
     no_register: bool,
     build_id: str | None,
     junit: Path | None,
@@ -93,13 +121,14 @@ def build(
     if build_id and len(recipes) > 1:
         raise UsageError("--id names one build, but several recipes are given", fix="build them one by one")
     options = Options(start=start, no_cache=no_cache, build_id=build_id)
+    parts = Parts(register=not no_register, boot_test=not no_boot_test)
     values = parse_values(pairs, iso)
     worst, cases = 0, StageCases()
     with stoppable(), cases.written_to(junit):
         for recipe in recipes:
             try:
                 with cases.suite(recipe):
-                    _build_one(settings, recipe, values, options, cases, register=not no_register)
+                    _build_one(settings, recipe, values, options, cases, parts)
             except GoldsmithError as error:
                 if len(recipes) == 1 or error.exit_code == InterruptedBuild.exit_code:
                     raise
@@ -114,8 +143,7 @@ def _build_one(
     values: dict[str, str],
     options: "Options",
     cases: "StageCases",
-    *,
-    register: bool,
+    parts: Parts,
 ) -> None:
     from goldsmith.build import run_build
     from goldsmith.cli.view import console_reporter
@@ -124,7 +152,14 @@ def _build_one(
     from goldsmith.host import libvirtd
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
-    composed = compose(recipe, where, values=values, register=register, on_hashing=Hashing(settings.quiet))
+    composed = compose(
+        recipe,
+        where,
+        values=values,
+        register=parts.register,
+        boot_test=parts.boot_test,
+        on_hashing=Hashing(settings.quiet),
+    )
     _check_stage(options.start, [stage.name for stage in composed.stages])
     with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
         run_build(composed, where, Tee(cases, Deaf(view)), options)

@@ -65,6 +65,7 @@ def selftest(
             where,
             values=parse_values(pairs, iso),
             register=False,
+            boot_test=False,  # it is booted afterwards, and its report is sent back also where it failed
             on_hashing=Hashing(settings.quiet),
         )
     with stoppable():
@@ -134,14 +135,20 @@ def _booted(
 ) -> "tuple[BootTest, Exception | None]":
     """Boot the image that was built; return the result, and how the command is to fail."""
     from goldsmith.cli.booting import new_place, run_test
-    from goldsmith.report.selftest import BootTest, image_built, promised_hardware
+    from goldsmith.guests import FAMILIES
+    from goldsmith.report.selftest import BootTest, image_built
+    from goldsmith.stages.table import own_checks, promised_hardware
 
     place = new_place(where.state)
     report, failure = None, None
     try:
-        image, hardware = image_built(plan, where.state), promised_hardware(composed.recipe)
+        image, hardware = (
+            image_built(plan, where.state),
+            promised_hardware(composed.recipe, FAMILIES[composed.recipe.family]),
+        )
         waivers = {one.check: one.reason for one in composed.recipe.boot_test.waivers}
-        report = run_test(settings, image, hardware, place, waivers=waivers)
+        own = own_checks(composed.recipe)
+        report = run_test(settings, image, hardware, place, waivers=waivers, own=own)
         report.raise_if_failed()
     except GoldsmithError as error:
         failure = error

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from goldsmith.errors import Mark
+from goldsmith.recipe.checks import BootTest, Checks
 from goldsmith.recipe.marks import Node, locate
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
@@ -197,20 +198,6 @@ class Export(Part):
         return self
 
 
-class Waiver(Part):
-    """A check that may fail, and why."""
-
-    check: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="Id of the check, as the report shows it.")
-    reason: str = Field(min_length=10, description="Why this image may fail it; it goes into the report.")
-
-
-class Checks(Part):
-    """Which checks the image must pass."""
-
-    profile: str | None = Field(default=None, description="Set of checks; the family's when not given.")
-    waivers: Many[Waiver] = ()
-
-
 class Catalog(Part):
     """The image as the catalog shows it."""
 
@@ -255,7 +242,7 @@ class Recipe(Part):
     sysprep: Sysprep = Sysprep()
     export: Many[Export] = Field(default=(Export(),), min_length=1)
     audit: Checks = Checks()
-    boot_test: Checks = Checks()
+    boot_test: BootTest = BootTest()
     catalog: Catalog = Catalog()
 
     _node: Node | None = PrivateAttr(None)

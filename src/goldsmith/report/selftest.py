@@ -5,19 +5,16 @@ import shutil
 import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from goldsmith import __version__
 from goldsmith.artifact.manifest import host_facts
 from goldsmith.artifact.tools import tool_versions
-from goldsmith.audit.check import Profile
-from goldsmith.boottest.hardware import Hardware, promised
 from goldsmith.boottest.run import Image
 from goldsmith.compose import Composed
 from goldsmith.errors import GoldsmithError
-from goldsmith.guests import FAMILIES
 from goldsmith.host import osinfo
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.process import Host
@@ -25,7 +22,6 @@ from goldsmith.media.identity import read_treeinfo
 from goldsmith.media.tree import treeinfo
 from goldsmith.plan.planner import Plan
 from goldsmith.plan.store import Store
-from goldsmith.recipe.model import Recipe
 from goldsmith.record.masked import Mask, mask_files
 from goldsmith.report.selftest_page import page
 from goldsmith.stages.audit import REPORT, Audit
@@ -33,7 +29,6 @@ from goldsmith.stages.export import Export
 from goldsmith.stages.exported import exported
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.parts import MEDIUM
-from goldsmith.stages.table import registration
 
 DOCUMENT, PAGE, RECORD, BOOTS = "selftest.json", "selftest.md", "build", "boot-test"
 VERSION = 1
@@ -191,15 +186,6 @@ def image_built(plan: Plan, state: Path) -> Image:
     assert entry
     first = exported(entry)[0]
     return Image(first.path, first.format, first.virtual_size)
-
-
-def promised_hardware(recipe: Recipe) -> Hardware:
-    """Return the machine that the catalog would promise for the images of a recipe."""
-    family = FAMILIES[recipe.family]
-    entry = registration(recipe, family)
-    profile = Profile(recipe.boot_test.profile or recipe.audit.profile or family.audit_profile)
-    known = promised(entry.promised(""), min_ram=entry.min_ram, profile=profile)
-    return replace(known, system=recipe.os)
 
 
 def _audited(built: Mapping[str, Any], record: Path, store: Store) -> dict[str, Any] | None:

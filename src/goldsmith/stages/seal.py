@@ -68,7 +68,8 @@ class Seal:
             files=tuple(images),
             media=tuple(_media(context)),
             tools=tool_versions(host),
-            audit=_audit(context),
+            audit=_summary(context, "audit", "audit.json"),
+            boot_test=_summary(context, "boot-test", "boot-test.json"),
         )
         text = seal(manifest)
         files.write_atomically(work.folder / MANIFEST, text)
@@ -105,8 +106,10 @@ def _media(context: Context) -> list[Medium]:
     return [Medium(name=Path(noted["location"]).name, sha256=noted["sha256"], size=noted.get("size"))]
 
 
-def _audit(context: Context) -> AuditSummary:
-    report = json.loads((context.results["audit"].folder / "audit.json").read_text(encoding="utf-8"))
+def _summary(context: Context, stage: str, name: str) -> AuditSummary | None:
+    if stage not in context.results:
+        return None
+    report = json.loads((context.results[stage].folder / name).read_text(encoding="utf-8"))
     statuses = [check["status"] for check in report["checks"]]
     return AuditSummary(
         profile=str(report["profile"]),

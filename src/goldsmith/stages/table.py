@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from goldsmith.audit.check import Profile
 from goldsmith.audit.expected import expected_windows
+from goldsmith.boottest.hardware import Hardware, promised
+from goldsmith.boottest.own import OwnCheck
 from goldsmith.errors import RecipeError
 from goldsmith.guests.family import Answer, GuestFamily
 from goldsmith.guests.machine import Machine
@@ -18,6 +21,7 @@ from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.audit import Audit
 from goldsmith.stages.base import Base
+from goldsmith.stages.boot_test import BootTest
 from goldsmith.stages.customize import Customize
 from goldsmith.stages.described import computed_properties
 from goldsmith.stages.export import Export
@@ -50,6 +54,7 @@ class Ingredients:
     audit_checks: str
     reused: Callable[[str], bool]
     today: float  # seconds since the epoch, for steps that are to be done anew after a time
+    boot_checks: str = ""
     answers: Mapping[str, Rendered] = field(
         default_factory=dict
     )  # of Windows, by their paths on the answer disc
@@ -58,8 +63,11 @@ class Ingredients:
     )  # files that the guest needs besides its medium
 
 
-def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...]:
-    """Return the stages of a recipe; pure but for digests of the files it names."""
+def stages_for(given: Ingredients, *, register: bool = True, boot_test: bool = True) -> tuple[Stage, ...]:
+    """Return the stages of a recipe; pure but for digests of the files it names.
+
+    Without ``boot_test`` the finished image is not booted, whatever the recipe says.
+    """
     recipe, family = given.recipe, given.family
     stages: list[Stage] = [_fetch(given), *_finished_disk(given)]
     stages += [
@@ -77,8 +85,10 @@ def stages_for(given: Ingredients, *, register: bool = True) -> tuple[Stage, ...
             secrets=lambda: [given.vault.reveal(one) for one in given.secrets],
             secret_digests=[given.vault.digest(one) for one in given.secrets],
         ),
-        Seal(recipe=recipe, reused=given.reused),
     ]
+    if boot_test and recipe.boot_test.enabled:
+        stages.append(_boot_test(given))
+    stages.append(Seal(recipe=recipe, reused=given.reused))
     if register:
         stages.append(registration(recipe, family))
     return tuple(stages)
@@ -98,6 +108,34 @@ def registration(recipe: Recipe, family: GuestFamily) -> Register:
         machine_type=family.machine_type,
     )
     return Register(recipe=recipe, properties=properties, least_ram=least_ram)
+
+
+def promised_hardware(recipe: Recipe, family: GuestFamily) -> Hardware:
+    """Return the machine that the catalog will promise for the images of a recipe."""
+    entry = registration(recipe, family)
+    profile = Profile(recipe.boot_test.profile or recipe.audit.profile or family.audit_profile)
+    known = promised(entry.promised(""), min_ram=entry.min_ram, profile=profile)
+    return replace(known, system=recipe.os)
+
+
+def own_checks(recipe: Recipe) -> Sequence[OwnCheck]:
+    """Return the recipe's own checks of a boot."""
+    return [
+        OwnCheck(one.name or f"boot_test.checks[{at}]", one.run, one.expect or "", one.timeout)
+        for at, one in enumerate(recipe.boot_test.checks, 1)
+    ]
+
+
+def _boot_test(given: Ingredients) -> BootTest:
+    recipe = given.recipe
+    return BootTest(
+        hardware=promised_hardware(recipe, given.family),
+        network=given.machine.network,
+        own=own_checks(recipe),
+        waivers={one.check: one.reason for one in recipe.boot_test.waivers},
+        timeout=recipe.boot_test.timeout,
+        checks=given.boot_checks,
+    )
 
 
 def _finished_disk(given: Ingredients) -> Sequence[Stage]:

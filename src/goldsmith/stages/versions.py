@@ -41,7 +41,16 @@ def sysprep_version(host: Host, state: Path) -> str:
 
 def audit_checks() -> str:
     """Return the digest of the code of all checks: a changed or new check looks at every image again."""
-    folder = Path(__file__).resolve().parents[1] / "audit"
+    return _code("audit")
+
+
+def boot_checks() -> str:
+    """Return the same of the checks of a boot."""
+    return _code("boottest")
+
+
+def _code(package: str) -> str:
+    folder = Path(__file__).resolve().parents[1] / package
     running = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         running.update(path.relative_to(folder).as_posix().encode())

@@ -1,0 +1,87 @@
+"""Boot the exported image as a cloud does, before anybody can take it from the catalog."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from goldsmith.boottest.hardware import Hardware
+from goldsmith.boottest.own import OwnCheck
+from goldsmith.boottest.run import REPORT, Image, Place, boot_test
+from goldsmith.events import PhaseStarted
+from goldsmith.host import files
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.stages.exported import exported
+
+EVIDENCE = "boot-test"  # folder of the build's record: consoles and screenshots
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class BootTest:
+    """One boot test of the first exported file; ``hardware`` is what the catalog promises.
+
+    ``timeout`` is in seconds from power-on until the guest lets us in, None for that of the kind of guest.
+    """
+
+    hardware: Hardware
+    network: str
+    own: Sequence[OwnCheck]
+    waivers: Mapping[str, str]
+    timeout: float | None
+    checks: str  # digest of the set of checks: another set asks again
+
+    name = "boot-test"
+    kind = Kind.CHECK
+    version = 1
+    group = ""
+
+    def inputs(self) -> Inputs:
+        return {
+            "hardware": asdict(self.hardware),
+            "own": [asdict(one) for one in self.own],
+            "waivers": dict(self.waivers),
+            "checks": self.checks,
+        }
+
+    def run(self, work: Work, context: Context) -> None:
+        first = exported(context.results["export"])[0]
+        place = Place(
+            ident=f"{context.build}-boot",
+            state=context.state,
+            uri=context.uri,
+            virt_type=context.acceleration.virt_type,
+            network=self.network,
+        )
+        log = context.log_for(self.name)
+
+        def tell(text: str) -> None:
+            log(text)
+            context.reporter.tell(PhaseStarted(self.name, text))
+
+        try:
+            report = boot_test(
+                Image(first.path, first.format, first.virtual_size),
+                self.hardware,
+                place,
+                host=context.host_for(self.name),
+                timeout=self.timeout * context.patience if self.timeout else None,
+                waivers=self.waivers,
+                own=self.own,
+                tell=tell,
+            )
+        finally:
+            _keep(place, context)
+        text = json.dumps(report.as_json(), indent=1)
+        files.write_atomically(context.folder / REPORT, text)  # also of a build that this stops
+        report.raise_if_failed()
+        files.write_atomically(work.folder / REPORT, text)
+
+
+def _keep(place: Place, context: Context) -> None:
+    """Move the evidence to the record of the build, where its other evidence is."""
+    if place.folder.is_dir():
+        shutil.copytree(
+            place.folder, context.folder / EVIDENCE, ignore=shutil.ignore_patterns(_LOCK), dirs_exist_ok=True
+        )
+        shutil.rmtree(place.folder, ignore_errors=True)

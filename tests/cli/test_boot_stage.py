@@ -1,0 +1,115 @@
+"""The boot test as a stage of a build, on libvirt's test driver, whose machines run no guest and let nobody in."""
+
+import json
+
+import pytest
+
+from goldsmith.boottest.checks import CHECKS
+
+from .test_build import ROAD
+
+# Installs as the factory's does; a machine that boots is one of the test driver, with a login prompt on its console.
+VIRT_INSTALL = """
+for word; do
+    case "$before" in --name) name=$word ;; esac
+    case "$word" in pty,log.file=*) console=${word#pty,log.file=};; --print-xml) boots=yes ;; esac
+    before=$word
+done
+if [ "$boots" ]; then
+    printf '[ 0.0] Linux version 6.1\\nfactory login: ' > "$console"
+    printf '<domain type="test"><name>%s</name><memory>1024</memory><os><type>hvm</type></os></domain>' "$name"
+else
+    printf 'Linux version 3.10\\nStarting package installation process\\nGOLDSMITH-INSTALL-OK\\n' > "$console"
+fi
+"""
+XORRISO = 'for word; do case $before in -o) : > "$word" ;; esac; before=$word; done'
+ENABLED = """\
+catalog: {properties: {hw_qemu_guest_agent: "no"}}
+boot_test:
+  enabled: true
+  timeout: 1 s
+  checks: [{name: web, run: echo fine, expect: fine}]
+"""
+WAIVED = "".join(f"    - {{check: {one.id}, reason: there is no guest here}}\n" for one in CHECKS)
+
+
+@pytest.fixture
+def booting(factory, fake_tool):
+    factory.tools["virt-install"] = fake_tool("virt-install", VIRT_INSTALL)
+    factory.tools["xorriso"] = fake_tool("xorriso", XORRISO)
+    factory.tools["osinfo-query"] = fake_tool("osinfo-query", "exit 1")
+    return factory
+
+
+def evidence(factory, done):
+    return factory.state / "builds" / done.events[-1]["build"]
+
+
+def test_an_image_that_lets_nobody_in_is_not_registered_and_its_evidence_is_in_the_record(booting):
+    booting.recipe("r", ENABLED)
+    done = booting("build", "r", "--json")
+    assert done.code == 4
+    assert done.stages("StageFailed") == ["boot-test"]
+    assert "the boot test refused r.qcow2" in done.err
+    assert "B-L2 the cloud's key lets the promised user in: no sshd answered" in done.err
+    folder = evidence(booting, done)
+    report = json.loads((folder / "boot-test.json").read_text())
+    assert {one["id"] for one in report["checks"] if one["status"] == "failed"} >= {"B-L2"}
+    assert (folder / "boot-test" / "console-1.log").read_text().endswith("factory login: ")
+    assert list((booting.state / "boot-tests").iterdir()) == []
+    assert booting.left == []
+    assert json.loads(booting("image", "list", "--json").out) == []
+
+
+def test_what_was_built_before_is_kept_and_the_test_can_be_left_out(booting):
+    booting.recipe("r", ENABLED)
+    booting("build", "r")
+    done = booting("build", "r", "--no-boot-test", "--json")
+    assert done.code == 0
+    assert done.stages("StageFinished") == ["seal", "register"]
+    assert "boot-test" not in [
+        one["name"] for one in json.loads(booting("plan", "r", "--no-boot-test", "--json").out)["stages"]
+    ]
+
+
+def test_an_image_that_passes_has_the_result_in_its_manifest(booting):
+    booting.recipe("r", f"{ENABLED}  waivers:\n{WAIVED}")
+    done = booting("build", "r", "--json")
+    assert done.code == 0, done.err
+    assert done.stages("StageFinished") == [
+        *[one for one in ROAD if "step" not in one][:-2],
+        "boot-test",
+        "seal",
+        "register",
+    ]
+    said = json.loads((evidence(booting, done) / "manifest.json").read_text())["boot_test"]
+    assert (said["profile"], said["failed"]) == ("debian", 0)
+    assert said["waived"] > 0
+
+
+def test_a_changed_check_of_the_recipe_boots_the_same_image_again(booting):
+    text = f"{ENABLED}  waivers:\n{WAIVED}"
+    booting.recipe("r", text)
+    booting("build", "r")
+    booting.recipe("r", text.replace("expect: fine", "expect: good"))
+    plan = json.loads(booting("plan", "r", "--json").out)["stages"]
+    assert [one["name"] for one in plan if not one["cached"]] == ["boot-test", "seal", "register"]
+    assert "own changed" in next(one["reason"] for one in plan if one["name"] == "boot-test")
+
+
+def test_waivers_name_checks_that_there_are(booting):
+    reason = "reason: known to be so"
+    booting.recipe("r", f"{ENABLED}  waivers: [{{check: R-1, {reason}}}]\n")
+    assert booting("plan", "r").code == 0
+    booting.recipe("r", f"{ENABLED}  waivers: [{{check: R-2, {reason}}}]\n")
+    done = booting("build", "r")
+    assert done.code == 2
+    assert "unknown check of boots 'R-2'" in done.err
+
+
+def test_a_wrong_check_is_told_at_its_place(booting):
+    booting.recipe("r", ENABLED.replace("expect: fine", 'expect: "("'))
+    done = booting("build", "r")
+    assert done.code == 2
+    assert "'(' is no regular expression" in done.err
+    assert "r.yaml:" in done.err
