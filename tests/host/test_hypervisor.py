@@ -12,6 +12,7 @@ from goldsmith.host.domains import (
     Resets,
     disks_of,
     first_usable,
+    moved,
     network_xml,
     snapshot_xml,
     with_untouched_backing,
@@ -111,6 +112,29 @@ def test_only_the_chosen_disk_gets_a_layer():
     assert '<source file="/layers/a&amp;b.qcow2" />' in xml
     assert xml.count('snapshot="external"') == 1
     assert xml.count('snapshot="no"') == 2
+
+
+def test_a_snapshot_with_memory_names_its_file():
+    root = ET.fromstring(
+        snapshot_xml("vda", Path("/layers/a.qcow2"), ["vda", "vdb"], memory=Path("/aside/image"))
+    )
+    (memory,) = root.findall("memory")
+    assert memory.attrib == {"snapshot": "external", "file": "/aside/image"}
+
+
+def test_a_saved_guest_goes_on_with_other_files_and_for_another_build():
+    saved = """<domain><name>same</name><description>build=old</description><devices>
+      <disk><source file="/old/disk"/><backingStore type="file"/><target dev="vda"/></disk>
+      <disk><source file="/old/seed"/><target dev="vdb"/></disk><disk><target dev="sda"/></disk>
+      <serial type="pty"><log file="/old/log"/></serial><console type="pty"><log file="/old/log"/></console>
+    </devices></domain>"""
+    disks = {"vda": Path("/new/disk"), "vdb": Path("/new/seed")}
+    root = ET.fromstring(moved(saved, disks=disks, console=Path("/new/log"), description="build=new"))
+    assert [one.get("file") for one in root.iter("source")] == ["/new/disk", "/new/seed"]
+    assert [one.get("file") for one in root.iter("log")] == ["/new/log", "/new/log"]
+    assert root.findtext("description") == "build=new"
+    assert root.findtext("name") == "same"
+    assert not list(root.iter("backingStore"))
 
 
 def test_disks_are_read_from_the_guests_xml():

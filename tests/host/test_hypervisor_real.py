@@ -13,6 +13,7 @@ import pytest
 from goldsmith.errors import GuestError, HostError
 from goldsmith.host import libvirtd
 from goldsmith.host.accel import detect
+from goldsmith.host.domains import moved
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import LocalHost
 from goldsmith.host.retry import until
@@ -91,6 +92,25 @@ def test_a_running_guest_gets_a_layer_and_dies_with_its_connection(hypervisor, d
             hypervisor.agent(name, "guest-info")
         assert hypervisor.address(name) is None
     until(lambda: hypervisor.state(name) == DomainState.GONE or None, what="end of the guest", deadline=20)
+
+
+def test_a_guest_goes_on_from_its_memory_on_another_layer(hypervisor, disk, name):
+    first, second, image = (disk.with_name(one) for one in ("first.qcow2", "second.qcow2", "memory"))
+    for overlay in (first, second):
+        HOST.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "disk.qcow2", overlay)
+    hypervisor.create(guest_xml(name, disk))
+    assert not hypervisor.snapshot_with_memory(name, disk="vda", overlay=first, memory=image)
+    assert str(first) in hypervisor.xml(name)
+    assert hypervisor.state(name) == DomainState.RUNNING
+    hypervisor.destroy(name)
+    place = {"vda": second}
+    hypervisor.restore(
+        image,
+        lambda xml: moved(xml, disks=place, console=disk.with_name("console"), description="another build"),
+    )
+    assert hypervisor.state(name) == DomainState.RUNNING
+    assert str(second) in hypervisor.xml(name)
+    assert str(first) not in hypervisor.xml(name)
 
 
 def test_kill_9_of_its_owner_ends_a_guest(hypervisor, disk, name):

@@ -142,6 +142,9 @@ def test_a_changed_last_step_runs_alone_with_what_follows_and_two_builds_make_it
     after = ["steps-6-7-last", "withdraw", "sysprep", "sparsify", "export", "audit", "seal", "register"]
     assert made == sorted(after)
     assert one.end["image"]["id"] == two.end["image"]["id"]
+    phases = [told["phase"] for told in [*one.events, *two.events] if told["event"] == "PhaseStarted"]
+    assert "letting the guest go on from its memory" in phases
+    assert "booting the guest" not in phases
     (plan,) = [json.loads(goldsmith.run("plan", "changed", "--json").out)]
     assert plan["cached"]
 

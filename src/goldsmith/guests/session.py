@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from goldsmith.errors import GuestError
 from goldsmith.guests import machine as machines
@@ -25,6 +25,14 @@ _OFF = (DomainState.SHUTOFF, DomainState.GONE)
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 OnLine = Callable[[str], None]
 T = TypeVar("T")
+
+
+class Manner(TypedDict):
+    """How a guest is spoken to, however it came to run; times are seconds."""
+
+    boot_timeout: float
+    legacy_ssh: bool
+    on_console: OnLine
 
 
 def free_port() -> int:
@@ -65,12 +73,16 @@ class Session:
     @property
     def agent(self) -> GuestCommands:
         """Return the guest agent as a shell; waits until it answers."""
+        self.await_agent()
+        return AgentShell(self.hypervisor, self.name)
+
+    def await_agent(self) -> None:
+        """Wait until the guest agent answers."""
         self._await(
             lambda: (self._running() and self.hypervisor.agent_ready(self.name)) or None,
             what=f"answer from the guest agent of {self.name}",
             fix="install and enable qemu-guest-agent in the guest, or use via: ssh",
         )
-        return AgentShell(self.hypervisor, self.name)
 
     def reboot(self, privilege: str) -> None:
         """Boot the guest anew; returns when it lets us in again and shows another boot id."""
@@ -96,11 +108,22 @@ class Session:
             every=2,
         )
 
-    def layer(self, overlay: Path) -> bool:
-        """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced."""
+    def layer(self, overlay: Path, memory: Path | None = None) -> bool:
+        """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced.
+
+        The guest's memory of that moment is written to ``memory``.
+        """
         with suppress(ConnectionLost):
             self.ssh.run("sync", timeout=120)
+        if memory:
+            return self.hypervisor.snapshot_with_memory(
+                self.name, disk=self.machine.target, overlay=overlay, memory=memory
+            )
         return self.hypervisor.snapshot(self.name, disk=self.machine.target, overlay=overlay, quiesce=True)
+
+    def disk_is(self, overlay: Path) -> bool:
+        """Say whether the guest writes to this file by now."""
+        return str(overlay) in self.hypervisor.xml(self.name)
 
     def power_off(self, privilege: str) -> None:
         """Let the guest shut itself down, and wait until it has."""

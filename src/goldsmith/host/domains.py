@@ -1,6 +1,6 @@
 """Domains as values, and the few pieces of libvirt XML that Goldsmith writes itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -60,9 +60,11 @@ def disks_of(domain_xml: str) -> tuple[str, ...]:
     return tuple(target.get("dev", "") for target in targets)
 
 
-def snapshot_xml(disk: str, overlay: Path, others: Collection[str]) -> str:
-    """Ask for an external snapshot of one disk into a file that exists, and of nothing else."""
+def snapshot_xml(disk: str, overlay: Path, others: Collection[str], *, memory: Path | None = None) -> str:
+    """Ask for an external snapshot of one disk into a file that exists, and of nothing else but ``memory``."""
     root = ET.Element("domainsnapshot")
+    if memory:
+        ET.SubElement(root, "memory", snapshot="external", file=str(memory))
     disks = ET.SubElement(root, "disks")
     chosen = ET.SubElement(disks, "disk", name=disk, snapshot="external", type="file")
     ET.SubElement(chosen, "driver", type="qcow2")
@@ -91,6 +93,23 @@ def with_untouched_backing(domain_xml: str, *, disk: Path, backing: Path, driver
         file = ET.SubElement(below, "source", file=str(backing))
         ET.SubElement(file, "seclabel", model="dac", relabel="no")
         ET.SubElement(below, "backingStore")
+    return ET.tostring(root, encoding="unicode")
+
+
+def moved(domain_xml: str, *, disks: Mapping[str, Path], console: Path, description: str) -> str:
+    """Let a guest that was saved go on with other files of the same content, for whom ``description`` says."""
+    root = ET.fromstring(domain_xml)
+    for disk in root.iterfind("./devices/disk"):
+        target, source = disk.find("target"), disk.find("source")
+        if target is not None and source is not None and (file := disks.get(target.get("dev", ""))):
+            source.set("file", str(file))
+            for below in disk.findall("backingStore"):
+                disk.remove(below)
+    for kind in ("serial", "console"):
+        for log in root.iterfind(f"./devices/{kind}/log"):
+            log.set("file", str(console))
+    for said in root.findall("description"):
+        said.text = description
     return ET.tostring(root, encoding="unicode")
 
 

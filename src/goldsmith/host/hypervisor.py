@@ -22,6 +22,7 @@ from goldsmith.host.domains import (
     first_usable,
     snapshot_xml,
 )
+from goldsmith.host.hypervisor_memory import Memories
 from goldsmith.host.hypervisor_networks import Networks
 from goldsmith.host.hypervisor_words import translated, version
 
@@ -48,7 +49,7 @@ _FORGET = (
 )
 
 
-class Hypervisor(Networks):
+class Hypervisor(Networks, Memories):
     """One libvirt connection; guests are named, so that no handle outlives its guest.
 
     Every method raises HostError when libvirt refuses or went away, and GuestError when the guest is missing

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host import files
-from goldsmith.plan import damage
+from goldsmith.plan import damage, memory
 from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import Entry, Inputs, Json
 
@@ -123,7 +123,10 @@ class Store:
             return [Damage(SEAL, "cannot be read")]
         if noted.get(SIGNED) != _own_digest(noted):
             return [Damage(SEAL, "has other content than when it was made")]
-        return damage.find(self.layers / key, made, thorough=thorough)
+        found = damage.find(self.layers / key, made, thorough=thorough)
+        if thorough and memory.damaged(self.layers / key):  # a build looks itself before it uses one
+            found.append(Damage(memory.PLACE, "has other content than when it was made"))
+        return found
 
     def remove(self, key: str) -> None:
         """Take an entry away, its seal first, so that a crash leaves no entry that looks whole."""
@@ -173,12 +176,14 @@ class Store:
         if not self.layers.is_dir():
             return swept
         for folder in sorted(self.layers.iterdir()):
-            if self.has(folder.name):
+            if self.has(folder.name) and not memory.half_made(folder):
                 continue
             with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
                 if mine and not self.has(folder.name):
                     shutil.rmtree(folder, ignore_errors=True)
                     swept.append(folder.name)
+                elif mine and memory.half_made(folder):
+                    memory.forget(folder)
         return swept
 
     def _seal(self, key: str) -> Path:
@@ -202,5 +207,5 @@ def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
         parent=str(noted.get("parent", "")),
         created=number("created"),
         seconds=number("seconds"),
-        size=int(number("size")),
+        size=int(number("size")) + memory.size_of(entry.folder),
     )

@@ -1,30 +1,31 @@
 """Change the guest step by step: one boot for neighbouring steps, one layer for each of them."""
 
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import GuestError, Mark
-from goldsmith.events import ToolSaid
+from goldsmith.errors import GuestError, HostError, Mark
+from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import access as temporary
 from goldsmith.guests import actions
 from goldsmith.guests.access import TemporaryAccess
 from goldsmith.guests.actions import Hand
 from goldsmith.guests.family import Access
+from goldsmith.guests.going_on import going_on
 from goldsmith.guests.machine import Machine
-from goldsmith.guests.session import Session, booted, free_port
+from goldsmith.guests.session import Manner, Session, booted, free_port
 from goldsmith.host.commands import GuestCommands
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
+from goldsmith.plan.memory import Life
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.guest import Guest, Task, said_with
+from goldsmith.stages.lives import Lives, access_of
 from goldsmith.stages.parts import PATIENCE, domain_name, no_space_if_full, osinfo_argument, private_folder
 
 CONSOLE = "console-customize.log"
@@ -81,19 +82,65 @@ class Customize:
             raise with_evidence(error, disk, context, stage=self.name, logs=error.at is None) from None
 
     def _boot(self, works: Sequence[Work], context: Context, host: Host) -> None:
-        with connect(context.uri) as hypervisor, _machine(self.guest, works[0], host, context) as booting:
-            machine, access, seed = booting
-            with booted(
-                hypervisor, host, machine, access=access, seed=seed,
-                boot_timeout=self.guest.boot_timeout * context.patience, legacy_ssh=self.guest.family.legacy_ssh,
-                on_console=lambda line: context.reporter.tell(ToolSaid(self.name, "console", line)),
-            ) as session, last_look(hypervisor, machine.name, machine.console, context):  # fmt: skip
-                for at, work in enumerate(works):
-                    following = works[at + 1] if at + 1 < len(works) else None
-                    _one(session, work, following, context)
+        with connect(context.uri) as hypervisor, ExitStack() as stack:
+            lives = stack.enter_context(Lives.of(self.guest, hypervisor, context))
+            session = self._gone_on(works[0], lives, stack, context, host)
+            session = session or stack.enter_context(self._booted(works[0], lives, context, host))
+            stack.enter_context(last_look(hypervisor, session.name, session.machine.console, context))
+            for at, work in enumerate(works):
+                following = works[at + 1] if at + 1 < len(works) else None
+                _one(session, work, following, lives, context)
+
+    def _gone_on(
+        self, work: Work, lives: Lives, stack: ExitStack, context: Context, host: Host
+    ) -> Session | None:
+        """Let the guest go on from the memory of the layer before; None where there is none, or it does not wake."""
+        assert work.before
+        memory = lives.memory_of(work.before.parent)
+        if memory is None:
+            return None
+        context.reporter.tell(PhaseStarted(self.name, "letting the guest go on from its memory"))
+        attempt = ExitStack()
+        try:
+            with attempt:
+                machine, access, seed = attempt.enter_context(
+                    _machine(self.guest, work, host, context, memory.life, new=False)
+                )
+                session = attempt.enter_context(
+                    going_on(
+                        lives.hypervisor, machine, memory.image, frozen=memory.frozen,
+                        access=access, seed=seed, **self._manner(context),
+                    )
+                )  # fmt: skip
+                stack.push(attempt.pop_all())
+                return session
+        except (GuestError, HostError) as error:
+            context.log_for(self.name)(
+                f"the guest does not go on from its memory, and is booted: {error.text()}"
+            )
+            lives.forget(work.before.parent)
+            work.disk.unlink(missing_ok=True)  # it may have written to it
+            qemuimg.create_overlay(host, work.before, work.disk, relative=True)
+            return None
+
+    @contextmanager
+    def _booted(self, work: Work, lives: Lives, context: Context, host: Host) -> Iterator[Session]:
+        context.reporter.tell(PhaseStarted(self.name, "booting the guest"))
+        life = lives.begin(domain_name(context.build, "customize"))
+        with _machine(self.guest, work, host, context, life, new=True) as (machine, access, seed), booted(
+            lives.hypervisor, host, machine, access=access, seed=seed, **self._manner(context)
+        ) as session:  # fmt: skip
+            yield session
+
+    def _manner(self, context: Context) -> Manner:
+        return Manner(
+            boot_timeout=self.guest.boot_timeout * context.patience,
+            legacy_ssh=self.guest.family.legacy_ssh,
+            on_console=lambda line: context.reporter.tell(ToolSaid(self.name, "console", line)),
+        )
 
 
-def _one(session: Session, work: Work, following: Work | None, context: Context) -> None:
+def _one(session: Session, work: Work, following: Work | None, lives: Lives, context: Context) -> None:
     stage = work.stage
     assert isinstance(stage, Customize)
     with context.announce(work):
@@ -108,15 +155,16 @@ def _one(session: Session, work: Work, following: Work | None, context: Context)
             if session.paused():
                 no_space_if_full(work.folder, stage.name)
             raise
+        memory = None
         if following:
             host = context.host_for(stage.name)
             qemuimg.create_live_overlay(host, work.disk, following.disk)
-            session.layer(following.disk)
+            memory = lives.layer(session, work, following.disk)
         elif stage.step is None:
             session.await_power_off()  # the withdrawal ends with it: there is nobody left to log in as
         else:
             session.power_off(session.access.privilege)
-        work.commit()
+        lives.keep(memory, work.commit())
 
 
 def _step(session: Session, stage: Customize, task: Task, context: Context) -> None:
@@ -159,16 +207,13 @@ def _hand(
 
 @contextmanager
 def _machine(
-    guest: Guest, work: Work, host: Host, context: Context
+    guest: Guest, work: Work, host: Host, context: Context, life: Life, *, new: bool
 ) -> Iterator[tuple[Machine, TemporaryAccess, Path]]:
-    """Give the machine of one boot, its credentials and its seed; both are gone afterwards."""
-    from goldsmith.host.shell import new_key_pair  # half a second to load, which no cached build needs
-
-    kind: Literal["rsa", "ecdsa"] = "rsa" if guest.family.legacy_ssh else "ecdsa"
-    access = TemporaryAccess(guest.family.access, new_key_pair(kind), new_key_pair(kind))
+    """Give the machine of one guest, its credentials and its seed; the seed is gone afterwards."""
+    access = access_of(guest, life)
     machine = replace(
         guest.machine,
-        name=domain_name(context.build, "customize"),
+        name=life.domain,
         uri=context.uri,
         description=f"goldsmith build={context.build} state={context.state}",
         virt_type=context.acceleration.virt_type,
@@ -179,19 +224,19 @@ def _machine(
     )
     folder = context.state / "run" / context.build
     try:
-        if access.kind is Access.OFFLINE:
+        if access.kind is Access.OFFLINE and new:
             _plant(host, work.disk, access, context)
-        yield machine, access, _seed(host, folder, access, context)
+        yield machine, access, _seed(host, folder, access, life.instance, context)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _seed(host: Host, folder: Path, access: TemporaryAccess, context: Context) -> Path:
+def _seed(host: Host, folder: Path, access: TemporaryAccess, instance: str, context: Context) -> Path:
     seed = folder / "seed.iso"
     with private_folder(context) as private:
         files, aside = private / "files", private / "seed.iso"
         files.mkdir()
-        for name, text in temporary.seed_files(access, instance=f"build-{uuid.uuid4()}").items():
+        for name, text in temporary.seed_files(access, instance=instance).items():
             (files / name).write_text(text, encoding="utf-8")
         host.run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "cidata", "-o", aside, files)
         aside.chmod(0o600)

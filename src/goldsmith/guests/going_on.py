@@ -1,0 +1,83 @@
+"""A guest that goes on from its memory: it has slept, so it is told the time, and given randomness of its own."""
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from goldsmith.errors import GuestError
+from goldsmith.guests.access import TemporaryAccess
+from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.session import OnLine, Session
+from goldsmith.host.domains import moved
+from goldsmith.host.hypervisor import Hypervisor
+
+PATIENCE = 60.0  # seconds for a guest that only has to wake; one that does not is booted instead
+# What is written to urandom is mixed in at once by kernels before 4.17, by later ones when they are told to (0x5207 is
+# RNDRESEEDCRNG): two guests from one memory would else make the same keys.
+_WAKE = """date -u -s @{now} >/dev/null || exit 1
+cat > /dev/urandom || exit 1
+perl -e 'open F, ">", "/dev/urandom" or exit 1; exit(ioctl(F, 0x5207, 0) ? 0 : 1)' ||
+python3 -c 'import fcntl; fcntl.ioctl(open("/dev/urandom", "wb"), 0x5207)' || :
+"""
+
+
+@contextmanager
+def going_on(
+    hypervisor: Hypervisor,
+    machine: Machine,
+    memory: Path,
+    *,
+    frozen: bool,
+    access: TemporaryAccess,
+    seed: Path,
+    boot_timeout: float,
+    legacy_ssh: bool,
+    on_console: OnLine,
+) -> Iterator[Session]:
+    """Let a machine go on from ``memory``; on every way out it is destroyed.
+
+    ``frozen`` says that its file systems are. Unlike one that is booted it does not end with this process: the next
+    command sweeps it. Raises GuestError or HostError where it does not wake.
+    """
+    hypervisor.destroy(machine.name)
+    disks = {machine.target: machine.disk, "vdb" if machine.target == "vda" else "vda": seed}
+
+    def here(xml: str) -> str:
+        return moved(xml, disks=disks, console=machine.console, description=machine.description)
+
+    try:
+        hypervisor.restore(memory, here)
+        session = Session(
+            hypervisor=hypervisor,
+            machine=machine,
+            access=access,
+            console=ConsoleFile(machine.console),
+            on_console=on_console,
+            boot_timeout=PATIENCE,
+            legacy_ssh=legacy_ssh,
+        )
+        try:
+            _wake(session, frozen=frozen)
+            session.boot_timeout = boot_timeout
+            yield session
+            session.listen()
+        finally:
+            session.close()
+    finally:
+        hypervisor.destroy(machine.name)
+        hypervisor.undefine(machine.name)
+
+
+def _wake(session: Session, *, frozen: bool) -> None:
+    if frozen:
+        session.await_agent()
+        session.hypervisor.thaw(session.name)
+    shell = session.ssh
+    script = shlex.quote(_WAKE.format(now=int(time.time())))
+    ran = shell.run(f"{session.access.privilege}sh -c {script}", stdin=os.urandom(512), timeout=PATIENCE)
+    if ran.code:
+        raise GuestError(f"the guest {session.name} cannot be told the time: {ran.text}", fix="it is booted")

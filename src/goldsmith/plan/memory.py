@@ -1,0 +1,191 @@
+"""The memory of the guest at the moment a layer was finished, kept beside it: a later build goes on from there.
+
+It is an extra: a build without it boots the layer. So it is never part of the key or of the seal of its entry, and one
+that is damaged, or of another machine, is thrown away. Whoever has it can read the guest's memory and log in to a guest
+that goes on from it: only the owner of the store can.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from goldsmith.host import files
+from goldsmith.plan.stage import Json
+
+PLACE = "memory"  # the folder of it in the layer's entry
+IMAGE = "image"  # what the hypervisor wrote
+NOTE = "memory.json"
+_SHARE = 0.15  # of the time a guest has lived that may be spent on keeping its memory
+_PACE = 2 << 30  # bytes of a machine's memory in a second, until it is known: most of it is zeros
+_LARGEST = 4 << 30  # bytes of memory of a machine, and what must stay free on the disk
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What must be the same for a memory to be of use: the machine's hardware, and whoever runs it."""
+
+    hardware: Mapping[str, Json]
+    hypervisor: str
+
+
+@dataclass(frozen=True)
+class Life:
+    """One guest from its power-on, however many builds it goes through; all its memories share its credentials.
+
+    ``lived`` and ``spent`` are seconds: since its power-on without the time it was only a file, and on keeping its
+    memory, of which ``last`` were for the last time.
+    """
+
+    ident: str
+    domain: str
+    instance: str
+    credentials: Mapping[str, str] = field(repr=False)
+    lived: float = 0.0
+    spent: float = 0.0
+    last: float = 0.0
+
+    def affords(self, machine_memory: int, folder: Path) -> bool:
+        """Say whether to keep one more memory: the time for it must stay small, and the disk must have room."""
+        guess = self.last or machine_memory / _PACE
+        if machine_memory > _LARGEST or self.spent + guess > _SHARE * self.lived:
+            return False
+        return files.free_bytes(folder) > machine_memory + _LARGEST
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A kept memory; where ``frozen``, the guest's file systems were, and must be thawed."""
+
+    image: Path
+    life: Life
+    frozen: bool
+
+
+class Keeper:
+    """Puts memories that were written aside beside their layers; use it with ``with``.
+
+    They are good once their note is there. It needs their digests, which are made while the guest goes on with its
+    steps; the layers' keys are to be locked until the end.
+    """
+
+    def __init__(self, aside: Path, machine: Machine) -> None:
+        self._aside = aside
+        self._machine = machine
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="digest")
+        self._waiting: list[tuple[Memory, Future[str]]] = []
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reading.shutdown(wait=True)
+        for memory, digest in self._waiting:
+            with suppress(OSError):  # it is an extra
+                _sign(memory, digest.result(), self._machine)
+
+    def place(self, key: str) -> Path:
+        """Return where the memory at the end of a layer is to be written; there is nothing yet."""
+        folder = self._aside / f"memory-{key}"
+        folder.mkdir(mode=0o700, parents=True)
+        return folder / IMAGE
+
+    def keep(self, layer: Path, memory: Memory) -> None:
+        """Take a memory that was written, for the finished entry in the folder ``layer``."""
+        forget(layer)
+        with suppress(OSError):
+            memory.image.chmod(0o600)
+            memory.image.parent.rename(layer / PLACE)
+            there = replace(memory, image=layer / PLACE / IMAGE)
+            self._waiting.append((there, self._reading.submit(files.sha256_of, there.image)))
+
+
+def _sign(memory: Memory, digest: str, machine: Machine) -> None:
+    facts = {
+        "machine": asdict(machine),
+        "life": asdict(memory.life),
+        "frozen": memory.frozen,
+        "sha256": digest,
+        "size": memory.image.stat().st_size,
+    }  # the image is not synced: what a crash leaves of it has another digest
+    files.write_atomically(memory.image.parent / NOTE, json.dumps(facts, indent=1), mode=0o600)
+
+
+def kept_with(layer: Path, machine: Machine) -> Memory | None:
+    """Return the memory that was kept with a layer, whole and of this very machine; another one is thrown away."""
+    facts = _facts(layer)
+    if facts is None:
+        return None
+    life = _life(facts)
+    same = facts.get("machine") == json.loads(json.dumps(asdict(machine)))
+    if life is None or not same or not _whole(layer, facts):
+        forget(layer)
+        return None
+    return Memory(layer / PLACE / IMAGE, life, bool(facts.get("frozen")))
+
+
+def life_of(layer: Path) -> str:
+    """Return whose memory is kept with a layer; "" where none is."""
+    life = _life(_facts(layer) or {})
+    return life.ident if life else ""
+
+
+def forget(layer: Path) -> None:
+    """Take the memory away that is kept with a layer, if there is one: its note first."""
+    with suppress(OSError):
+        (layer / PLACE / NOTE).unlink(missing_ok=True)
+    shutil.rmtree(layer / PLACE, ignore_errors=True)
+
+
+def size_of(layer: Path) -> int:
+    """Return the bytes on disk of what is kept with a layer."""
+    folder = layer / PLACE
+    try:
+        return sum(files.allocated(path) for path in folder.iterdir())
+    except OSError:  # there is none, or it is somebody else's
+        return 0
+
+
+def damaged(layer: Path) -> bool:
+    """Say whether what is kept with a layer is other than when it was written; reads it all."""
+    facts = _facts(layer)
+    return facts is not None and not (_life(facts) and _whole(layer, facts))
+
+
+def half_made(layer: Path) -> bool:
+    """Say whether a memory is kept with a layer that has no readable note, so that it is of no use."""
+    return (layer / PLACE).is_dir() and _facts(layer) is None
+
+
+@contextmanager
+def alone(life: str, locks: Path) -> Iterator[bool]:
+    """Hold a guest's life, if nobody does: two machines that go on from it would have one address and one key."""
+    with files.try_lock(locks / f"life-{life}.lock") as mine:
+        yield mine
+
+
+def _facts(layer: Path) -> dict[str, Json] | None:
+    try:
+        facts = json.loads((layer / PLACE / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _life(facts: Mapping[str, Json]) -> Life | None:
+    noted = facts.get("life")
+    try:
+        return Life(**noted) if isinstance(noted, dict) else None
+    except TypeError:
+        return None
+
+
+def _whole(layer: Path, facts: Mapping[str, Json]) -> bool:
+    image = layer / PLACE / IMAGE
+    with suppress(OSError):
+        if image.stat().st_size == facts.get("size"):
+            return files.sha256_of(image) == facts.get("sha256")
+    return False
