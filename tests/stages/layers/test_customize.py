@@ -13,7 +13,7 @@ def test_a_seed_is_private_and_what_it_was_made_from_is_gone(bench, tool_on_path
     tool_on_path("xorriso")
     access = TemporaryAccess(Access.SEED, new_key_pair("ecdsa"), new_key_pair("ecdsa"))
     folder = bench.state / "run" / "b1"
-    seed = _seed(LocalHost(), folder, access, bench.context())
+    seed = _seed(LocalHost(), folder, access, "build-1", bench.context())
     assert seed == folder / "seed.iso"
     assert seed.stat().st_mode & 0o777 == 0o600
     assert os.listdir(folder) == ["seed.iso"]  # noqa: PTH208
