@@ -2,12 +2,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
+import glance_server
 import pytest
+from glance_server import GlanceServer
 
 import goldsmith
+from goldsmith.catalog.glance import GlanceCatalog
 from goldsmith.catalog.local import LocalCatalog
+from goldsmith.recipe.project import CloudCatalog
 
 
 @pytest.fixture
@@ -50,3 +56,54 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], GlanceServer]]:
+    """Give the real Glance of a release; each is started once for all tests of a worker."""
+    with ExitStack() as stack:
+        running: dict[str, GlanceServer] = {}
+
+        def server(release: str = glance_server.CURRENT) -> GlanceServer:
+            if release not in running:
+                folder = tmp_path_factory.mktemp(f"glance-{release}-")
+                running[release] = stack.enter_context(glance_server.running(folder, release=release))
+            return running[release]
+
+        yield server
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., GlanceCatalog]:
+    """Give the catalog of a new project in a Glance, or of another user, behind another address, ..."""
+
+    def make(
+        server: GlanceServer, *, token: str = "", url: str = "", name: str = "cloud", **said: object
+    ) -> GlanceCatalog:
+        clouds = tmp_path / "clouds.yaml"
+        known = clouds.read_text() if clouds.exists() else ""
+        text = glance_server.CLOUDS.format(
+            name=name, url=url or server.url, token=token or f"me:{uuid4().hex}:member"
+        )
+        clouds.write_text(known + text.removeprefix("clouds:\n") if known else text)
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+        return GlanceCatalog(
+            name, CloudCatalog.model_validate({"cloud": name, **said}), tmp_path / "pending" / name
+        )
+
+    return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of failures, as this run has seen them."""
+    rows = [
+        tuple(map(str, value))
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for name, value in getattr(report, "user_properties", [])
+        if name == "glance-failure" and report.when == "call"
+    ]
+    if rows:
+        terminalreporter.section("what goes wrong with uploads to Glance")
+        for case, glance, goldsmith in rows:
+            terminalreporter.line(f"{case}\n    Glance:    {glance}\n    Goldsmith: {goldsmith}")

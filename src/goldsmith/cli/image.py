@@ -9,7 +9,7 @@ import click
 from goldsmith.catalog.entry import Changes, Image, Query, Status, Visibility
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.rules import CHANNEL
-from goldsmith.cli import evidence, image_care
+from goldsmith.cli import evidence, image_care, image_cloud
 from goldsmith.cli.base import CatalogGroup, F, Settings, pass_settings
 from goldsmith.cli.catalogs import embedded_only, open_catalog
 from goldsmith.cli.desk import delete_image
@@ -34,7 +34,10 @@ def image() -> None: ...
 
 image.add_command(evidence.attach)
 image.add_command(evidence.evidence)
-for one in (image_care.purge, image_care.verify, image_care.check):
+for one in (
+    *(image_care.purge, image_care.verify, image_care.check),
+    *(image_cloud.import_image, image_cloud.members, image_cloud.stores, image_cloud.copy_to_store),
+):
     image.add_command(one)
 
 
