@@ -102,7 +102,7 @@ def inspect(source: Source, host: Host, *, check: bool = True) -> Inspection:
         found = _named(found, source, local, host)
     if found.dangers:
         return found
-    if check and local and found.format in DISKS and not found.damage:
+    if check and local and found.format in DISKS and found.format != "raw" and not found.damage:
         found = _checked(found, local, host)
     return _partitioned(found, local, host)
 

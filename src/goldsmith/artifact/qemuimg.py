@@ -146,7 +146,7 @@ def compare(
 ) -> bool:
     """Say whether a guest reads the same from both disks; zeros past the end of one are no difference."""
     formats = ("-f", qemu_name(one_format), "-F", qemu_name(other_format))
-    heard = _percent(on_progress)
+    heard = percent(on_progress)
     return (
         _run(host, "compare", "-p", "-U", *formats, one, other, ok=(0, 1), on_line=heard, limits=WORK).code
         == 0
@@ -177,7 +177,7 @@ def convert(
             host,
             *("convert", "-p", "-m", str(THREADS), *options),
             *("-f", qemu_name(src_format), "-O", qemu_name(to.format if to else format), src, aside),
-            on_line=_percent(on_progress),
+            on_line=percent(on_progress),
             limits=WORK,
         )
         fsync_tree(aside)
@@ -186,7 +186,9 @@ def convert(
         aside.unlink(missing_ok=True)
 
 
-def _percent(on_progress: OnPercent | None) -> Listener:
+def percent(on_progress: OnPercent | None) -> Listener:
+    """Return a listener to what qemu-img says with ``-p``."""
+
     def heard(line: str) -> None:
         if on_progress and (found := _PROGRESS.findall(line)):
             on_progress(float(found[-1]))

@@ -14,7 +14,8 @@ import click
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import Image
 from goldsmith.cli.base import Settings
-from goldsmith.errors import GoldsmithError, UsageError
+from goldsmith.convert.disk import must_be_free, place
+from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
 
 EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
@@ -144,7 +145,7 @@ def export_image(
             with whole.open("rb") as source:
                 shutil.copyfileobj(source, sys.stdout.buffer, 1 << 20)
         else:
-            _place(whole, file, force=force)
+            place(whole, file, force=force)
 
 
 def _check_target(image: Image, file: Path, wanted: str, *, force: bool) -> None:
@@ -153,36 +154,14 @@ def _check_target(image: Image, file: Path, wanted: str, *, force: bool) -> None
             f"a {image.disk_format} image cannot become {wanted}",
             fix=f"formats that can: {' '.join(EXPORTS)}",
         )
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder", fix=f"name a file, such as {file / image.name}.{wanted}")
-    if file.exists() and not force:
-        raise UsageError(f"{file} exists already", fix="name another file, or replace it with --force")
-    if not file.parent.is_dir():
-        raise UsageError(f"there is no folder {file.parent}", fix=f"mkdir -p {file.parent}")
+    must_be_free(file, force=force)
 
 
 def _converted(image: Image, whole: Path, wanted: str) -> Path:
-    from goldsmith.artifact.qemuimg import compare, convert
+    from goldsmith.artifact.target import Target, settled
+    from goldsmith.convert.disk import rewrite
     from goldsmith.host.process import LocalHost
 
     out = whole.with_name(f"image.{wanted}")
-    convert(LocalHost(), whole, out, src_format=image.disk_format, format=wanted)
-    if not compare(LocalHost(), whole, image.disk_format, out, wanted):
-        raise GoldsmithError(
-            f"the {wanted} file does not hold the same disk as {image.name}", fix="try it again"
-        )
+    rewrite(LocalHost(), whole, image.disk_format, out, settled(Target(wanted)))
     return out
-
-
-def _place(whole: Path, file: Path, *, force: bool) -> None:
-    if force:
-        whole.replace(file)
-        return
-    try:
-        file.hardlink_to(whole)  # unlike a rename, it fails if the name was taken meanwhile
-    except FileExistsError:
-        raise UsageError(
-            f"{file} exists already", fix="name another file, or replace it with --force"
-        ) from None
-    except OSError:  # a file system without hard links
-        whole.replace(file)

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "inspect",
         "Tell what an image file or URL really is, and whether it is safe.",
     ),
+    "convert": ("goldsmith.cli.convert", "convert", "Write an image in another format, and compare the two."),
     "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
     "promote": ("goldsmith.cli.promote", "promote", "Let a channel point to a version, if its gates let it."),
     "approve": ("goldsmith.cli.promote", "approve", "Say yes, by name, to a version entering a channel."),

@@ -21,6 +21,7 @@ def output_schemas() -> dict[str, Schema]:
         "audit": _checks("Does this image conform?"),
         "boot-test": _checks("Does what this image boots into conform?"),
         "inspect": _inspect(),
+        "convert": _convert(),
         "image list": {"description": "The images of a catalog.", "type": "array", "items": _image()},
         "image show": _image(),
         "recipes": _recipes(),
@@ -72,6 +73,26 @@ def _checks(description: str) -> Schema:
         },
     )
     return _object(description, {"checks": {"type": "array", "items": check}})
+
+
+def _convert() -> Schema:
+    names = {
+        "file": _TEXT,
+        "format": {"enum": list(DISK_FORMATS)},
+        "size": {**_COUNT, "description": "Bytes."},
+    }
+    part = _object("A part taken out of a disk.", {**names, "origin": _TEXT})
+    return _object(
+        "What was written.",
+        {
+            **names,
+            "virtual_size": {**_COUNT, "description": "Bytes of the disk in it."},
+            "virtual_size_before": {**_COUNT, "description": "A format may round up."},
+            "passed_through": {"type": "boolean", "description": "The same bytes as before."},
+            "parts": {"type": "array", "items": part, "description": "Of ami, aki and ari."},
+        },
+        {"kernel_chosen_by": {**_TEXT, "description": "The rule that chose kernel and ramdisk."}},
+    )
 
 
 def _partition() -> Schema:

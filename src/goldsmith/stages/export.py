@@ -1,17 +1,23 @@
 """Make the finished image files: flat, compressed, digested."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from goldsmith.artifact import qemuimg
+from goldsmith.artifact.target import Target, settled
+from goldsmith.convert.disk import rewrite
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host import files
+from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Export as Wanted
 from goldsmith.stages.exported import FACTS
 
 EXTENSIONS = {"qcow2": "qcow2", "raw": "raw", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vhd", "vhdx": "vhdx"}
+# How a format is written beyond what the recipe says: when it changes, so does the image.
+_MORE = {"vmdk": " lsilogic", "vhd": " of its exact size"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,12 @@ class Export:
     group = ""
 
     def inputs(self) -> Inputs:
-        return {"formats": [f"{one.format.value} {one.compression.value}" for one in self.wanted]}
+        return {
+            "formats": [
+                f"{one.format.value} {one.compression.value}{_MORE.get(one.format.value, '')}"
+                for one in self.wanted
+            ]
+        }
 
     def names(self) -> list[str]:
         """Return the names of the files; a second one of a format is told apart by its compression."""
@@ -48,14 +59,7 @@ class Export:
         for one, name in zip(self.wanted, self.names(), strict=True):
             target = work.folder / name
             context.reporter.tell(PhaseStarted(self.name, f"writing {one.format.value}"))
-            qemuimg.convert(
-                host,
-                work.before,
-                target,
-                format=one.format.value,
-                compression=one.compression.value,
-                on_progress=lambda percent: context.reporter.tell(Progress(self.name, percent, 100, "%")),
-            )
+            self._write(host, work.before, target, one, context, first=not noted)
             context.reporter.tell(PhaseStarted(self.name, "reading its digests"))
             digests = files.digest(target)
             target.chmod(0o444)
@@ -64,9 +68,29 @@ class Export:
                 {
                     "file": target.name,
                     "format": one.format.value,
-                    "compression": one.compression.value,
+                    "compression": target_of(one).compression,
                     "virtual_size": info.virtual_size,
                     **asdict(digests),
                 }
             )
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
+
+    def _write(
+        self, host: Host, disk: Path, target: Path, one: Wanted, context: Context, *, first: bool
+    ) -> None:
+        """Write one image. The first is audited and booted; any other is compared with the disk that it is of."""
+        wish = target_of(one)
+        if first:
+            qemuimg.convert(host, disk, target, to=wish, on_progress=self._heard(context))
+            return
+        heard = self._heard(context)
+        rewrite(host, disk, "qcow2", target, wish, on_step=lambda _, percent: heard(percent))
+
+    def _heard(self, context: Context) -> Callable[[float], None]:
+        return lambda percent: context.reporter.tell(Progress(self.name, percent, 100, "%"))
+
+
+def target_of(one: Wanted) -> Target:
+    """Return what a recipe's export asks for; of formats that know no compression its default is none."""
+    compresses = one.format.value in ("qcow2", "vmdk")
+    return settled(Target(one.format.value, one.compression.value if compresses else "none"))
