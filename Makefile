@@ -1,6 +1,6 @@
 # Goldsmith: `make` shows what there is. Every target does the set-up it needs, and none when that is done.
 .DEFAULT_GOAL := help
-export SET
+export SET JUNIT REPORT
 GOLDSMITH := .venv/bin/goldsmith
 PYTHON := .venv/bin/python
 # Two workers: a guest under TCG keeps one core busy, and more than one at a time makes all of them late.
@@ -10,7 +10,7 @@ RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*
 
 GLANCE := $(if $(RELEASE),--release $(RELEASE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(PORT),--port $(PORT))
 
-.PHONY: help setup python demo test check doctor bench glance clean $(RECIPES)
+.PHONY: help setup python demo test check nightly doctor bench glance clean $(RECIPES)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ test: setup ## linters, types, fast tests and the real road through qemu, libvir
 
 check: python ## linters, types and fast tests only
 	@$(PYTEST) -m "not real"
+
+nightly: setup ## build all recipes that changed, boot them, promote what passes: [JUNIT=FILE] [REPORT=DIR]
+	@exec $(GOLDSMITH) nightly $${JUNIT:+--junit "$$JUNIT"} $${REPORT:+--report "$$REPORT"}
 
 doctor: setup ## is this host fit?
 	@$(GOLDSMITH) doctor

@@ -74,7 +74,8 @@ def compose(
     *,
     values: Mapping[str, str],
     register: bool = True,
-    boot_test: bool = True,
+    boot_test: bool | None = None,
+    refresh: bool = False,
     on_hashing: Callable[[int], None] | None = None,
 ) -> Composed:
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest."""
@@ -100,6 +101,7 @@ def compose(
         sysprep_version=sysprep_version(LocalHost(), where.state),
         audit_checks=audit_checks(),
         boot_checks=boot_checks(),
+        refresh=refresh,
         reused=lambda stage: stage not in fresh,
         today=time.time(),
         answers=answers,

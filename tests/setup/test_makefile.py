@@ -45,7 +45,7 @@ def clone(tmp_path, tool_on_path):
 
 def test_help_is_the_default_and_lists_targets_and_recipes_without_any_set_up(clone):
     shown, ran = clone.make()
-    for name in ("demo", "test", "check", "doctor", "bench", "glance", "clean", "setup", "help"):
+    for name in ("demo", "test", "check", "nightly", "doctor", "bench", "glance", "clean", "setup", "help"):
         assert f"\n  make {name} " in f"\n{shown}"
     assert "  make rhel7           the rhel7 image\n" in shown
     assert "_common" not in shown
@@ -85,6 +85,12 @@ def test_check_needs_only_python_and_test_everything(clone):
     ran = clone.make("test")[1][2:]
     suite = ["python", "-m", "pytest", "-n", "2", "--dist", "loadfile"]
     assert ran == [["setup.sh"], ["packages.sh", "test"], [*suite, "--durations=25", "--durations-min=20"]]
+
+
+def test_nightly_takes_a_file_and_a_folder(clone):
+    assert clone.make("nightly")[1] == [["setup.sh"], ["goldsmith", "nightly"]]
+    asked = clone.make("nightly", "JUNIT=a b.xml", "REPORT=pages")[1][-1]
+    assert asked == ["goldsmith", "nightly", "--junit", "a b.xml", "--report", "pages"]
 
 
 def test_glance_needs_only_python_and_takes_release_folder_and_port(clone):

@@ -33,17 +33,23 @@ def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
 
 _SET = click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
 _BOOT = click.option(
-    "--no-boot-test", is_flag=True, help="Do not boot the finished image, whatever the recipe says."
+    "--boot-test/--no-boot-test",
+    default=None,
+    help="Boot the finished image, or not; else as the recipe says.",
+)
+_REFRESH = click.option(
+    "--refresh", is_flag=True, help="Make steps anew that read the outside world, such as updates."
 )
 _ISO = click.option("--iso", metavar="PATH", help="The installation medium: short for --set iso=PATH.")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Which of the last stages a build has."""
+    """Which of the last stages a build has, and whether it reads the outside world again."""
 
     register: bool = True
-    boot_test: bool = True
+    boot_test: bool | None = None
+    refresh: bool = False
 
 
 @click.command(cls=Command)
@@ -53,6 +59,7 @@ class Parts:
 @click.option("--from", "start", metavar="STAGE", default="", help="Plan this stage and all after it anew.")
 @click.option("--no-cache", is_flag=True, help="Plan everything anew but the medium.")
 @_BOOT
+@_REFRESH
 @pass_settings
 def plan(
     settings: Settings,
@@ -62,7 +69,8 @@ def plan(
     iso: str | None,
     start: str,
     no_cache: bool,
-    no_boot_test: bool,
+    boot_test: bool | None,
+    refresh: bool,
 ) -> None:
     """Show the stages of a build: cached or not, and why."""
     from goldsmith.build import Options, plan_of
@@ -76,7 +84,8 @@ def plan(
         recipe,
         where,
         values=parse_values(pairs, iso),
-        boot_test=not no_boot_test,
+        boot_test=boot_test,
+        refresh=refresh,
         on_hashing=Hashing(settings.quiet),
     )
     _check_stage(start, [stage.name for stage in composed.stages])
@@ -95,6 +104,7 @@ def plan(
 @click.option("--from", "start", metavar="STAGE", default="", help="Run this stage and all after it again.")
 @click.option("--no-cache", is_flag=True, help="Run every stage again; only the medium is taken as it is.")
 @_BOOT
+@_REFRESH
 @click.option("--no-register", is_flag=True, help="Stop before the catalog.")
 @click.option(
     "--id", "build_id", metavar="ID", help="Name of the build; made from recipe and time if not given."
@@ -109,7 +119,8 @@ def build(
     iso: str | None,
     start: str,
     no_cache: bool,
-    no_boot_test: bool,
+    boot_test: bool | None,
+    refresh: bool,
     no_register: bool,
     build_id: str | None,
     junit: Path | None,
@@ -121,7 +132,7 @@ def build(
     if build_id and len(recipes) > 1:
         raise UsageError("--id names one build, but several recipes are given", fix="build them one by one")
     options = Options(start=start, no_cache=no_cache, build_id=build_id)
-    parts = Parts(register=not no_register, boot_test=not no_boot_test)
+    parts = Parts(not no_register, boot_test, refresh)
     values = parse_values(pairs, iso)
     worst, cases = 0, StageCases()
     with stoppable(), cases.written_to(junit):
@@ -158,6 +169,7 @@ def _build_one(
         values=values,
         register=parts.register,
         boot_test=parts.boot_test,
+        refresh=parts.refresh,
         on_hashing=Hashing(settings.quiet),
     )
     _check_stage(options.start, [stage.name for stage in composed.stages])

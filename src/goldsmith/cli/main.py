@@ -58,6 +58,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "retire": ("goldsmith.cli.retire", "retire", "Plan and carry out the end of old versions."),
     "store": ("goldsmith.cli.store", "store", "List what the store of layers holds."),
     "media": ("goldsmith.cli.media", "media", "List and add installation media."),
+    "nightly": (
+        "goldsmith.cli.nightly",
+        "nightly",
+        "Build all recipes, promote what passes, clean up, tell.",
+    ),
     "report": ("goldsmith.cli.report", "report", "Write pages about all that was built here."),
     "schema": ("goldsmith.cli.recipes", "schema", "Print the JSON Schema of recipes, or of outputs."),
 }

@@ -24,24 +24,29 @@ LOOPBACK = "127.0.0.1"
 @pass_settings
 def report(settings: Settings, *, target: Path | None, last: int, serve: bool, port: int) -> None:
     """Write static pages about the builds: what was built, what failed and why, times, sizes, channels."""
-    from goldsmith.recipe.places import data_folders
-    from goldsmith.report.pages import write_report
-
     if port and not serve:
         raise UsageError("--port goes with --serve", fix="goldsmith report --serve --port 8000")
-    first = write_report(
-        settings.state / "builds",
-        (target or settings.state / "report").absolute(),
-        recipes=_summaries(settings),
-        templates=data_folders("templates", settings.project),
-        last=last,
-    )
+    first = write_pages(settings, target, last=last)
     if settings.json:
         settings.emit({"index": str(first), "url": first.as_uri()})
     elif not serve:
         click.echo(first)
     if serve:
         _serve(settings, first.parent, port)
+
+
+def write_pages(settings: Settings, target: Path | None, *, last: int = 200) -> Path:
+    """Write the pages, and return the first one."""
+    from goldsmith.recipe.places import data_folders
+    from goldsmith.report.pages import write_report
+
+    return write_report(
+        settings.state / "builds",
+        (target or settings.state / "report").absolute(),
+        recipes=_summaries(settings),
+        templates=data_folders("templates", settings.project),
+        last=last,
+    )
 
 
 def _summaries(settings: Settings) -> dict[str, str]:

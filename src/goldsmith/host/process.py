@@ -111,6 +111,21 @@ class LocalHost:
             raise _failure(f"{_ended(code)}: {shown}", fix, streams.tail())
         return Output(code, "".join(streams.out), "".join(streams.err))
 
+    def start(
+        self,
+        *argv: str | Path,
+        fix: str = "",
+        env: Mapping[str, str] | None = None,
+        on_line: Listener | None = None,
+        cwd: Path | None = None,
+    ) -> "Child":
+        """Start a program and return at once; as ``run`` does otherwise."""
+        command = [os.fspath(arg) for arg in argv]
+        listeners = [one for one in (on_line, self.on_line, self._write) if one]
+        self._write(f"$ {self.mask(shlex.join(command))}")
+        process = self._start(command, env, cwd, fix, None)
+        return Child(process, _Streams(process, listeners, self.mask, None))
+
     def _start(
         self,
         command: list[str],
@@ -146,6 +161,34 @@ class LocalHost:
                 self.log.open("a", encoding="utf-8") as log,
             ):  # a full disk: the tool tells
                 log.write(line + "\n")
+
+
+class Child:
+    """A program that runs beside us until it ends or is stopped."""
+
+    def __init__(self, process: subprocess.Popen[str], streams: "_Streams") -> None:
+        self._process = process
+        self._streams = streams
+
+    def ended(self) -> Output | None:
+        """Return what it left, None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        self._streams.join()
+        return Output(code, "".join(self._streams.out), "".join(self._streams.err))
+
+    def interrupt(self) -> None:
+        """Ask it to stop as Ctrl-C does, and return at once."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+
+    def stop(self, patience: float) -> None:
+        """Wait until it has stopped; end it with all that it started after ``patience`` seconds."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
+            return
+        _end(self._process)
 
 
 class _Streams:

@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from goldsmith.errors import Mark, RecipeError, RecipeErrors
 from goldsmith.recipe.marks import Node, locate, read_nodes
 from goldsmith.recipe.model import Format, Visibility
+from goldsmith.recipe.nightly import Nightly, Notify
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.quantities import Many, Time, refuse
@@ -64,6 +65,9 @@ class Project(Part):
     catalogs: dict[Annotated[str, Field(pattern=CATALOG_NAME)], CloudCatalog] = Field(
         default={}, description="Catalogs by their names here; the embedded one is always there as local."
     )
+
+    nightly: Nightly = Nightly()
+    notify: Notify | None = Field(default=None, description="Who is told how a night ended.")
 
     _node: Node | None = PrivateAttr(None)
 

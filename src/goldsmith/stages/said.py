@@ -24,14 +24,18 @@ def step_name(at: int, step: Step, *, since: int | None = None) -> str:
     return f"{numbers}-{title or step.kind}"
 
 
-def step_inputs(step: Step, *, digest: Callable[[Secret], str], now: float) -> Inputs:
-    """Return all that can change what the step makes. ``now`` is in seconds since the epoch."""
+def step_inputs(step: Step, *, digest: Callable[[Secret], str], now: float, refresh: bool = False) -> Inputs:
+    """Return all that can change what the step makes. ``now`` is in seconds since the epoch.
+
+    With ``refresh`` a step that reads the outside world is new at each build, however seldom the recipe asks for it.
+    """
     said = {
         name: _plain(getattr(step, name), digest)
         for name in type(step).model_fields
         if name not in _DO_NOT_CHANGE_THE_DISK and getattr(step, name) is not None
     }
-    if freshness := _freshness(step.refresh, now):
+    wanted = Refresh.ALWAYS if refresh and step.refresh is not Refresh.NEVER else step.refresh
+    if freshness := _freshness(wanted, now):
         said["refresh"] = freshness
     return said
 

@@ -55,6 +55,7 @@ class Ingredients:
     reused: Callable[[str], bool]
     today: float  # seconds since the epoch, for steps that are to be done anew after a time
     boot_checks: str = ""
+    refresh: bool = False  # what is read from the outside world is read again
     answers: Mapping[str, Rendered] = field(
         default_factory=dict
     )  # of Windows, by their paths on the answer disc
@@ -63,10 +64,12 @@ class Ingredients:
     )  # files that the guest needs besides its medium
 
 
-def stages_for(given: Ingredients, *, register: bool = True, boot_test: bool = True) -> tuple[Stage, ...]:
+def stages_for(
+    given: Ingredients, *, register: bool = True, boot_test: bool | None = None
+) -> tuple[Stage, ...]:
     """Return the stages of a recipe; pure but for digests of the files it names.
 
-    Without ``boot_test`` the finished image is not booted, whatever the recipe says.
+    ``boot_test`` says whether the finished image is booted, whatever the recipe says; None leaves it to the recipe.
     """
     recipe, family = given.recipe, given.family
     stages: list[Stage] = [_fetch(given), *_finished_disk(given)]
@@ -86,7 +89,7 @@ def stages_for(given: Ingredients, *, register: bool = True, boot_test: bool = T
             secret_digests=[given.vault.digest(one) for one in given.secrets],
         ),
     ]
-    if boot_test and recipe.boot_test.enabled:
+    if recipe.boot_test.enabled if boot_test is None else boot_test:
         stages.append(_boot_test(given))
     stages.append(Seal(recipe=recipe, reused=given.reused))
     if register:
@@ -143,7 +146,13 @@ def _finished_disk(given: Ingredients) -> Sequence[Stage]:
     recipe, family = given.recipe, given.family
     if family.answer is Answer.UNATTEND:
         return windows_stages(
-            recipe, family, given.machine, answers=given.answers, vault=given.vault, today=given.today
+            recipe,
+            family,
+            given.machine,
+            answers=given.answers,
+            vault=given.vault,
+            today=given.today,
+            refresh=given.refresh,
         )
     sysprep = Sysprep(
         enable=recipe.sysprep.enable,
@@ -201,7 +210,7 @@ def _customize(given: Ingredients) -> list[Stage]:
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     boot = 1
     for at, step in enumerate(recipe.customize):
-        said = step_inputs(step, digest=given.vault.digest, now=given.today)
+        said = step_inputs(step, digest=given.vault.digest, now=given.today, refresh=given.refresh)
         place = recipe.at("customize", at)
         if not step.layer:
             _require_partner(recipe, at)

@@ -44,6 +44,7 @@ def windows_stages(
     answers: Mapping[str, Rendered],
     vault: Vault,
     today: float,
+    refresh: bool = False,
 ) -> Sequence[Stage]:
     """Return the stages from the install to the generalized disk. ``today`` is in seconds since the epoch."""
     waits, hardware = recipe.machine.timeouts, hardware_of(recipe)
@@ -67,16 +68,16 @@ def windows_stages(
     )
     stages: list[Stage] = [install]
     if rounds := said_of(recipe).update_rounds:
-        day = time.strftime("%Y-%m-%d", time.gmtime(today))
+        day = time.strftime("%Y-%m-%d", time.gmtime(today)) if not refresh else f"{today:.3f}"
         stages.append(WindowsUpdates(BOOT, guest, rounds, day, recipe.at("windows", "update_rounds")))
-    return [*stages, *_steps(recipe, guest, vault, today), WindowsSysprep(BOOT, guest)]
+    return [*stages, *_steps(recipe, guest, vault, today, refresh=refresh), WindowsSysprep(BOOT, guest)]
 
 
-def _steps(recipe: Recipe, guest: Guest, vault: Vault, today: float) -> Sequence[Stage]:
+def _steps(recipe: Recipe, guest: Guest, vault: Vault, today: float, *, refresh: bool) -> Sequence[Stage]:
     stages: list[Stage] = []
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     for at, step in enumerate(recipe.customize):
-        said = step_inputs(step, digest=vault.digest, now=today)
+        said = step_inputs(step, digest=vault.digest, now=today, refresh=refresh)
         task = Task(step, said, recipe.at("customize", at))
         last = at + 1 == len(recipe.customize)
         if not step.layer and not last:

@@ -49,6 +49,7 @@ REPOSITORY = (
         ),
         "a host name could not be looked up: {1}",
         f"the guest has no DNS, or the name is wrong: {_NET}",
+        passing=True,
         waits=True,  # there may be another mirror, and a script may ask for what it can do without
         example='[Errno 14] curl#6 - "Could not resolve host: mirror.example.com; Name or service not known"',
         source="curl error 6, as yum and dnf show it",
@@ -60,6 +61,7 @@ REPOSITORY = (
         ),
         "a repository could not be reached: {1}",
         _NET,
+        passing=True,
         waits=True,
         example='[Errno 14] curl#7 - "Failed connect to 192.0.2.10:80; No route to host"',
         source="curl errors 7 and 28",
@@ -87,6 +89,7 @@ REPOSITORY = (
             detail(r"(https?://\S+): \[Errno 14\] HTTPS? Error (\d+)", ": {1} answered {2}"),
             detail(r"(?:Could not|Couldn't) resolve host:? '?([\w.-]+)", ": there is no host {1}"),
         ),
+        passing=True,
         waits=True,
         example="Failed to download metadata for repo 'appstream': Cannot download repomd.xml",
         source="yum, yumRepo.py; dnf, repo.py",

@@ -36,6 +36,7 @@ class Failure:
     vague: bool = False
     waits: bool = False
     line: int = 0
+    passing: bool = False  # it may be over at the next try: a network, a mirror
     details: tuple[Detail, ...] = ()
     example: str = ""  # a line as the guest prints it
     source: str = ""  # where the line is known from
