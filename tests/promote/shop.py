@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.catalog.entry import RECIPE, VERSION, NewImage
+from goldsmith.catalog.entry import RECIPE, VERSION, NewImage, Query
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.promote import decide
 from goldsmith.promote.attach import attach
@@ -59,6 +59,15 @@ class Shop:
         if enter:
             self.desk("build b1").act(self.recipe, lambda facts: decide.registration(facts, version))
         return [one.id for one in images]
+
+    def attach(self, image, kind, content):
+        """Keep a document with an image, as somebody who found something out later."""
+        attach(self.catalog, [image], kind, content, who="ann")
+
+    def channel_images(self, channel):
+        """Return what consumers find: the images that have the property of a channel, the last changed first."""
+        found = self.catalog.list(Query(properties={f"goldsmith_channel_{channel}": self.recipe}))
+        return sorted(found, key=lambda one: one.updated_at, reverse=True)
 
     def promote(self, version, channel, *, who="ann", **more):
         return self.desk(who).act(

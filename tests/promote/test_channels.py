@@ -39,7 +39,7 @@ def test_a_promotion_moves_no_bytes_and_one_property_finds_the_image(shop):
     before = shop.catalog.get(image)
     event = shop.promote("", "candidate")
     assert (event.version, event.origin, event.forced) == ("20260101.1", "dev", False)
-    found = shop.catalog.list(Query(properties={"goldsmith_channel_candidate": "r"}))
+    found = shop.channel_images("candidate")
     assert [one.id for one in found] == [image]
     assert shop.catalog.verify(image).good
     assert (found[0].sha256, found[0].created_at) == (before.sha256, before.created_at)
@@ -48,13 +48,13 @@ def test_a_promotion_moves_no_bytes_and_one_property_finds_the_image(shop):
 def test_all_formats_of_a_version_move_together(shop):
     ids = shop.make("20260101.1", formats=("raw", "qcow2"))
     shop.promote("", "candidate")
-    found = shop.catalog.list(Query(properties={"goldsmith_channel_candidate": "r"}))
+    found = shop.channel_images("candidate")
     assert {one.id for one in found} == set(ids)
 
 
 def test_a_channel_has_one_version_at_a_time(released):
     for channel in ("dev", "candidate", "released"):
-        found = released.catalog.list(Query(properties={f"goldsmith_channel_{channel}": "r"}))
+        found = released.channel_images(channel)
         assert [one.properties["goldsmith_version"] for one in found] == ["20260101.3"]
 
 
@@ -85,12 +85,10 @@ def test_a_version_is_refused_at_the_gate_that_has_a_reason(shop, evidence, chan
 
 
 def test_of_two_audits_the_later_one_counts(shop):
-    from goldsmith.promote.attach import attach
-
     (image,) = shop.make("20260101.1", evidence={**GOOD_EVIDENCE, "audit": BAD})
-    attach(shop.catalog, [image], "audit", GOOD, who="ann")
+    shop.attach(image, "audit", GOOD)
     assert shop.promote("", "candidate").version == "20260101.1"
-    attach(shop.catalog, [image], "audit", BAD, who="ann")
+    shop.attach(image, "audit", BAD)
     with pytest.raises(Refused, match="audit: refused"):
         shop.promote("", "released")
 
@@ -147,9 +145,7 @@ def test_a_rollback_goes_to_the_version_before_and_again_to_the_one_before_that(
 
 
 def test_a_rollback_passes_over_what_is_not_good_any_more(released):
-    from goldsmith.promote.attach import attach
-
-    attach(released.catalog, [released.image("20260101.2").id], "boot-test", BAD, who="ann")
+    released.attach(released.image("20260101.2").id, "boot-test", BAD)
     assert released.rollback("released").version == "20260101.1"
 
 

@@ -41,6 +41,7 @@ class Evidence:
     recorded_by: str
     sha256: str
     summary: str
+    elsewhere: bool = False  # only the record came here, as a property; its document is in another catalog
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -2,7 +2,7 @@
 
 import click
 
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.desk import channels_of, desk, gate_table, local_time, moves_told
 from goldsmith.errors import CatalogError
 from goldsmith.promote.event import Event
@@ -10,7 +10,7 @@ from goldsmith.promote.facts import Facts
 from goldsmith.promote.version import split
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("recipe", metavar="[NAME]", required=False)
 @pass_settings
 def channels(settings: Settings, *, recipe: str | None) -> None:
@@ -73,7 +73,7 @@ def _table(settings: Settings, found: list[Facts]) -> None:
     console.print(table)
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("wanted", metavar="NAME[@VERSION]")
 @click.option("--channel", metavar="CHANNEL", help="Only what concerned this channel.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N.")

@@ -3,18 +3,18 @@
 import getpass
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
+from goldsmith.catalog.contract import Catalog
+from goldsmith.catalog.entry import RECIPE, VERSION, Image
+from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import F, Settings
+from goldsmith.cli.catalogs import local_catalog, open_catalog
 from goldsmith.promote.desk import Desk
 from goldsmith.promote.event import Answer, Event, Kind, Verdict
-from goldsmith.recipe.promotion import CHANNELS, ChannelPart, Retention
-
-if TYPE_CHECKING:
-    from goldsmith.catalog.entry import Image
-    from goldsmith.catalog.local import LocalCatalog
+from goldsmith.recipe.project import load_project
+from goldsmith.recipe.promotion import ChannelPart, Retention
 
 _COLORS = {Answer.PASSED: "green", Answer.REFUSED: "bold red", Answer.UNKNOWN: "yellow"}
 
@@ -27,28 +27,32 @@ def named(command: F) -> F:
     return option(command)
 
 
-def channels_of(settings: Settings) -> Sequence[ChannelPart]:  # noqa: ARG001
+def channels_of(settings: Settings) -> Sequence[ChannelPart]:
     """Return the channels of the project, in order."""
-    return CHANNELS
+    return load_project(settings.project).channels
 
 
-def retention_of(settings: Settings) -> Retention:  # noqa: ARG001
-    return Retention()
+def retention_of(settings: Settings) -> Retention:
+    return load_project(settings.project).retention
 
 
-def desk(settings: Settings, *, who: str | None = None) -> Desk:
-    """Return the channels of the embedded catalog."""
-    from goldsmith.catalog.local import LocalCatalog
+def desk(settings: Settings, *, who: str | None = None, name: str | None = None) -> Desk:
+    """Return the channels of the catalog of this name, or of that which the command means."""
     from goldsmith.promote.embedded import EmbeddedDesk
 
-    return EmbeddedDesk(
-        LocalCatalog(settings.state / "catalog"), channels_of(settings), who or getpass.getuser()
-    )
+    channels, who = channels_of(settings), who or getpass.getuser()
+    catalog = open_catalog(settings, name)
+    if isinstance(catalog, LocalCatalog):
+        return EmbeddedDesk(catalog, channels, who)
+    from goldsmith.catalog.glance import GlanceCatalog
+    from goldsmith.promote.cloud import GlanceDesk
+
+    assert isinstance(catalog, GlanceCatalog)
+    return GlanceDesk(catalog, local_catalog(settings), channels, who)
 
 
-def delete_image(settings: Settings, catalog: "LocalCatalog", image_id: str) -> "Image":
+def delete_image(settings: Settings, catalog: Catalog, image_id: str) -> Image:
     """Delete an image, and take its version out of the first channel, where builds come by themselves."""
-    from goldsmith.catalog.entry import RECIPE, VERSION
     from goldsmith.promote.decide import withdrawal
 
     found = catalog.get(image_id)

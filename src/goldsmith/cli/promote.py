@@ -1,9 +1,13 @@
 """``goldsmith promote``, ``approve``, ``rollback`` and ``revoke``: what moves channels."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.desk import desk, gate_table, named, tell
+from goldsmith.cli.promote_abroad import Wish, brought
 from goldsmith.promote import decide
 from goldsmith.promote.event import Event
 from goldsmith.promote.facts import Facts
@@ -11,7 +15,7 @@ from goldsmith.promote.gates import refusals
 from goldsmith.promote.version import split
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("wanted", metavar="NAME[@VERSION]")
 @click.option("--to", "channel", required=True, metavar="CHANNEL", help="The channel that is to have it.")
 @click.option("--force", is_flag=True, help="Also when gates refuse; needs --reason.")
@@ -23,6 +27,18 @@ from goldsmith.promote.version import split
     help="Only if the channel has this version now (none: if it has none).",
 )
 @click.option("--dry-run", is_flag=True, help="Only ask the gates.")
+@click.option(
+    "--to-catalog",
+    "targets",
+    metavar="NAME",
+    multiple=True,
+    help="Bring it to this catalog first, and move the channel there; may be repeated.",
+)
+@click.option(
+    "--certificate",
+    metavar="UUID",
+    help="With --to-catalog: the secret there with the certificate of the image's signature.",
+)
 @named
 @pass_settings
 def promote(
@@ -34,6 +50,8 @@ def promote(
     reason: str,
     expected: str | None,
     dry_run: bool,
+    targets: tuple[str, ...],
+    certificate: str | None,
     who: str | None,
 ) -> int:
     """Let a channel point to a version, once all its gates let it in; no bytes are moved.
@@ -41,16 +59,27 @@ def promote(
     Without VERSION it is the one in the channel before. Exit status 5 when a gate refuses.
     """
     recipe, version = split(wanted)
-    place = desk(settings, who=who)
     if dry_run:
-        return _asked(settings, place.facts(recipe), version, channel)
-    expected = "" if expected == "none" else expected
+        return _asked(settings, desk(settings, who=who).facts(recipe), version, channel)
+    wish = Wish(recipe, version, channel, force, reason, "" if expected == "none" else expected)
+    if certificate and not targets:
+        raise click.UsageError("--certificate is for --to-catalog")
+    if targets:
+        with _refusals_shown(settings):
+            brought(settings, wish, targets, who=who, certificate=certificate)
+        return 0
+    with _refusals_shown(settings):
+        event = desk(settings, who=who).act(recipe, wish.decide)
+    if event and not settings.json and not settings.quiet:
+        gate_table(settings, event.gates)
+    tell(settings, event, otherwise=f"{channel} of {recipe} is there already")
+    return 0
 
-    def decided(facts: Facts) -> Event | None:
-        return decide.promotion(facts, version, channel, force=force, reason=reason, expected=expected)
 
+@contextmanager
+def _refusals_shown(settings: Settings) -> Iterator[None]:
     try:
-        event = place.act(recipe, decided)
+        yield
     except decide.Refused as refusal:
         if settings.json:
             gates = [vars(one) for one in refusal.gates]
@@ -58,10 +87,6 @@ def promote(
         else:
             gate_table(settings, refusal.gates)
         raise
-    if event and not settings.json and not settings.quiet:
-        gate_table(settings, event.gates)
-    tell(settings, event, otherwise=f"{channel} of {recipe} is there already")
-    return 0
 
 
 def _asked(settings: Settings, facts: Facts, version: str, channel: str) -> int:
@@ -78,7 +103,7 @@ def _asked(settings: Settings, facts: Facts, version: str, channel: str) -> int:
     return 0
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("wanted", metavar="NAME[@VERSION]")
 @click.option("--to", "channel", required=True, metavar="CHANNEL", help="The channel that it may enter.")
 @click.option("--comment", default="", help="Kept with the approval.")
@@ -93,7 +118,7 @@ def approve(settings: Settings, *, wanted: str, channel: str, comment: str, who:
     tell(settings, event, otherwise=f"{wanted} was approved for {channel} under this name already")
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("recipe", metavar="NAME")
 @click.option("--channel", required=True, metavar="CHANNEL", help="The channel that goes back.")
 @click.option("--to", default="", metavar="VERSION", help="A version that was in the channel.")
@@ -109,7 +134,7 @@ def rollback(settings: Settings, *, recipe: str, channel: str, to: str, reason: 
     tell(settings, event, otherwise="")
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("wanted", metavar="NAME@VERSION")
 @click.option("--reason", required=True, help="Why; consumers will ask.")
 @named

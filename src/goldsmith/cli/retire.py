@@ -2,7 +2,7 @@
 
 import click
 
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.desk import desk, local_time, named, retention_of, tell
 from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
@@ -15,7 +15,7 @@ from goldsmith.promote.version import split
 from goldsmith.recipe.promotion import Retention
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("wanted", metavar="[NAME[@VERSION]]", required=False)
 @click.option("--apply", is_flag=True, help="Do what is due; without it the command only tells.")
 @click.option("--undo", is_flag=True, help="Bring back what was retired, until its grace time ends.")

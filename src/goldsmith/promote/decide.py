@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.errors import CatalogError, GateError, UsageError
-from goldsmith.promote.event import Event, Kind, Move, Stay, Step, Verdict
+from goldsmith.promote.event import Event, Kind, Move, State, Stay, Step, Verdict
 from goldsmith.promote.facts import Facts
 from goldsmith.promote.gates import Case, judged, refusals, unforceable
 from goldsmith.promote.version import LATEST, Version, order
+
+
+_REJECTING = (Kind.ROLLED_BACK, Kind.WITHDRAWN, Kind.UNDONE)
 
 
 class Refused(GateError):
@@ -25,8 +28,10 @@ class Refused(GateError):
         )
 
 
-def verdicts(facts: Facts, version: Version, channel: str) -> tuple[Verdict, ...]:
-    """Ask the gates of a channel about a version."""
+def verdicts(
+    facts: Facts, version: Version, channel: str, *, abroad: State | None = None
+) -> tuple[Verdict, ...]:
+    """Ask the gates of a channel about a version, which may have been brought from another catalog."""
     current = facts.state.holds.get(channel)
     return judged(
         Case(
@@ -38,6 +43,7 @@ def verdicts(facts: Facts, version: Version, channel: str) -> tuple[Verdict, ...
             promoter=facts.who,
             now=facts.now,
             read=facts.read,
+            abroad=abroad,
         )
     )
 
@@ -81,6 +87,7 @@ def promotion(
     reason: str = "",
     expected: str | None = None,
     origin: str = "",
+    abroad: State | None = None,
 ) -> Event | None:
     """Let a version into a channel; None when it is there already.
 
@@ -96,7 +103,7 @@ def promotion(
         )
     if force and not reason.strip():
         raise UsageError("--force needs a reason", fix="add --reason '...'; the history keeps it")
-    gates = verdicts(facts, version, channel)
+    gates = verdicts(facts, version, channel, abroad=abroad)
     bad, fixed = refusals(gates), unforceable(gates)
     if held == version.version and not fixed:
         return None
@@ -142,7 +149,7 @@ def fallback(facts: Facts, channel: str, *, leaving: str) -> str:
     last: dict[str, Stay] = {one.version: one for one in stays}  # the last stay of each
     for stay in reversed(stays[:first]):
         rejected = (
-            last[stay.version].ended_by in (Kind.ROLLED_BACK, Kind.WITHDRAWN) and stay.version != leaving
+            last[stay.version].ended_by in _REJECTING and stay.version != leaving
         )
         if stay.version != leaving and not rejected and not why_not_good(facts, stay.version):
             return stay.version

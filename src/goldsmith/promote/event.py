@@ -19,6 +19,7 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"  # from the first channel, since somebody deletes an image of it
     APPROVED = "approved"
     RETIRED = "retired"  # one step further: hidden, deactivated, deleted
+    UNDONE = "undone"  # the cloud refused to carry the event before out
     RESTORED = "restored"  # the steps of retirement were taken back
 
 
@@ -175,6 +176,8 @@ def after(state: State, event: Event) -> State:
     if event.kind is Kind.RETIRED:
         retired[event.version] = event
     revoked = state.revoked
+    if event.kind is Kind.UNDONE:
+        revoked = {version: one for version, one in revoked.items() if one != state.last}
     if event.kind is Kind.REVOKED:
         revoked = {**revoked, event.version: event}
     return replace(
@@ -192,7 +195,7 @@ def after(state: State, event: Event) -> State:
 def _brought_back(event: Event) -> Sequence[str]:
     """Return the versions whose retirement ends with this event: restored, or in a channel again."""
     moved = [move.after for move in event.moves]
-    return [*moved, event.version] if event.kind is Kind.RESTORED else moved
+    return [*moved, event.version] if event.kind in (Kind.RESTORED, Kind.UNDONE) else moved
 
 
 def _open(stay: Stay, channel: str) -> bool:

@@ -30,6 +30,12 @@ class Case:
     promoter: str
     now: datetime
     read: Callable[[str], bytes | None]
+    abroad: State | None = None  # where it stands in the catalog that it was brought from
+
+    @property
+    def past(self) -> State:
+        """Return the history that tells what a version has been through."""
+        return self.abroad or self.state
 
 
 Found = tuple[Answer, str, str, str]  # with the fix, and the digest of the document
@@ -72,7 +78,8 @@ def _unknown(detail: str, fix: str) -> Found:
 
 
 def _not_revoked(case: Case) -> Found:
-    if event := case.state.revoked.get(case.version.version):
+    revoked = {**case.past.revoked, **case.state.revoked}
+    if event := revoked.get(case.version.version):
         return _no(f"revoked by {event.who}: {event.reason}", "promote another version")
     return _yes("it is not revoked")
 
@@ -93,8 +100,9 @@ def _whole(case: Case) -> Found:
 def _order(case: Case) -> Found:
     assert case.previous
     before = case.previous.name
-    if case.state.was_in(case.version.version, before):
-        return _yes(f"it has been in {before}")
+    where = " where it comes from" if case.abroad else ""
+    if case.past.was_in(case.version.version, before):
+        return _yes(f"it has been in {before}{where}")
     return _no(f"it was never in {before}", f"goldsmith promote {case.version.name} --to {before}")
 
 
@@ -103,7 +111,7 @@ def _age(case: Case) -> Found:
     if not case.previous:
         spent, where = (case.now - case.version.made_at).total_seconds(), "since it was made"
     else:
-        spent = case.state.time_in(case.version.version, case.previous.name, case.now)
+        spent = case.past.time_in(case.version.version, case.previous.name, case.now)
         where = f"in {case.previous.name}"
     told = f"{human_time(spent)} {where}, {human_time(wanted)} wanted"
     return _yes(told) if spent >= wanted else _no(told, f"try again in {human_time(wanted - spent)}")
@@ -119,10 +127,12 @@ def _proved(kind: EvidenceKind, fix: str) -> Callable[[Case], Found]:
         )
         if record is None:
             return _unknown(f"no {kind} is kept with it", cure)
-        if case.read(record.sha256) is None:
+        here = case.read(record.sha256) is not None
+        if not here and not record.elsewhere:
             return _unknown(f"the document of its {kind} ({record.sha256[:12]}) is gone or was changed", cure)
         when = record.recorded_at.strftime("%Y-%m-%d %H:%M")
         told = f"{record.summary}; {when} by {record.recorded_by}"
+        told += "" if here else "; as the image's properties say, the document is elsewhere"
         return _yes(told, record.sha256) if record.passed else _no(told, cure, record.sha256)
 
     return ask
@@ -146,7 +156,7 @@ def _approvals(case: Case) -> Found:
     assert wanted
     said = {
         one.who
-        for one in case.state.approvals
+        for one in (*case.state.approvals, *(case.abroad.approvals if case.abroad else ()))
         if (one.version, one.channel) == (case.version.version, case.channel.name)
     }
     counted = {who for who in said if not wanted.by or who in wanted.by}

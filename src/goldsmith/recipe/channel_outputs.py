@@ -25,6 +25,18 @@ def channel_outputs() -> dict[str, Schema]:
         "promote --dry-run": _object(
             "What the gates say.", {"version": _TEXT, "channel": _TEXT, "gates": _list(_gate())}
         ),
+        "promote --to-catalog": _object(
+            "What was done in each catalog.",
+            {
+                "changed": _BOOL,
+                "catalogs": _list(
+                    _object(
+                        "One catalog; null where it was there already.",
+                        {"catalog": _TEXT, "event": {"anyOf": [_event(), {"type": "null"}]}},
+                    )
+                ),
+            },
+        ),
         "approve": changed,
         "rollback": changed,
         "revoke": changed,
@@ -66,7 +78,7 @@ def _gate() -> Schema:
 
 def _event() -> Schema:
     move = _object("A channel that moved; an empty text is no version.", dict.fromkeys(_MOVE, _TEXT))
-    kinds = "registered promoted rolled_back revoked withdrawn approved retired restored".split()  # noqa: SIM905
+    kinds = "registered promoted rolled_back revoked withdrawn undone approved retired restored".split()  # noqa: SIM905
     return _object(
         "One thing that happened.",
         {
