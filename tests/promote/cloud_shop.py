@@ -25,7 +25,9 @@ class CloudShop(Shop):
 
     @property
     def catalog(self):
-        return GlanceCatalog(self.cloud, CloudCatalog(cloud=self.cloud), self.folder / "state/clouds" / self.cloud)
+        return GlanceCatalog(
+            self.cloud, CloudCatalog(cloud=self.cloud), self.folder / "state/clouds" / self.cloud
+        )
 
     def desk(self, who="ann", *, lease=60.0):
         return GlanceDesk(self.catalog, self.embedded, self.channels, who, lease)

@@ -215,14 +215,16 @@ def test_an_image_that_was_protected_before_stays_so(shop):
 def test_a_channel_can_publish_what_enters_and_hide_what_leaves(shop):
     shop.channels = (
         DEV,
-        ChannelPart(name="out", gates=Gates(), visibility="public", hide_left=True),
+        ChannelPart(name="out", gates=Gates(), visibility="community", hide_left=True),
     )
     for number in (1, 2):
         shop.make(f"20260101.{number}")
         shop.promote("", "out")
     old, new = shop.image("20260101.1"), shop.image("20260101.2")
-    assert (new.visibility, new.hidden) == ("public", False)
-    assert (old.visibility, old.hidden) == ("public", True), "it stays readable, for rebuilds of its servers"
+    assert (new.visibility, new.hidden) == ("community", False)
+    assert (old.visibility, old.hidden) == ("community", True), (
+        "it stays readable, for rebuilds of its servers"
+    )
     shop.rollback("out")
     assert not shop.image("20260101.1").hidden
     assert not shop.image("20260101.2").hidden, "it is in dev still"

@@ -37,7 +37,10 @@ def _count(compute: Any, image: Image) -> int | None:
 
 def _asked(compute: Any, image: Image, **more: str) -> int | None:
     answer = compute.get(
-        "/servers", params={"image": image.id, "limit": str(_MANY), **more}, timeout=_PATIENCE, raise_exc=False
+        "/servers",
+        params={"image": image.id, "limit": str(_MANY), **more},
+        timeout=_PATIENCE,
+        raise_exc=False,
     )
     if answer.status_code != 200:
         return None

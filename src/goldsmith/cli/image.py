@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from goldsmith.catalog.entry import Changes, Image, Query, Status, Visibility
-from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.rules import CHANNEL
 from goldsmith.cli import evidence, image_care, image_cloud
 from goldsmith.cli.base import CatalogGroup, F, Settings, pass_settings
@@ -174,8 +173,7 @@ def delete(settings: Settings, *, wanted: tuple[str, ...]) -> None:
     """Delete images that are in no channel but the first; the embedded catalog can bring them back for a while."""
     catalog = open_catalog(settings)
     ids = [catalog.find(one).id for one in wanted]
-    work = partial(delete_image, settings, catalog) if isinstance(catalog, LocalCatalog) else catalog.delete
-    _each(settings, "deleted", ids, work)
+    _each(settings, "deleted", ids, partial(delete_image, settings, catalog))
 
 
 @image.command()

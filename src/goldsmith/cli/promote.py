@@ -9,7 +9,6 @@ from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.desk import desk, gate_table, named, tell
 from goldsmith.cli.promote_abroad import Wish, brought
 from goldsmith.promote import decide
-from goldsmith.promote.event import Event
 from goldsmith.promote.facts import Facts
 from goldsmith.promote.gates import refusals
 from goldsmith.promote.version import split

@@ -71,7 +71,10 @@ def brought(
             certificate=certificate,
         )
         images = transfer.bring(version)
-        _note(settings, f"{name} has {', '.join(f'{one.disk_format} {one.id}' for one in images)}, compared by digest")
+        _note(
+            settings,
+            f"{name} has {', '.join(f'{one.disk_format} {one.id}' for one in images)}, compared by digest",
+        )
 
         def decided(facts: Facts, number: str = version.version) -> Event | None:
             return wish.decide_abroad(facts, number, source_name, source.state)

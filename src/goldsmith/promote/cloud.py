@@ -182,5 +182,3 @@ class GlanceDesk:
         found = self.catalog.list(Query(properties={RECIPE: recipe}, hidden=True))
         kept = (Status.ACTIVE, Status.DEACTIVATED)
         return tuple(one for one in found if self._ours(one) and one.status in kept)
-
-

@@ -56,7 +56,9 @@ class Marking:
                     raise
             if marks.delete:
                 return
-            image = self.catalog.get(image.id)  # as it is now, also when somebody else finished the same event
+            image = self.catalog.get(
+                image.id
+            )  # as it is now, also when somebody else finished the same event
 
     def _change(self, image: Image, marks: Marks) -> None:
         api, path = self.catalog.api, f"/images/{image.id}"

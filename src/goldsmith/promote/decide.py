@@ -9,7 +9,6 @@ from goldsmith.promote.facts import Facts
 from goldsmith.promote.gates import Case, judged, refusals, unforceable
 from goldsmith.promote.version import LATEST, Version, order
 
-
 _REJECTING = (Kind.ROLLED_BACK, Kind.WITHDRAWN, Kind.UNDONE)
 
 
@@ -148,9 +147,7 @@ def fallback(facts: Facts, channel: str, *, leaving: str) -> str:
     first = next((at for at, one in enumerate(stays) if one.version == leaving), len(stays))
     last: dict[str, Stay] = {one.version: one for one in stays}  # the last stay of each
     for stay in reversed(stays[:first]):
-        rejected = (
-            last[stay.version].ended_by in _REJECTING and stay.version != leaving
-        )
+        rejected = last[stay.version].ended_by in _REJECTING and stay.version != leaving
         if stay.version != leaving and not rejected and not why_not_good(facts, stay.version):
             return stay.version
     return ""

@@ -1,4 +1,4 @@
-"""What is known here about images of a cloud: what the embedded catalog keeps about the same build, and their properties."""
+"""What is known here about images of a cloud: what the embedded catalog keeps about the build, and their properties."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from goldsmith.catalog import evidence, index
-from goldsmith.catalog.entry import RECIPE, SHA256, VERSION, Image, Query
+from goldsmith.catalog.entry import RECIPE, VERSION, Image, Query
 from goldsmith.catalog.evidence import Evidence, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
 
@@ -25,7 +25,9 @@ class Known:
     def of(self, image: Image) -> tuple[Evidence, ...]:
         """Return the records about an image of a cloud, oldest first."""
         found = [*claimed(image), *self._kept.get(image.sha256 or "", ()), *self._kept.get(_build(image), ())]
-        alike = {(one.kind, one.sha256, one.recorded_at): one for one in found}  # the one with its document wins
+        alike = {
+            (one.kind, one.sha256, one.recorded_at): one for one in found
+        }  # the one with its document wins
         return tuple(sorted(alike.values(), key=lambda one: one.recorded_at))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Bring a version from one catalog to another: the same bytes, compared by their digests, with all that is said of them."""
+"""Bring a version from one catalog to another: the same bytes, compared by digest, with all that is said of them."""
 
 import tempfile
 from collections.abc import Iterator

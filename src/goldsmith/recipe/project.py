@@ -1,9 +1,9 @@
-"""What ``goldsmith.yaml`` says for all recipes of a project: where images go. Each section is a Part of its own."""
+"""What ``goldsmith.yaml`` says for all recipes of a project. Each section is a Part of its own."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from goldsmith.errors import Mark, RecipeError, RecipeErrors
 from goldsmith.recipe.marks import Node, locate, read_nodes
@@ -11,6 +11,7 @@ from goldsmith.recipe.model import Format, Visibility
 from goldsmith.recipe.nightly import Nightly, Notify
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.problems import problems_of
+from goldsmith.recipe.promotion import CHANNELS, ChannelPart, Retention, check_channels
 from goldsmith.recipe.quantities import Many, Time, refuse
 
 FILE = "goldsmith.yaml"
@@ -68,6 +69,10 @@ class Project(Part):
 
     nightly: Nightly = Nightly()
     notify: Notify | None = Field(default=None, description="Who is told how a night ended.")
+    channels: Annotated[Many[ChannelPart], AfterValidator(check_channels)] = Field(
+        default=CHANNELS, description="Channels in order; builds enter the first one by themselves."
+    )
+    retention: Retention = Retention()
 
     _node: Node | None = PrivateAttr(None)
 
