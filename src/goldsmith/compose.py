@@ -23,6 +23,7 @@ from goldsmith.plan.stage import Stage
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
+from goldsmith.recipe.project import load_project
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
 from goldsmith.stages.medium import find_source
 from goldsmith.stages.table import Ingredients, stages_for
@@ -105,6 +106,7 @@ def compose(
         reused=lambda stage: stage not in fresh,
         today=time.time(),
         answers=answers,
+        channels=load_project(where.project).channels,
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
     )
     stages = stages_for(given, register=register, boot_test=boot_test)

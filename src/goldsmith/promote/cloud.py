@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from goldsmith.catalog import index
-from goldsmith.catalog.entry import RECIPE, Image, Query, Status
+from goldsmith.catalog.entry import RECIPE, Image, Query, Status, Visibility
 from goldsmith.catalog.evidence import Documents
 from goldsmith.catalog.glance import GlanceCatalog
 from goldsmith.catalog.glance_errors import Refused
@@ -80,7 +80,9 @@ class GlanceDesk:
 
     def _only_owner(self) -> str:
         """Return the project of the images, where the way to log in does not tell ours."""
-        owners = {one.owner for one in self.catalog.list(Query(hidden=True)) if RECIPE in one.properties}
+        found = [one for one in self.catalog.list(Query(hidden=True)) if RECIPE in one.properties]
+        private = [one for one in found if one.visibility is Visibility.PRIVATE]  # nobody else's are
+        owners = {one.owner for one in private or found}
         if len(owners) > 1:
             raise UsageError(
                 f"{self.catalog.name} shows images of {len(owners)} projects, and not which one is ours",
@@ -116,7 +118,7 @@ class GlanceDesk:
 
     def _carry_out(self, recipe: str, written: Sequence[Written]) -> list[str]:
         """Bring the images to what the last event says, and to what anybody wrote meanwhile; then note it."""
-        until = time.monotonic() + self.lease / 2
+        until = time.monotonic() + LEASE / 2
         while True:
             state = state_of(recipe, [one.event for one in written])
             images = self._images(recipe)

@@ -50,11 +50,11 @@ def needed(image: Image, state: State, channels: Sequence[ChannelPart]) -> Marks
         for name, value in image.properties.items()
         if name.startswith(CHANNEL) or name in (PROTECTS, REVOKED)
     }
-    visibility = next((one.visibility for one in reversed(parts) if one.visibility), None)
+    visibility = next((one.visibility.value for one in reversed(parts) if one.visibility), None)
     return Marks(
         set_properties={name: value for name, value in wanted.items() if ours.get(name) != value},
         unset_properties=frozenset(ours.keys() - wanted.keys()),
-        visibility=visibility if visibility != image.visibility else None,
+        visibility=visibility if visibility != image.visibility.value else None,
         protected=_protected(image, protecting=protecting),
         hidden=_hidden(image, state, version, channels, held=bool(held)),
         active=_active(image, state, version, held=bool(held)),

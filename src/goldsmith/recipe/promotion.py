@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from goldsmith.recipe.model import Visibility
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Age, Many, Size, refuse
 
@@ -55,7 +56,7 @@ class ChannelPart(Part):
 
     name: str = Field(pattern=CHANNEL, description="Lower case letters, digits and _.")
     gates: Gates = Gates()
-    visibility: Annotated[str | None, Field(pattern="^(private|public|shared|community)$")] = Field(
+    visibility: Annotated[Visibility, Field(strict=False)] | None = Field(
         default=None, description="Visibility that an image gets in this channel; else it keeps its own."
     )
     protected: bool = Field(default=False, description="Protect images while they are in this channel.")

@@ -16,6 +16,7 @@ from goldsmith.guests.windows_answers import said_of, version_of
 from goldsmith.guests.writing import Rendered
 from goldsmith.plan.stage import Stage
 from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.recipe.rhel import RootGrowth
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
@@ -62,6 +63,7 @@ class Ingredients:
     further: Mapping[str, Source] = field(
         default_factory=dict
     )  # files that the guest needs besides its medium
+    channels: Sequence[ChannelPart] = CHANNELS  # of the project: the image enters the first one
 
 
 def stages_for(
@@ -93,11 +95,13 @@ def stages_for(
         stages.append(_boot_test(given))
     stages.append(Seal(recipe=recipe, reused=given.reused))
     if register:
-        stages.append(registration(recipe, family))
+        stages.append(registration(recipe, family, channels=given.channels))
     return tuple(stages)
 
 
-def registration(recipe: Recipe, family: GuestFamily) -> Register:
+def registration(
+    recipe: Recipe, family: GuestFamily, *, channels: Sequence[ChannelPart] = CHANNELS
+) -> Register:
     """Return the stage that hands the images of a recipe to the catalog, with all that it promises of them."""
     own, admin, least_ram = dict(family.properties), family.admin_user, family.least_ram
     if family.answer is Answer.UNATTEND:
@@ -110,7 +114,7 @@ def registration(recipe: Recipe, family: GuestFamily) -> Register:
         admin=admin,
         machine_type=family.machine_type,
     )
-    return Register(recipe=recipe, properties=properties, least_ram=least_ram)
+    return Register(recipe=recipe, properties=properties, least_ram=least_ram, channels=channels)
 
 
 def promised_hardware(recipe: Recipe, family: GuestFamily) -> Hardware:
