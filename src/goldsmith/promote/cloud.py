@@ -8,7 +8,6 @@ images follow, the new image first. Whoever dies in between is finished by the n
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from goldsmith.catalog import index
 from goldsmith.catalog.entry import RECIPE, Image, Query, Status, Visibility
@@ -74,7 +73,7 @@ class GlanceDesk:
             )
         return mine.event
 
-    @cached_property
+    @property
     def _log(self) -> Log:
         return Log(self.catalog.api, self.catalog.api.project or self._only_owner())
 

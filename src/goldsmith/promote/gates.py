@@ -100,19 +100,23 @@ def _whole(case: Case) -> Found:
 def _order(case: Case) -> Found:
     assert case.previous
     before = case.previous.name
-    where = " where it comes from" if case.abroad else ""
+    if case.abroad and case.abroad.was_in(case.version.version, case.channel.name):
+        return _yes(f"it has been in {case.channel.name} where it comes from")
     if case.past.was_in(case.version.version, before):
-        return _yes(f"it has been in {before}{where}")
+        return _yes(f"it has been in {before}{' where it comes from' if case.abroad else ''}")
     return _no(f"it was never in {before}", f"goldsmith promote {case.version.name} --to {before}")
 
 
 def _age(case: Case) -> Found:
-    wanted = case.channel.gates.age or 0.0
+    wanted, version = case.channel.gates.age or 0.0, case.version.version
     if not case.previous:
         spent, where = (case.now - case.version.made_at).total_seconds(), "since it was made"
     else:
-        spent = case.past.time_in(case.version.version, case.previous.name, case.now)
+        spent = case.past.time_in(version, case.previous.name, case.now)
         where = f"in {case.previous.name}"
+        if case.abroad:  # also what it spent where it is already what it is to become here
+            spent += case.abroad.time_in(version, case.channel.name, case.now)
+            where += f" and {case.channel.name} where it comes from"
     told = f"{human_time(spent)} {where}, {human_time(wanted)} wanted"
     return _yes(told) if spent >= wanted else _no(told, f"try again in {human_time(wanted - spent)}")
 

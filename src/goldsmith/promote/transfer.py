@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.catalog.contract import Catalog
-from goldsmith.catalog.entry import BUILD_KEY, RECIPE, SHA256, VERSION, Image, NewImage, Query
+from goldsmith.catalog.entry import RECIPE, SHA256, VERSION, Image, NewImage, Query
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.rules import CHANNEL
 from goldsmith.errors import CatalogError, GateError
@@ -91,9 +91,10 @@ class Transfer:
     def _require_same_build(self, version: Version) -> None:
         """Refuse a number that the target has from another build."""
         query = Query(properties={RECIPE: version.recipe, VERSION: version.version}, hidden=True)
-        builds = {one.properties.get(BUILD_KEY) for one in version.images}
+        builds = {one.build_key for one in version.images} - {None}
+        bytes_of = {(one.disk_format, one.os_hash_value) for one in version.images}
         for there in self.target.list(query):
-            if there.properties.get(BUILD_KEY) not in builds:
+            if there.build_key not in builds and (there.disk_format, there.os_hash_value) not in bytes_of:
                 raise GateError(
                     f"{self.target_name} has {version.name} from another build ({there.id})",
                     fix="build again, to have a number of its own",
