@@ -17,6 +17,9 @@ FIXED = frozenset(
     locations direct_url""".split()  # noqa: SIM905  a column of words would hide the rules
 )
 OURS = frozenset({BUILD_KEY, SHA256})  # say what the bytes are, so they never change
+EVIDENCE = (
+    "goldsmith_evidence_"  # with a kind behind it: what is known about an image that came from elsewhere
+)
 CHANNEL = "goldsmith_channel_"  # with a channel's name behind it: the property of the image that it points to
 
 
@@ -54,6 +57,11 @@ def check_changes(changes: Changes) -> None:
         raise UsageError(
             f"the property {channel} says in which channel the image is, and is set by promoting it",
             fix=f"goldsmith promote NAME@VERSION --to {channel.removeprefix(CHANNEL)}, or rollback, or revoke",
+        )
+    if said := next((name for name in sorted(touched) if name.startswith(EVIDENCE)), None):
+        raise UsageError(
+            f"the property {said} says what was found out about the image, and is set when it is brought here",
+            fix="goldsmith image attach NAME@VERSION KIND FILE",
         )
     if both := sorted(changes.set_properties.keys() & changes.unset_properties):
         raise UsageError(f"the property {both[0]} is both set and unset", fix="say one of the two")

@@ -10,6 +10,7 @@ from goldsmith.catalog.local import LocalCatalog
 from goldsmith.promote.desk import Decide
 from goldsmith.promote.event import Event, Kind, State, read_event, state_of
 from goldsmith.promote.facts import Facts
+from goldsmith.promote.known import claimed
 from goldsmith.promote.marks import Marks, needed
 from goldsmith.promote.version import Version, grouped, recipes_of
 from goldsmith.recipe.promotion import ChannelPart
@@ -78,7 +79,11 @@ class EmbeddedDesk:
                 recipe=recipe,
                 version=version,
                 images=images,
-                evidence=tuple(one for image in images for one in evidence.of_image(session, image.id)),
+                evidence=tuple(
+                    one
+                    for image in images
+                    for one in (*claimed(image), *evidence.of_image(session, image.id))
+                ),
                 lost=tuple(one.id for one in images if not blobs.whole(one.sha256, one.size)),
             )
             for version, images in grouped(_images(session, recipe)).items()

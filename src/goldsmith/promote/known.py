@@ -10,8 +10,8 @@ from goldsmith.catalog import evidence, index
 from goldsmith.catalog.entry import RECIPE, VERSION, Image, Query
 from goldsmith.catalog.evidence import Evidence, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
+from goldsmith.catalog.rules import EVIDENCE
 
-PREFIX = "goldsmith_evidence_"  # with the kind behind it
 BUILD = "goldsmith_build"
 
 
@@ -61,7 +61,7 @@ def properties_of(records: Sequence[Evidence]) -> dict[str, str]:
                 "sha256": one.sha256,
                 "summary": one.summary,
             }
-            found[PREFIX + kind.value.replace("-", "_")] = json.dumps(said, sort_keys=True)
+            found[EVIDENCE + kind.value.replace("-", "_")] = json.dumps(said, sort_keys=True)
     return found
 
 
@@ -70,7 +70,7 @@ def claimed(image: Image) -> tuple[Evidence, ...]:
     found = []
     for kind in EvidenceKind:
         try:
-            said = json.loads(image.properties[PREFIX + kind.value.replace("-", "_")])
+            said = json.loads(image.properties[EVIDENCE + kind.value.replace("-", "_")])
             found.append(
                 Evidence(
                     image_id=image.id,

@@ -9,16 +9,16 @@ from pathlib import Path
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import RECIPE, SHA256, VERSION, Image, NewImage, Query
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.catalog.rules import CHANNEL
+from goldsmith.catalog.rules import CHANNEL, EVIDENCE
 from goldsmith.errors import CatalogError, GateError
 from goldsmith.host.files import Digests, digest
-from goldsmith.promote.known import PREFIX, properties_of
+from goldsmith.promote.known import properties_of
 from goldsmith.promote.marks import PROTECTS, REVOKED
 from goldsmith.promote.version import Version
 
 ORIGIN = "goldsmith_promoted_from"
 _OWN = (SHA256, PROTECTS, REVOKED, ORIGIN, "signature_verified")
-_THEIRS = ("os_glance", "owner_specified.", CHANNEL, PREFIX)
+_THEIRS = ("os_glance", "owner_specified.", CHANNEL, EVIDENCE)
 
 
 @dataclass(frozen=True)
