@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,8 +29,12 @@ from goldsmith.stages.lives import Lives, access_of
 from goldsmith.stages.parts import PATIENCE, domain_name, no_space_if_full, osinfo_argument, private_folder
 
 CONSOLE = "console-customize.log"
-# A cloud-init that was installed after the boot has nothing to wait for; newer ones then wait for ever.
-SETTLE = "if command -v cloud-init; then timeout 300 cloud-init status --wait; fi >/dev/null 2>&1 || :"
+# A cloud-init that was installed after the boot has nothing to wait for; newer ones then wait for ever. One that has
+# ended says so in a file, for which no Python need be started.
+SETTLE = (
+    "if [ ! -e /run/cloud-init/result.json ] && command -v cloud-init; "
+    "then timeout 300 cloud-init status --wait; fi >/dev/null 2>&1 || :"
+)
 # What was planted gets its SELinux labels by the guest's own policy. --selinux-relabel would label the whole disk,
 # or, where the appliance cannot (Debian's), by a mark that makes the guest relabel itself and start once more.
 LABEL = """[ -f /etc/selinux/config ] || exit 0
@@ -183,6 +187,10 @@ def _withdraw(session: Session, stage: Customize, context: Context) -> None:
     script = temporary.withdraw_script(session.access.kind, leftovers=tuple(family.leftovers))
     hand.root(SETTLE)
     hand.must(script, what="removing the build access")
+    with suppress(
+        GuestError
+    ):  # the script does it itself in a moment, for a guest without agent and ACPI daemon
+        session.hypervisor.shutdown(session.name)
 
 
 def _hand(
