@@ -21,7 +21,7 @@ LAYERS = (
     {"artifact"},
     {"audit", "catalog"},
     {"boottest", "promote", "convert"},
-    {"plan"},
+    {"plan", "publish"},
     {"stages"},
     {"record", "compose"},
     {"runner", "sweep"},

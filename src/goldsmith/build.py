@@ -35,6 +35,7 @@ from goldsmith.record.masked import Mask, Masked, mask_error, mask_files
 from goldsmith.record.turns import ASKED, await_turn
 from goldsmith.runner import Runner
 from goldsmith.stages.register import first_image, image_is_gone, next_steps
+from goldsmith.stages.upload import drop_gone
 from goldsmith.sweep import sweep
 
 
@@ -91,12 +92,15 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
         try:
             plan = plan_of(composed, store, options)
             damaged = [] if plan.cached else drop_damaged(plan, store)
-            plan = plan_of(composed, store, options) if damaged else plan
+            gone = drop_gone(plan, store)
+            plan = plan_of(composed, store, options) if damaged or gone else plan
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
             for text in damaged:
                 reporter.tell(Warned(text, fix="goldsmith store verify reads the others; see to this disk"))
+            for text in gone:
+                reporter.tell(Warned(text))
             record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
             if virt:
                 _await_turn(record, plan, reporter)

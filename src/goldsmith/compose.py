@@ -20,6 +20,7 @@ from goldsmith.guests.writing import Rendered
 from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.stage import Stage
+from goldsmith.publish.item import Destination
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
@@ -77,6 +78,7 @@ def compose(
     register: bool = True,
     boot_test: bool | None = None,
     refresh: bool = False,
+    destinations: Sequence[Destination] = (),
     on_hashing: Callable[[int], None] | None = None,
 ) -> Composed:
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest."""
@@ -108,6 +110,7 @@ def compose(
         answers=answers,
         channels=load_project(where.project).channels,
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
+        destinations=destinations,
     )
     stages = stages_for(given, register=register, boot_test=boot_test)
     return Composed(recipe, kickstart, machine, stages, vault, fresh, answers)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.base import Command, Settings, key_values, pass_settings
+from goldsmith.cli.base import CatalogCommand, Settings, key_values, pass_settings
 from goldsmith.cli.hashing import Hashing
 from goldsmith.errors import GoldsmithError, InterruptedBuild, UsageError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # loaded when needed: they bring libvirt and more
     from goldsmith.build import Options
     from goldsmith.cli.junit import StageCases
     from goldsmith.events import Event, Reporter
+    from goldsmith.publish.item import Destination
 
 
 def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
@@ -51,8 +52,22 @@ class Parts:
     boot_test: bool | None = None
     refresh: bool = False
 
+    def destinations(self, settings: Settings) -> tuple["Destination", ...]:
+        """Return the catalogs outside that get what is registered: the one of --catalog, else the project's."""
+        from goldsmith.cli.catalogs import destination
+        from goldsmith.recipe.project import LOCAL, load_project
 
-@click.command(cls=Command)
+        if not self.register:
+            if settings.catalog:
+                raise UsageError(
+                    "--no-register and --catalog do not go together", fix="leave one of them out"
+                )
+            return ()
+        name = settings.catalog or load_project(settings.project).catalog
+        return () if name == LOCAL else (destination(settings, name),)
+
+
+@click.command(cls=CatalogCommand)
 @click.argument("recipe")
 @_SET
 @_ISO
@@ -86,6 +101,7 @@ def plan(
         values=parse_values(pairs, iso),
         boot_test=boot_test,
         refresh=refresh,
+        destinations=Parts().destinations(settings),
         on_hashing=Hashing(settings.quiet),
     )
     _check_stage(start, [stage.name for stage in composed.stages])
@@ -97,7 +113,7 @@ def plan(
         print_plan(document, verbose=settings.verbose)
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("recipes", nargs=-1, required=True)
 @_SET
 @_ISO
@@ -170,6 +186,7 @@ def _build_one(
         register=parts.register,
         boot_test=parts.boot_test,
         refresh=parts.refresh,
+        destinations=parts.destinations(settings),
         on_hashing=Hashing(settings.quiet),
     )
     _check_stage(options.start, [stage.name for stage in composed.stages])

@@ -6,6 +6,7 @@ from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
 from goldsmith.errors import UsageError
+from goldsmith.publish.item import Destination
 from goldsmith.recipe.project import LOCAL, CloudCatalog, load_project
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ def cloud_catalog(settings: Settings, name: str) -> "GlanceCatalog":
         fix = f"there are: {have}" if not said else f"clouds there are: {', '.join(known) or 'none'}"
         raise UsageError(problem, fix=fix, at=project.at("catalogs", name, "cloud") if said else None)
     return GlanceCatalog(name, said or CloudCatalog(cloud=cloud), settings.state / "clouds" / name)
+
+
+def destination(settings: Settings, name: str, *, format: str | None = None) -> Destination:  # noqa: A002
+    """Return a catalog outside with how goldsmith.yaml wants its images; ``format`` wins over that.
+
+    Raises UsageError for the embedded catalog and for what nobody knows.
+    """
+    catalog = cloud_catalog(settings, name)
+    said = catalog.said
+    return Destination(
+        name=name,
+        open=lambda: catalog,
+        format=format or (said.format.value if said.format else None),
+        visibility=said.visibility.value if said.visibility else None,
+    )
 
 
 def embedded_only(settings: Settings, why: str) -> LocalCatalog:

@@ -9,20 +9,14 @@ import click
 from goldsmith.catalog.entry import Changes, Image, Query, Status, Visibility
 from goldsmith.catalog.rules import CHANNEL
 from goldsmith.cli import evidence, image_care, image_cloud
-from goldsmith.cli.base import CatalogGroup, F, Settings, pass_settings
+from goldsmith.cli.base import CatalogGroup, Settings, pass_settings
 from goldsmith.cli.catalogs import embedded_only, open_catalog
 from goldsmith.cli.desk import delete_image
-from goldsmith.cli.image_output import export_image, image_table, lines, name_value, progress
+from goldsmith.cli.image_output import export_image, image_table, lines, progress, properties_option
 from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
 
 _WANTED = "ID, the start of one, NAME, or NAME@latest."
-
-
-def _properties(text: str) -> Callable[[F], F]:
-    return click.option(
-        "--property", "properties", type=name_value, multiple=True, metavar="NAME=VALUE", help=text
-    )
 
 
 @click.group(
@@ -46,7 +40,7 @@ for one in (
     "--status", type=click.Choice([one.value for one in Status]), help="Only images of this status."
 )
 @click.option("--tag", "tags", multiple=True, help="Only images with this tag; may be repeated.")
-@_properties("Only images that say so; may be repeated.")
+@properties_option("Only images that say so; may be repeated.")
 @click.option("--channel", metavar="CHANNEL", help="Only images that this channel points to.")
 @click.option("--all", "everything", is_flag=True, help="Hidden and deleted images too.")
 @pass_settings
@@ -93,7 +87,7 @@ def show(settings: Settings, *, wanted: str) -> None:
 @image.command("set")
 @click.argument("wanted", metavar="IMAGE")
 @click.option("--name", help="Give it this name.")
-@_properties("Set a property; may be repeated.")
+@properties_option("Set a property; may be repeated.")
 @click.option("--unset-property", "unset", multiple=True, metavar="NAME", help="Remove a property.")
 @click.option("--tag", "tags", multiple=True, help="Add a tag.")
 @click.option("--untag", "untags", multiple=True, metavar="TAG", help="Remove a tag.")

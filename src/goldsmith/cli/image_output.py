@@ -13,7 +13,7 @@ import click
 
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import Image
-from goldsmith.cli.base import Settings
+from goldsmith.cli.base import F, Settings
 from goldsmith.convert.disk import must_be_free, place
 from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
@@ -37,6 +37,12 @@ def name_value(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} is no property; write name=value")
     return name, value
+
+
+def properties_option(text: str) -> Callable[[F], F]:
+    return click.option(
+        "--property", "properties", type=name_value, multiple=True, metavar="NAME=VALUE", help=text
+    )
 
 
 def image_table(settings: Settings, images: Sequence[Image]) -> None:

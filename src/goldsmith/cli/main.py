@@ -49,6 +49,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "convert": ("goldsmith.cli.convert", "convert", "Write an image in another format, and compare the two."),
     "image": ("goldsmith.cli.image", "image", "Work with the images of the catalog."),
+    "push": (
+        "goldsmith.cli.push",
+        "push_command",
+        "Bring a build, an image or a file into a catalog outside.",
+    ),
     "promote": ("goldsmith.cli.promote", "promote", "Let a channel point to a version, if its gates let it."),
     "approve": ("goldsmith.cli.promote", "approve", "Say yes, by name, to a version entering a channel."),
     "rollback": ("goldsmith.cli.promote", "rollback", "Point a channel back to its last good version."),

@@ -19,12 +19,12 @@ from goldsmith.promote.attach import attach
 from goldsmith.promote.decide import registration, verdicts
 from goldsmith.promote.embedded import EmbeddedDesk
 from goldsmith.promote.gates import refusals
+from goldsmith.publish.sources import FACTS
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.stages.described import Origin, described, promised
 from goldsmith.stages.exported import Exported, exported, made_at
 
-FACTS = "register.json"
 DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
     (EvidenceKind.AUDIT, "audit", "audit.json"),
     (EvidenceKind.BOOT_TEST, "boot-test", "boot-test.json"),

@@ -15,6 +15,7 @@ from goldsmith.guests.watch import Limits
 from goldsmith.guests.windows_answers import said_of, version_of
 from goldsmith.guests.writing import Rendered
 from goldsmith.plan.stage import Stage
+from goldsmith.publish.item import Destination
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.recipe.rhel import RootGrowth
@@ -36,6 +37,7 @@ from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
 from goldsmith.stages.sysprep import Sysprep
+from goldsmith.stages.upload import Upload
 from goldsmith.stages.windows_sparsify import WindowsSparsify
 from goldsmith.stages.windows_table import windows_properties, windows_stages
 
@@ -64,6 +66,7 @@ class Ingredients:
         default_factory=dict
     )  # files that the guest needs besides its medium
     channels: Sequence[ChannelPart] = CHANNELS  # of the project: the image enters the first one
+    destinations: Sequence[Destination] = ()  # catalogs outside that get what is registered
 
 
 def stages_for(
@@ -96,6 +99,7 @@ def stages_for(
     stages.append(Seal(recipe=recipe, reused=given.reused))
     if register:
         stages.append(registration(recipe, family, channels=given.channels))
+        stages += [Upload(one) for one in given.destinations]
     return tuple(stages)
 
 
