@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Status, Visibility
 from goldsmith.errors import CatalogError, GateError, UsageError
+from goldsmith.recipe.properties import refusal
 from goldsmith.signing.names import PROPERTIES, check_signed
 
 DISK_FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "aki", "ari", "ploop")
@@ -174,6 +175,8 @@ def _property(name: str, value: object) -> None:
         raise UsageError(
             f"the property {name} is {value!r}, but the Image API takes text only", fix=f'write "{value}"'
         )
+    if found := refusal(name, value):
+        raise UsageError(found[0], fix=found[1])
 
 
 def _tags(tags: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from goldsmith.cli.view_text import clean, columns, stage_result, when
 from goldsmith.host.files import human_size, human_time
+from goldsmith.publish.noted import pushes_of
 from goldsmith.record import BuildState, BuildSummary, StageState, Story, Told, events_from
 
 LAST_WORDS = 10  # lines
@@ -31,6 +32,7 @@ def tell_story(summary: BuildSummary) -> Iterator[str]:
     yield from _part("warnings", _warnings(story))
     yield from _part("failure", _failure(story, summary, events))
     yield from _part("image", _image(summary))
+    yield from _part("pushed", _pushed(summary.folder))
     yield from _part("files", _files(summary.folder))
     if steps := summary.document.get("next_steps"):
         yield from _part("next", [clean(str(step)) for step in steps])
@@ -116,6 +118,14 @@ def _image(summary: BuildSummary) -> list[str]:
     rows += [(name, _size(image[name])) for name in ("size", "virtual_size") if image.get(name)]
     if image.get("goldsmith_sha256"):
         rows.append(("sha256", clean(str(image["goldsmith_sha256"]))))
+    return columns(rows)
+
+
+def _pushed(folder: Path) -> list[str]:
+    rows = [
+        tuple(clean(str(one.get(name, "-"))) for name in ("catalog", "id", "name", "disk_format", "at"))
+        for one in pushes_of(folder)
+    ]
     return columns(rows)
 
 

@@ -71,7 +71,7 @@ def _converted(
             "the signature would not be that of the bytes there",
             fix=f"goldsmith convert it to {wanted}, sign that file, then push it",
         )
-    found, catalog = _inspected(item, host), to.open()
+    found, catalog, source = _inspected(item, host), to.open(), item.new.disk_format
     item = _with_key(item, wanted)
     if twin := _made_before(catalog, item.new):
         return Pushed(to.name, twin, sent=False, converted=True)
@@ -79,8 +79,6 @@ def _converted(
     _room(catalog, virtual if wanted == "raw" else 0, to.name)
     with _aside(scratch, item.file, virtual) as folder:
         out = folder / f"image.{wanted}"
-        step = heard.step
-        source = item.new.disk_format
         rewrite(host, item.file, source, out, settled(Target(wanted)), on_step=heard.step)
         made = Item(out, item.new)
         return replace(_send(made, _inspected(made, host), to, heard, catalog), converted=True)

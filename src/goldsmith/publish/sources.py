@@ -48,10 +48,10 @@ def _registered(document: Mapping[str, Any], state: Path) -> list[str]:
 
 
 def _active(catalog: LocalCatalog, image_id: str, build: str) -> Image:
-    image = catalog.get(image_id)
-    if image.status is Status.DELETED:
+    try:
+        return catalog.get(image_id)
+    except CatalogError:
         raise CatalogError(
-            f"the image {image.name} of the build {build} was deleted from the embedded catalog",
-            fix=f"goldsmith image undelete {image.id}, or build it again",
-        )
-    return image
+            f"the image {image_id} of the build {build} was deleted from the embedded catalog",
+            fix=f"goldsmith image undelete {image_id}, or build it again",
+        ) from None

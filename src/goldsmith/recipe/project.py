@@ -12,7 +12,7 @@ from goldsmith.recipe.nightly import Nightly, Notify
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart, Retention, check_channels
-from goldsmith.recipe.quantities import Many, Time, refuse
+from goldsmith.recipe.quantities import Many, Size, Time, refuse
 
 FILE = "goldsmith.yaml"
 LOCAL = "local"  # the embedded catalog, which needs no section
@@ -51,6 +51,10 @@ class CloudCatalog(Part):
         ge=1,
         le=10,
         description="Uploads that are begun anew, each as a new image, before giving up.",
+    )
+    largest: Size | None = Field(
+        default=None,
+        description="Largest image that the cloud takes (image_size_cap, which Glance tells nobody beforehand).",
     )
     timeouts: Patience = Patience()
 
