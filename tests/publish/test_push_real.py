@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import glance_server
+import jsonschema
 import pytest
 from openstack_client import OpenstackClient
 
@@ -19,6 +20,7 @@ from goldsmith.host.files import human_size
 from goldsmith.host.process import LocalHost
 from goldsmith.publish.item import Destination, Item
 from goldsmith.publish.push import Listener, push
+from goldsmith.recipe.outputs import output_schemas
 from goldsmith.recipe.project import CloudCatalog
 
 pytestmark = pytest.mark.real
@@ -72,6 +74,7 @@ def test_a_file_is_sent_once_and_found_the_next_time(command, glance, disk):
     )
     assert first[0] == 0, first[2]
     (said,) = json.loads(first[1])
+    jsonschema.validate([said], output_schemas()["push"])
     assert (said["sent"], said["converted"], said["catalog"]) == (True, False, "real")
     image = said["image"]
     assert (image["status"], image["disk_format"], image["min_disk"]) == ("active", "qcow2", 1)

@@ -260,7 +260,8 @@ def _no_medium(error: GoldsmithError) -> str:
 
 def _registered(key: str, where: "Where") -> Mapping[str, object]:
     from goldsmith.plan.store import Store
-    from goldsmith.stages.register import FACTS, registered
+    from goldsmith.publish.sources import FACTS
+    from goldsmith.stages.register import registered
 
     try:
         return registered((Store(where.state).layers / key / FACTS).read_text(encoding="utf-8"))[0]

@@ -23,9 +23,7 @@ from goldsmith.host.process import Host
 from goldsmith.publish.item import Destination, Item
 from goldsmith.signing.names import signed
 
-SOURCE = (
-    "goldsmith_converted_from"  # sha256 of the file that was converted, so that it need not be done twice
-)
+SOURCE = "goldsmith_converted_from"  # sha256 of what was converted, so that it need not be done twice
 _YOUNG = 60.0  # seconds; a folder may be so young that its lock is not taken yet
 _CONVERTIBLE = frozenset(DISKS)
 

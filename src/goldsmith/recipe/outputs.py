@@ -24,6 +24,7 @@ def output_schemas() -> dict[str, Schema]:
         "convert": _convert(),
         "image list": {"description": "The images of a catalog.", "type": "array", "items": _image()},
         "image show": _image(),
+        "push": _push(),
         "recipes": _recipes(),
         "selftest": _selftest(),
         **channel_outputs(),
@@ -186,6 +187,19 @@ def _image() -> Schema:
         },
         {"properties": {"type": "object", "additionalProperties": _TEXT}},
     )
+
+
+def _push() -> Schema:
+    pushed = _object(
+        "One image that is in the catalog now.",
+        {
+            "catalog": _TEXT,
+            "sent": {"type": "boolean", "description": "false: it was there already."},
+            "converted": {"type": "boolean", "description": "true: the catalog wants another format."},
+            "image": _image(),
+        },
+    )
+    return {"description": "What was brought into a catalog.", "type": "array", "items": pushed}
 
 
 def _recipes() -> Schema:
