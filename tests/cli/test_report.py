@@ -35,6 +35,19 @@ def test_pages_are_written_where_one_says_or_into_the_state_folder(state, tmp_pa
     assert "demo-1" in (state / "report" / "index.html").read_text()
 
 
+def test_the_channels_of_the_catalog_and_what_was_moved_are_shown(factory):
+    factory("build", "r")
+    (image,) = json.loads(factory("image", "list", "--json").out)
+    version = image["goldsmith_version"]
+    factory("promote", f"r@{version}", "--to", "candidate", "--force", "--reason", "a <trial>", "--as", "ada")
+    assert factory("report").code == 0
+    text = (factory.state / "report" / "index.html").read_text()
+    assert text.count(f"<code>{version}</code>") >= 3  # dev, candidate, and the moves
+    assert "a &lt;trial&gt;" in text
+    assert "<td>ada</td>" in text
+    assert "<td>promoted (forced)" in text
+
+
 def test_a_folder_of_something_else_is_refused(state, tmp_path, capsys):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "mine").touch()

@@ -2,14 +2,21 @@
 
 import functools
 import http.server
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.errors import UsageError
 
+if TYPE_CHECKING:
+    from goldsmith.promote.event import Event
+    from goldsmith.report.pages import Channels
+
 LOOPBACK = "127.0.0.1"
+MOVES = 50  # of the history
 
 
 @click.command(cls=Command)
@@ -45,8 +52,47 @@ def write_pages(settings: Settings, target: Path | None, *, last: int = 200) -> 
         (target or settings.state / "report").absolute(),
         recipes=_summaries(settings),
         templates=data_folders("templates", settings.project),
+        channels=_channels(settings),
         last=last,
     )
+
+
+def _channels(settings: Settings) -> "Channels":
+    """Return what the channels of the embedded catalog hold, and what was moved last."""
+    from goldsmith.catalog.local import LocalCatalog
+    from goldsmith.cli.desk import channels_of, local_time, moves_told
+    from goldsmith.promote.embedded import EmbeddedDesk
+    from goldsmith.report.pages import Channels
+
+    folder = settings.state / "catalog"
+    if not folder.is_dir():
+        return Channels()
+    known = channels_of(settings)
+    desk = EmbeddedDesk(LocalCatalog(folder), known, "")
+    rows: list[Mapping[str, object]] = []
+    events: list[Event] = []
+    for recipe in desk.recipes():
+        state = desk.facts(recipe).state
+        cells = [
+            {"version": held, "when": local_time(since) if (since := state.since(one.name)) else ""}
+            if (held := state.holds.get(one.name))
+            else None
+            for one in known
+        ]
+        rows.append({"name": recipe, "cells": cells})
+        events += desk.history(recipe)
+    moves = tuple(
+        {
+            "when": local_time(one.at),
+            "name": one.recipe,
+            "version": one.version,
+            "what": f"{one.kind}{' (forced)' if one.forced else ''} {moves_told(one)}".strip(),
+            "who": one.who,
+            "why": one.reason,
+        }
+        for one in sorted(events, key=lambda one: one.at, reverse=True)[:MOVES]
+    )
+    return Channels(tuple(one.name for one in known), tuple(rows), moves)
 
 
 def _summaries(settings: Settings) -> dict[str, str]:
