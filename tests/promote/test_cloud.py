@@ -16,12 +16,13 @@ import pytest
 from goldsmith.catalog.entry import Query, Status
 from goldsmith.catalog.rules import CHANNEL
 from goldsmith.errors import CatalogError
-from goldsmith.promote import decide
+from goldsmith.promote import decide, retention
 from goldsmith.promote.cloud_log import DONE, EVENT, Overtaken
 from goldsmith.promote.event import Kind, state_of
-from goldsmith.recipe.promotion import CHANNELS, DEV, ChannelPart, Gates
+from goldsmith.recipe.promotion import CHANNELS, DEV, ChannelPart, Gates, Retention
 
 from .cloud_shop import CloudShop
+from .shop import BAD, GOOD
 from .test_channels import (  # what holds for both, run here against a cloud
     released,  # noqa: F401
     test_a_build_enters_the_first_channel_by_itself,  # noqa: F401
@@ -50,7 +51,7 @@ from pathlib import Path
 from goldsmith.catalog.glance import GlanceCatalog
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.errors import GoldsmithError
-from goldsmith.promote import decide
+from goldsmith.promote import decide, retention
 from goldsmith.promote.cloud import GlanceDesk
 from goldsmith.recipe.project import CloudCatalog
 from goldsmith.recipe.promotion import CHANNELS
@@ -303,3 +304,64 @@ def test_gates_of_a_cloud_rest_on_the_documents_that_are_kept_here(two):
     assert gates["audit"].answer == "passed"
     assert gates["audit"].evidence
     assert Gates().order
+
+
+def test_an_image_goes_the_whole_way_by_commands_and_the_history_tells_it(shop, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "goldsmith.yaml").write_text(
+        "catalog: cloud\ncatalogs: {cloud: {cloud: glance}}\n"
+        "retention: {keep: 0, keep_days: 0, keep_released: 1, grace: 0 s}\n"
+    )
+    for number in (1, 2, 3):
+        shop.make(f"20260101.{number}")
+    shop.make("20260101.4", evidence={"audit": GOOD, "boot-test": BAD})
+    for number in (1, 2):
+        assert call("promote", f"r@20260101.{number}", "--to", "candidate", "--as", "ann")[0] == 0
+        assert call("promote", "r", "--to", "released")[0] == 0
+    code, out, _ = call("promote", "r@20260101.4", "--to", "candidate")
+    assert code == 5
+    assert "boot test    refused" in out
+    code, out, _ = call("rollback", "r", "--channel", "released", "--reason", "slow")
+    assert (code, out) == (0, "r@20260101.1 rolled back: released: 20260101.2 -> 20260101.1\n")
+    assert call("revoke", "r@20260101.2", "--reason", "CVE-1")[0] == 0
+    code, out, _ = call("channels", "r")
+    assert [line.split()[1:3] for line in out.splitlines()[1:]] == [
+        ["dev", "20260101.4"],
+        ["candidate", "20260101.1"],
+        ["released", "20260101.1"],
+    ]
+    rows = json.loads(call("retire", "r", "--json")[1])["versions"]
+    assert {one["version"]: one["why"] for one in rows}[
+        "r@20260101.3"
+    ] == "it is not known whether a server uses it"
+    assert [one["kind"] for one in json.loads(call("history", "r", "--json")[1])] == [
+        *["registered"] * 4,
+        *["promoted"] * 4,
+        "rolled back",
+        "revoked",
+    ]
+    assert "why: CVE-1" in call("history", "r")[1]
+
+
+def test_an_old_version_is_hidden_deactivated_and_deleted_and_comes_back_before_that(shop):
+    for number in (1, 2):
+        shop.make(f"20260101.{number}")
+    rules = Retention.model_validate({"keep": 0, "keep_days": 0, "grace": "0 s"})
+    image = shop.image("20260101.1").id
+
+    def step():
+        unused = {image: 0}
+        return shop.desk().act("r", lambda facts: retention.due(facts, rules, unused, "20260101.1"))
+
+    assert step().step == "hidden"
+    assert shop.catalog.get(image).hidden
+    assert step().step == "deactivated"
+    assert shop.catalog.get(image).status is Status.DEACTIVATED
+    shop.desk().act("r", lambda facts: retention.undone(facts, rules, "20260101.1"))
+    found = shop.catalog.get(image)
+    assert (found.status, found.hidden) == (Status.ACTIVE, False)
+    assert [step().step for _ in range(3)] == ["hidden", "deactivated", "deleted"]
+    with pytest.raises(CatalogError, match="has no image"):
+        shop.catalog.get(image)
+    with pytest.raises(CatalogError, match=r"r@20260101\.1 is deleted for good"):
+        shop.desk().act("r", lambda facts: retention.undone(facts, rules, "20260101.1"))

@@ -1,5 +1,7 @@
 """``goldsmith verify``: whether an image is what it should be, and signed by whom it should be."""
 
+import getpass
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,11 +9,14 @@ from pathlib import Path
 import click
 
 from goldsmith.artifact.verification import facts, read_once
+from goldsmith.catalog.evidence import EvidenceKind
+from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.image_output import progress
 from goldsmith.cli.signer import trust
 from goldsmith.cli.subjects import Subject, subjects
 from goldsmith.errors import GateError
+from goldsmith.promote.attach import attach
 from goldsmith.signing.facts import Fact, Status, Trust
 
 _FILE = click.Path(path_type=Path)
@@ -26,11 +31,32 @@ _COLORS = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
 def verify(settings: Settings, *, wanted: str, certificate: Path | None, authorities: Path | None) -> int:
     """Check an image against its manifest, its signature and its provenance.
 
-    With --certificate or --ca an image that is not signed is refused.
+    With --certificate or --ca an image that is not signed is refused; what is found of an image of the catalog is then
+    kept with it, for the gate `signature` of channels.
     """
     whom = trust(certificate=certificate, authorities=authorities)
-    found = [(one.label, verify_subject(settings, one, whom)) for one in subjects(settings, wanted)]
+    found = []
+    for one in subjects(settings, wanted):
+        rows = verify_subject(settings, one, whom)
+        found.append((one.label, rows))
+        if whom.wanted and one.images:
+            _remember(settings, one, rows)
     return show(settings, wanted, found)
+
+
+def _remember(settings: Settings, subject: Subject, rows: Sequence[Fact]) -> None:
+    """Keep the verdict with the images; without somebody to trust it would say nothing of who signed."""
+    good = all(one.status is not Status.FAILED for one in rows)
+    shown = [one for one in rows if one.id == "signature" or one.status is Status.FAILED]
+    document = json.dumps({"checks": [asdict(one) for one in rows]}, indent=1).encode()
+    attach(
+        LocalCatalog(settings.state / "catalog"),
+        [one.id for one in subject.images],
+        EvidenceKind.SIGNATURE,
+        document,
+        who=getpass.getuser(),
+        verdict=(good, "; ".join(one.detail for one in shown)),
+    )
 
 
 def verify_subject(settings: Settings, subject: Subject, whom: Trust) -> Sequence[Fact]:

@@ -246,7 +246,7 @@ GATES: tuple[Gate, ...] = (
     Gate(
         "signature",
         _asked(lambda gates: gates.signature),
-        _proved(EvidenceKind.SIGNATURE, "goldsmith sign {image}, then goldsmith verify {image}"),
+        _proved(EvidenceKind.SIGNATURE, "goldsmith sign {image}, then goldsmith verify {image} --ca BUNDLE"),
     ),
     Gate("committed", _asked(lambda gates: gates.committed), _committed),
     Gate("approvals", _asked(lambda gates: gates.approvals), _approvals),
