@@ -76,17 +76,21 @@ def nightly(
             write_junit(junit, results, Path(parts))
     told["page"] = str(_page(settings, pages))
     problems += notify(project.notify, told, host) if project.notify else []
-    for one in problems:
-        click.echo(f"warning: {one}", err=True)
-    if settings.json:
-        settings.emit(told)
-    else:
-        click.echo(f"{summary(results)}; {told['page']}")
+    _say(settings, told, summary(results), problems)
     if stopped:
         raise InterruptedBuild(
             "interrupted; everything that was running is stopped", fix="the same command goes on"
         )
     return int(told["exit_code"])
+
+
+def _say(settings: Settings, told: Mapping[str, object], line: str, problems: Sequence[str]) -> None:
+    for one in problems:
+        click.echo(f"warning: {one}", err=True)
+    if settings.json:
+        settings.emit(told)
+    else:
+        click.echo(f"{line}; {told['page']}")
 
 
 def _limit(jobs: str | None, wanted: "Nightly") -> int | None:
