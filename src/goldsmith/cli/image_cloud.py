@@ -1,11 +1,12 @@
 """``goldsmith image import``, ``members``, ``stores``, ``limits`` and ``copy-to-store``."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from goldsmith.audit.container import FORMATS, ask_qemu, recognise
+from goldsmith.artifact.introspect import DISKS
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import Image, NewImage, Visibility, min_disk_for
 from goldsmith.catalog.facts import ImportMethod, Member, MemberStatus, Source
@@ -13,11 +14,14 @@ from goldsmith.catalog.rules import CONTAINER_FORMATS, DISK_FORMATS
 from goldsmith.cli.base import CatalogCommand, CatalogGroup, Settings, pass_settings
 from goldsmith.cli.catalogs import open_catalog
 from goldsmith.cli.image_output import lines, name_value, progress
+from goldsmith.convert.disk import admitted
 from goldsmith.errors import GateError, UsageError
 from goldsmith.host.files import human_size
 from goldsmith.host.process import LocalHost
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
+_KINDS = ("ami", "aki", "ari")  # are their own container formats
+_UNMARKED = ("raw", "ploop", *_KINDS)  # nothing in the bytes need say which
 
 
 @click.command("import", cls=CatalogCommand)
@@ -70,19 +74,19 @@ def import_image(
 ) -> None:
     """Bring an image that was made elsewhere into the catalog: a file, or by --method web-download what a URL has."""
     how = _method(source, method, stores, sha512)
-    seen, virtual_size = _looked(source, disk_format)
+    seen, virtual_size, told = _looked(source, disk_format)
     if min_disk is None:
         min_disk = min_disk_for(virtual_size or 0)
     new = NewImage(
         name=name or _name(source),
         disk_format=seen,
-        container_format=container_format,
+        container_format=seen if seen in _KINDS and container_format == "bare" else container_format,
         visibility=visibility,
         protected=protected,
         min_disk=min_disk,
         virtual_size=virtual_size,
         min_ram=min_ram,
-        properties=dict(properties),
+        properties={**told, **dict(properties)},
         tags=tags,
     )
     catalog = open_catalog(settings)
@@ -139,8 +143,8 @@ def _method(
     return ImportMethod(method) if method else None
 
 
-def _looked(source: str, said: str | None) -> tuple[str, int | None]:
-    """Return the format and the virtual size; a file is looked at, whatever is said of it.
+def _looked(source: str, said: str | None) -> tuple[str, int | None, Mapping[str, str]]:
+    """Return format, virtual size and properties; a file is looked at, whatever is said of it.
 
     Raises GateError for what would make a server read other files, is damaged, or is not what was said.
     """
@@ -149,22 +153,19 @@ def _looked(source: str, said: str | None) -> tuple[str, int | None]:
             raise UsageError(
                 "what a URL holds cannot be looked at before", fix="say --format qcow2, raw, ..."
             )
-        return said, None
+        return said, None, {}
     file = Path(source).absolute()
     _size(file)
-    if said and said not in FORMATS:
-        return said, None
-    seen = recognise(file)
-    if seen.dangers:
+    found = admitted(LocalHost(), file)
+    if found.header.snapshots:
         raise GateError(
-            f"{file} is not safe: {'; '.join(seen.dangers)}", fix="convert it into an image that stands alone"
+            f"{file} has internal snapshots, which no cloud shows", fix="goldsmith convert leaves them out"
         )
-    if said and said != seen.format:
-        raise GateError(f"{file} is {seen.format}, not {said}", fix="leave --format out, or convert it")
-    known = ask_qemu(seen, LocalHost())
-    if wrong := [*(known.faults or ()), *(f"it has {one}" for one in known.extras)]:
-        raise GateError(f"{file} is no sound image: {'; '.join(wrong)}", fix="convert it, or make it again")
-    return known.format, known.virtual_size
+    real = found.format or found.container
+    if said not in (None, real) and not (said in _UNMARKED and real in _UNMARKED):
+        raise GateError(f"{file} is {real}, not {said}", fix="leave --format out, or convert it")
+    format_ = said or real
+    return format_, found.header.virtual_size if format_ in DISKS else None, found.header.properties
 
 
 def _size(file: Path) -> int:

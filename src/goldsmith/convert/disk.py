@@ -61,7 +61,7 @@ def admitted(host: Host, source: Path) -> Inspection:
         found = inspect(file, host)
     if not found.safe:
         raise GateError(
-            f"{source} is not converted: {'; '.join(found.problems)}",
+            f"{source} is refused: {'; '.join(found.problems)}",
             fix="get it again if it is damaged; if it needs other files and you trust it, make one file of it:"
             " qemu-img convert -O qcow2 OLD NEW",
         )
