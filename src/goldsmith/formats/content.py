@@ -12,7 +12,7 @@ from goldsmith.formats.source import Source, text
 
 _CPIO = (b"070701", b"070702", b"070707")
 _PACKED = {
-    b"\x1f\x8b": "gzip",
+    b"\x1f\x8b\x08": "gzip",
     b"\xfd7zXZ\0": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"BZh": "bzip2",
