@@ -283,6 +283,17 @@ def test_a_catalog_from_the_future_has_exit_code_6(call, local):
     assert "fix: update Goldsmith" in err
 
 
+@pytest.mark.parametrize("words", [("list",), ("check", "--repair"), ("delete", "demo"), ("purge",)])
+def test_a_damaged_index_has_exit_code_6_and_the_images_are_not_touched(call, local, image, words):
+    index = local.folder / "index.db"
+    index.write_bytes(b"this is no database at all, and long enough to be seen as none" * 20)
+    code, out, err = call(*words)
+    assert (code, out) == (6, "")
+    assert "the index of the catalog is damaged" in err
+    assert "sqlite3 index.db .recover" in err
+    assert local.blobs.whole(image.sha256, image.size)
+
+
 def test_rich_is_loaded_only_where_a_table_is_drawn(call, start):
     process = start("import sys, goldsmith.cli.image; print([one for one in sys.modules if one == 'rich'])")
     assert process.communicate()[0] == "[]\n"

@@ -1,6 +1,7 @@
 """A file on its way into a catalog: read once, digested on the way, and seen not to change."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from goldsmith.catalog.entry import OnBytes
 from goldsmith.errors import CatalogError, HostError, UsageError
 from goldsmith.host.files import Digests
 
+_AHEAD = 8  # blocks that wait to be digested, so that a pause of one side does not stop the other
 _BLOCK = 2 << 20  # small enough for a slow line to take within the time that is waited for a sign of life
 
 
@@ -24,35 +26,37 @@ class Seen:
 
 
 class Digesting:
-    """Digests of blocks as they pass, each by a thread of its own."""
+    """Digests of blocks as they pass, each by a thread of its own that may lag a few blocks behind."""
 
     def __init__(self) -> None:
         self._hashes = (hashlib.md5(usedforsecurity=False), hashlib.sha256(), hashlib.sha512())
-        self._pool = ThreadPoolExecutor(len(self._hashes))
-        self._going: list[Future[None]] = []
+        self._threads = [ThreadPoolExecutor(1) for _ in self._hashes]  # one each: its blocks stay in order
+        self._going: deque[list[Future[None]]] = deque()
         self.size = 0
 
     def __enter__(self) -> "Digesting":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown()
+        for one in self._threads:
+            one.shutdown()
 
     def take(self, block: bytes) -> None:
         """Begin with a block; it goes on while the caller does something else."""
-        self.wait()
+        self._wait(_AHEAD)
         self.size += len(block)
-        self._going = [self._pool.submit(one.update, block) for one in self._hashes]
-
-    def wait(self) -> None:
-        for one in self._going:
-            one.result()
-        self._going = []
+        pairs = zip(self._threads, self._hashes, strict=True)
+        self._going.append([thread.submit(one.update, block) for thread, one in pairs])
 
     def result(self) -> Digests:
-        self.wait()
+        self._wait(0)
         md5, sha256, sha512 = (one.hexdigest() for one in self._hashes)
         return Digests(md5, sha256, sha512, self.size)
+
+    def _wait(self, most: int) -> None:
+        while len(self._going) > most:
+            for one in self._going.popleft():
+                one.result()
 
 
 def look(file: Path) -> Seen:

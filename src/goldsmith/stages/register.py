@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldsmith.artifact.introspect import headers
 from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, Status, min_disk_for
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
 from goldsmith.errors import CatalogError
 from goldsmith.events import Progress, Warned
+from goldsmith.formats.source import open_file
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
 from goldsmith.promote.attach import attach
@@ -114,7 +116,9 @@ class Register:
 
     def _new(self, one: Exported, origin: Origin, key: str) -> NewImage:
         wanted = self.recipe.catalog
-        properties = {**described(self.recipe, self.properties, origin), BUILD_KEY: key}
+        with open_file(one.path) as file:
+            embedded = headers(file).header.properties  # what a VMDK says of itself
+        properties = {**embedded, **described(self.recipe, self.properties, origin), BUILD_KEY: key}
         return NewImage(
             name=self.recipe.entry_name(origin.version),
             disk_format=one.format,

@@ -291,3 +291,10 @@ def test_libosinfo_is_told_beside_the_distribution_and_os_name_to_those_who_ask(
 def test_a_snapshot_is_to_be_quiet_where_an_agent_answers(own, quiesce):
     made = recipe(catalog={"properties": own})
     assert promised(made, {"hw_qemu_guest_agent": "yes"}, "1").get("os_require_quiesce") == quiesce
+
+
+def test_a_vmdk_says_what_kind_of_disk_it_is(bench, disk):
+    export(bench, disk, {"format": "vmdk", "compression": "zlib"}, {"format": "raw", "compression": "none"})
+    vmdk, raw = registered((register(bench).folder / "register.json").read_text())
+    assert (vmdk["vmware_disktype"], vmdk["vmware_adaptertype"]) == ("streamOptimized", "lsilogic")
+    assert "vmware_disktype" not in raw
