@@ -69,7 +69,7 @@ def test_catalogs_are_read_with_their_places(tmp_path):
             "1:43",
             "5 has no unit(.|\n)*fix: write 5 with one of",
         ),
-        ("catalogs: {a: {cloud: x, import_method: ftp}}", "1:41", "import_method(.|\n)*web-download"),
+        ("catalogs: {a: {cloud: x, import_method: ftp}}", "1:41", "import_method(.|\n)*glance-direct"),
         ("catalogs: {local: {cloud: x}}", "1:1", "catalogs.local is the embedded catalog"),
         ("catalog: [a]", "1:10", "catalog wants text"),
         ("chanels: 1", "1:1", "chanels is not a key"),

@@ -29,6 +29,7 @@ class BadProxy:
     times: int = 1
     after: int = 4 << 20  # bytes of the body
     on: bytes = rb"PUT \S+/file "
+    refuse: int = 0  # so many GETs are answered 503
     answers: dict[bytes, bytes] = field(
         default_factory=dict
     )  # first words of a request: what is answered to it
@@ -74,6 +75,10 @@ class BadProxy:
                 if head.startswith(words):
                     self._answer(client, b"200 OK", answer)
                     return
+            if self.refuse and head.startswith(b"GET /v2/images"):
+                self.refuse -= 1
+                self._answer(client, b"503 Service Unavailable", UNAVAILABLE)
+                return
             fault = None
             if self.fault and self.times > 0 and re.match(self.on, head):
                 self.times -= 1

@@ -45,6 +45,8 @@ class GlanceServer(Service):
     healthy: str = "/healthcheck"
     image_size_cap: int = 1 << 40
     project_quota: int = 0  # none
+    fetch_port: int = 80  # what web-download may fetch from this host
+    convert_to: str = ""  # the format that imported images are converted to, if any
 
     def __post_init__(self) -> None:
         self.environment = {"OS_GLANCE_CONFIG_DIR": str(self.folder), "PYTHONPATH": str(DATA)}
@@ -56,6 +58,12 @@ class GlanceServer(Service):
         values = {"folder": self.folder, "data": DATA, "port": self.port}
         limits = {"image_size_cap": self.image_size_cap, "project_quota": self.project_quota}
         (self.folder / "glance-api.conf").write_text(text.format(**values, **limits))
+        plugins = "'image_decompression', 'image_conversion'" if self.convert_to else ""
+        (self.folder / "glance-image-import.conf").write_text(
+            f"[image_import_opts]\nimage_import_plugins = [{plugins}]\n"
+            f"[image_conversion]\noutput_format = {self.convert_to or 'raw'}\n"
+            f"[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = [{self.fetch_port}]\n"
+        )
         if not (self.folder / "glance.sqlite").exists():
             config = self.folder / "glance-api.conf"
             self.run("-m", "glance.cmd.manage", "--config-file", config, "db", "sync")
@@ -78,6 +86,8 @@ def running(
     port: int = 0,
     image_size_cap: int = 1 << 40,
     project_quota: int = 0,
+    fetch_port: int = 80,
+    convert_to: str = "",
 ) -> Iterator[GlanceServer]:
     """Run a Glance on data in ``folder``; it is stopped in the end, the data stay."""
     python = installed(release)
@@ -87,6 +97,8 @@ def running(
         folder=folder,
         image_size_cap=image_size_cap,
         project_quota=project_quota,
+        fetch_port=fetch_port,
+        convert_to=convert_to,
     )
     server.set_up()
     try:

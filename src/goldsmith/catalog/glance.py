@@ -19,11 +19,11 @@ from goldsmith.catalog.entry import (
     Status,
     Verification,
 )
-from goldsmith.catalog.facts import Limits, Rules
+from goldsmith.catalog.facts import ImportMethod, Limits, Rules, Source
 from goldsmith.catalog.glance_api import Api
 from goldsmith.catalog.glance_download import digests_of
 from goldsmith.catalog.glance_errors import Refused
-from goldsmith.catalog.glance_images import again, asked, fits, image_of, patch_of, rules_of
+from goldsmith.catalog.glance_images import again, asked, fits, image_of, patch_of
 from goldsmith.catalog.glance_import import Imports
 from goldsmith.catalog.glance_pending import Pending
 from goldsmith.catalog.glance_sharing import GlanceSharing
@@ -84,9 +84,12 @@ class GlanceCatalog(GlanceSharing):
         size = look(file).size
         if twin := self._twin(file, size, new, digests):
             return twin
+        if self.said.import_method:
+            stores = self.said.stores or ((self.said.store,) if self.said.store else ())
+            source = Source(file, ImportMethod(self.said.import_method), stores)
+            return self.get(self.imports.bring_in(new, source, on_bytes=on_bytes).image_id)
         image = self.uploads.push(file, new, digests, on_bytes=on_bytes)
-        wanted = tuple(one for one in self.said.stores if one not in image.stores)
-        return self.copy_to_stores(image.id, wanted) if wanted else image
+        return self._everywhere(image)
 
     def get(self, image_id: str) -> Image:
         path = f"/images/{quote(image_id, safe='')}"
@@ -188,10 +191,10 @@ class GlanceCatalog(GlanceSharing):
         )
 
     def limits(self) -> Limits:
-        return self.uploads.limits()
+        return self.uploads.offers.limits()
 
     def rules(self) -> Rules:
-        return rules_of(self.api.ask("tell its properties", "/schemas/image"))
+        return self.uploads.offers.rules()
 
     def check_new(self, new: NewImage) -> None:
         check_new(new)
@@ -204,6 +207,20 @@ class GlanceCatalog(GlanceSharing):
     def _created(self, new: NewImage) -> Image:
         with self.uploads.making() as image_id:
             return self.uploads.create(image_id, new)
+
+    def _everywhere(self, image: Image) -> Image:
+        """Have the image in all stores that the project wants."""
+        wanted = tuple(one for one in self.said.stores if one not in image.stores)
+        try:
+            return self.copy_to_stores(image.id, wanted) if wanted else image
+        except CatalogError as error:
+            raise CatalogError(
+                f"image {image.id} ({image.name}) is verified and active, but in {', '.join(image.stores)} only: "
+                f"{error.problem}",
+                fix="copies are the administrators' affair in most clouds: leave stores: out, have one of them run "
+                f"goldsmith image copy-to-store {image.id} {' '.join(wanted)}, or say import_method: glance-direct",
+                evidence=error.evidence,
+            ) from None
 
     def _twin(self, file: Path, size: int, new: NewImage, digests: Digests | None) -> Image | None:
         """Return the active image of the same build, or the one of this name and format that has the same bytes."""

@@ -11,13 +11,12 @@ from typing import Any
 import requests
 
 from goldsmith.catalog.entry import HASH_ALGORITHM, Image, NewImage, OnBytes, Status
-from goldsmith.catalog.facts import Imported, ImportMethod, Source, Store
+from goldsmith.catalog.facts import Imported, ImportMethod, Source
 from goldsmith.catalog.glance_api import Api
-from goldsmith.catalog.glance_errors import Refused
-from goldsmith.catalog.glance_images import image_of, stores_of
+from goldsmith.catalog.glance_images import image_of
 from goldsmith.catalog.glance_upload import Uploads
 from goldsmith.catalog.source import Reading, look
-from goldsmith.errors import CatalogError, UsageError
+from goldsmith.errors import CatalogError
 from goldsmith.host.retry import until
 
 COPY = "copy-image"
@@ -36,8 +35,8 @@ class Imports:
 
     def bring_in(self, new: NewImage, source: Source, *, on_bytes: OnBytes | None = None) -> Imported:
         """Return an active image that the server made of the source, with notes on what it made of it."""
-        self._offered(source.method.value)
-        self._known(source.stores)
+        self.uploads.offers.need_method(source.method.value)
+        self.uploads.offers.need_stores(source.stores)
         with self.uploads.making() as image_id:
             reading = self._staged(image_id, new, source, on_bytes)
             method: dict[str, object] = {"name": source.method.value}
@@ -52,8 +51,8 @@ class Imports:
 
     def copy(self, image: Image, stores: tuple[str, ...]) -> Image:
         """Have copies in these stores; those that have one already are left out."""
-        self._offered(COPY)
-        self._known(stores)
+        self.uploads.offers.need_method(COPY)
+        self.uploads.offers.need_stores(stores)
         missing = tuple(one for one in stores if one not in image.stores)
         if not missing:
             return image
@@ -66,14 +65,6 @@ class Imports:
             )
         return found
 
-    def stores(self) -> tuple[Store, ...]:
-        try:
-            return stores_of(self.api.ask("tell its stores", "/info/stores"))
-        except Refused as error:
-            if error.status == 404:  # it has one store, which has no name
-                return ()
-            raise
-
     def _staged(
         self, image_id: str, new: NewImage, source: Source, on_bytes: OnBytes | None
     ) -> Reading | None:
@@ -82,7 +73,7 @@ class Imports:
         if source.method is ImportMethod.GLANCE_DIRECT:
             file = Path(source.place)
             reading = Reading(file, look(file), None, on_bytes)
-            self.uploads.room_for(len(reading))
+            self.uploads.offers.need_room(len(reading))
         self.uploads.create(image_id, new)
         if reading:
             what, path = f"take the bytes of {new.name!r}", f"/images/{image_id}/stage"
@@ -142,30 +133,6 @@ class Imports:
             f"the cloud's log names the image {image.id}",
             evidence=causes,
         )
-
-    def _offered(self, method: str) -> None:
-        try:
-            said = self.api.ask("tell its import methods", "/info/import")
-            offered = said.get("import-methods", {}).get("value", [])
-        except Refused as error:
-            if error.status != 404:
-                raise
-            offered = []
-        if method not in offered:
-            raise CatalogError(
-                f"{self.api.catalog} does not offer {method}",
-                fix=f"it offers: {', '.join(offered) or 'no import'}; a plain upload always works",
-            )
-
-    def _known(self, stores: Sequence[str]) -> None:
-        if not stores:
-            return
-        have = [one.id for one in self.stores()]
-        if unknown := [one for one in stores if one not in have]:
-            raise UsageError(
-                f"{self.api.catalog} has no store {unknown[0]!r}",
-                fix=f"it has: {', '.join(have) or 'one without a name'}",
-            )
 
 
 def _notes(image: Image, new: NewImage, source: Source, reading: Reading | None) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class GlanceSharing(ABC):
         return member_of(self._member_call(what, "PUT", image_id, own, body={"status": status.value}))
 
     def stores(self) -> tuple[Store, ...]:
-        return self.imports.stores()
+        return self.imports.uploads.offers.stores()
 
     def import_image(self, new: NewImage, source: Source, *, on_bytes: OnBytes | None = None) -> Imported:
         self.check_new(new)

@@ -11,11 +11,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from goldsmith.catalog.entry import HASH_ALGORITHM, SHA256, Image, NewImage, OnBytes, Status
-from goldsmith.catalog.facts import Limits
 from goldsmith.catalog.glance_api import PATCH, Api
 from goldsmith.catalog.glance_download import digests_of
 from goldsmith.catalog.glance_errors import Refused
-from goldsmith.catalog.glance_images import body_of, image_of, limits_of
+from goldsmith.catalog.glance_images import body_of, image_of
+from goldsmith.catalog.glance_offers import Offers
 from goldsmith.catalog.glance_pending import Left, Pending
 from goldsmith.catalog.source import Reading, look
 from goldsmith.errors import GoldsmithError
@@ -33,6 +33,10 @@ class Uploads:
     api: Api
     pending: Pending
 
+    @property
+    def offers(self) -> Offers:
+        return Offers(self.api)
+
     def push(
         self,
         file: Path,
@@ -47,12 +51,13 @@ class Uploads:
         ``first`` is a queued image for the first attempt.
         """
         queued = [first] if first else []
+        self.offers.need_stores([self.api.said.store] if self.api.said.store else [])
 
         def attempt() -> Image:
             given = queued.pop() if queued else None
             with self.making(digests.sha512 if digests else None, given.id if given else None) as image_id:
                 reading = Reading(file, look(file), digests, on_bytes)
-                self.room_for(len(reading))
+                self.offers.need_room(len(reading))
                 self.api.refresh(_TOKEN)
                 if given is None:
                     self.create(image_id, new)
@@ -60,25 +65,6 @@ class Uploads:
                 return self.finish(self.verified(image_id, reading), new, reading.digests)
 
         return persistently(attempt, again=self._anew, attempts=self.api.said.attempts)
-
-    def limits(self) -> Limits:
-        """Return what the cloud tells; the largest size of one image is told by no Glance, but by goldsmith.yaml."""
-        try:
-            told = limits_of(self.api.ask("tell its limits", "/info/usage"))
-        except Refused as error:
-            if error.passing:
-                raise
-            told = Limits()
-        return replace(told, largest=self.api.said.largest)
-
-    def room_for(self, size: int) -> None:
-        """Raise Refused for what the cloud says beforehand that it has no room for."""
-        if why := self.limits().refusal(size):
-            raise Refused(
-                f"{self.api.catalog} has no room for it: {why}",
-                status=413,
-                fix="delete what is not needed, ask for more, or push a smaller format",
-            )
 
     @contextmanager
     def making(self, sha512: str | None = None, image_id: str | None = None) -> Iterator[str]:

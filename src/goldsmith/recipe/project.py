@@ -43,8 +43,9 @@ class CloudCatalog(Part):
     )
     store: str | None = Field(default=None, min_length=1, description="Store that takes the bytes.")
     stores: Many[str] = Field(default=(), description="Stores that get a copy of each image after that.")
-    import_method: Literal["glance-direct", "web-download"] | None = Field(
-        default=None, description="Let the server import the image; a plain upload when not said."
+    import_method: Literal["glance-direct"] | None = Field(
+        default=None,
+        description="Let the server import the image (and convert it); a plain upload when not said.",
     )
     attempts: int = Field(
         default=3,
