@@ -113,19 +113,29 @@ def versions(images):
     return [one.properties["goldsmith_version"] for one in images]
 
 
+def last_changed(shop):
+    """Return the version that a query finds first which sorts by the last change, finer than to the second."""
+    said = shop.catalog.api.ask(
+        "ask", "/images", goldsmith_channel_released="r", sort="updated_at:desc", limit=1
+    )
+    return said["images"][0]["goldsmith_version"]
+
+
 def written(shop):
     """Return the state that the written events lead to, whether they are carried out or not."""
     return state_of("r", [one.event for one in shop.desk()._log.read("r")])
 
 
 def test_a_promotion_that_dies_is_finished_by_the_next_command_whenever_it_dies(two):
-    chosen, between, moves = random.Random(11), 0, 0
+    chosen, between, moves, began = random.Random(11), 0, 0, time.monotonic()
+    two.promote("20260101.2", "released")
+    once = time.monotonic() - began  # so that a busy machine dies in the middle as well
     for _ in range(50):
         before = written(two).number
         process = start(two, "ann", 1000)
         try:
             assert process.stdout.readline() == "ready\n", process.stderr.read()
-            time.sleep(chosen.uniform(0, 0.8))
+            time.sleep(chosen.uniform(0, 2 * once))
         finally:
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -136,14 +146,14 @@ def test_a_promotion_that_dies_is_finished_by_the_next_command_whenever_it_dies(
         assert all(one.status is Status.ACTIVE for one in found)
         if len(found) == 2:
             between += 1
-            assert versions(found)[0] == state.holds["released"], (
+            assert last_changed(two) == state.holds["released"], (
                 "the one that was changed last is the new one"
             )
         assert two.desk().facts("r").state.number == state.number  # the next command
         assert versions(two.channel_images("released")) == [written(two).holds["released"]], "never two"
         assert two.desk()._log.read("r")[-1].done
         moves += state.number - before
-    assert moves > 20, "most of them had begun"
+    assert moves > 10, "many of them had begun"
     print(f"{moves} promotions, {between} of 50 deaths between two requests")
 
 
