@@ -91,8 +91,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
     with record:
         try:
             plan = plan_of(composed, store, options)
-            damaged = [] if plan.cached else drop_damaged(plan, store)
-            gone = drop_gone(plan, store)
+            damaged, gone = drop_damaged(plan, store), drop_gone(plan, store)
             plan = plan_of(composed, store, options) if damaged or gone else plan
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
@@ -108,6 +107,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             if virt:
                 _prepare(composed, where, host, store, record, reporter)
             runner.run(_context(composed, where, record, reporter, runner, virt))
+            guestfs.note_appliance(where.state / "cache")
             end = {"ok": True}
             return Outcome(record.id, first_image(runner.results), record.folder, plan, runner.seconds)
         except BaseException as error:
@@ -145,6 +145,8 @@ def _prepare(
     check(composed.recipe, composed.kickstart, host, answers=composed.answers)
     for doubt in doubts(composed.recipe, FAMILIES[composed.recipe.family]):
         reporter.tell(Warned(doubt.problem, fix=doubt.fix))
+    if guestfs.drop_changed_appliance(where.state / "cache"):
+        reporter.tell(Warned("the appliance of libguestfs has changed since it was made, and is made again"))
     libvirtd.ensure_running(host, where.uri)
     for found in sweep(where, store, composed.vault.redactor):
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))

@@ -1,6 +1,5 @@
 """What killed builds have left, taken away when the next one starts."""
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from goldsmith.compose import Where
 from goldsmith.host import files, injected
 from goldsmith.host.hypervisor import connect
 from goldsmith.plan.store import Store
+from goldsmith.record.document import read_document
 from goldsmith.record.masked import mask_files
 from goldsmith.stages.parts import DOMAIN_PREFIX
 
@@ -49,6 +49,8 @@ def _is_dead(state: Path, build: str) -> bool:
 
 def _ended_by_a_kill(record: Path) -> bool:
     try:
-        return json.loads((record / "build.json").read_text(encoding="utf-8"))["finished"] is None
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_document(record).get("finished") is None
+    except OSError:
         return False
+    except ValueError:
+        return True  # masking what is masked does no harm

@@ -78,7 +78,17 @@ def test_a_broken_memo_costs_only_time(tmp_path):
     path.write_bytes(b"medium")
     memo.write_text("{half")
     assert files.sha256_of(aged(path), memo=memo) == hashlib.sha256(b"medium").hexdigest()
-    assert json.loads(memo.read_text())[str(path)]["sha256"]
+    assert json.loads(memo.read_text())["files"][str(path)]["sha256"]
+
+
+@pytest.mark.parametrize("digit", range(64))
+def test_a_digest_that_changed_in_the_memo_is_forgotten(tmp_path, digit):
+    path, memo = tmp_path / "iso", tmp_path / "digests.json"
+    path.write_bytes(b"medium")
+    right = files.sha256_of(aged(path), memo=memo)
+    wrong = right[:digit] + format(int(right[digit], 16) ^ 1, "x") + right[digit + 1 :]
+    memo.write_text(memo.read_text().replace(right, wrong))
+    assert files.sha256_of(path, memo=memo) == right
 
 
 def test_many_at_once_all_remember(tmp_path):
@@ -94,7 +104,7 @@ def test_many_at_once_all_remember(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(json.loads(memo.read_text())) == len(paths)
+    assert len(json.loads(memo.read_text())["files"]) == len(paths)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from goldsmith.errors import RecipeError
+from goldsmith.errors import HostError, RecipeError
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.marks import read_nodes
 from goldsmith.recipe.secrets import MASK, References, Secret, Vault
@@ -74,7 +74,7 @@ def test_a_digest_changes_with_the_value_and_with_the_state_folder_only(tmp_path
     )
     key = tmp_path / "a" / "secret-key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert len(key.read_bytes()) == 32
+    assert len(key.read_bytes()) == 64
     assert [path.name for path in key.parent.iterdir()] == ["secret-key"]
 
 
@@ -126,3 +126,16 @@ def test_no_recipe_can_name_a_password_of_the_build(tmp_path):
     problems: list[RecipeError] = []
     read_nodes(path, problems)
     assert [one.problem for one in problems] == ["this secret does not say where it is found"]
+
+
+@pytest.mark.parametrize("at", [0, 31, 32, 63])
+def test_a_damaged_key_of_the_digests_is_told_and_never_used(tmp_path, monkeypatch, at):
+    monkeypatch.setenv("A", "value")
+    vault = Vault(state=tmp_path, host=LocalHost())
+    vault.digest(Secret("env:A"))
+    key = tmp_path / "secret-key"
+    data = bytearray(key.read_bytes())
+    data[at] ^= 1
+    key.write_bytes(data)
+    with pytest.raises(HostError, match="secret-key is damaged"):
+        vault.digest(Secret("env:A"))

@@ -15,7 +15,17 @@ from pathlib import Path
 from goldsmith.catalog.entry import OnBytes
 from goldsmith.catalog.source import altered, look
 from goldsmith.errors import CatalogError
-from goldsmith.host.files import Copied, Digests, allocated, clone, copy, digest, fsync_tree
+from goldsmith.host.files import (
+    Copied,
+    Digests,
+    allocated,
+    clone,
+    copy,
+    digest,
+    fsync_tree,
+    remember,
+    sha256_of,
+)
 
 READ_ONLY = 0o444
 
@@ -25,6 +35,10 @@ class Blobs:
     """The files of a catalog, in ``images/<first two digits>/<sha256>`` below its folder."""
 
     folder: Path
+
+    @property
+    def _memo(self) -> Path:
+        return self.folder / "index-digests.json"
 
     @property
     def _incoming(self) -> Path:
@@ -39,6 +53,16 @@ class Blobs:
             return bool(sha256) and self.path(str(sha256)).stat().st_size == size
         except FileNotFoundError:
             return False
+
+    def intact(self, sha256: str | None, size: int | None) -> bool:
+        """Say whether the file holds its bytes; one that nobody has written to since is not read again."""
+        if not self.whole(sha256, size):
+            return False
+        return sha256_of(self.path(str(sha256)), memo=self._memo) == sha256
+
+    def trust(self, sha256: str) -> None:
+        """Note that the file was read just now, and holds its bytes."""
+        remember(self.path(sha256), sha256, memo=self._memo)
 
     @contextmanager
     def claim(self, image_id: str) -> Iterator[None]:
@@ -94,11 +118,12 @@ class Blobs:
         """Give the bytes their final name. A file of that name that is not whole is replaced."""
         final = self.path(sha256)
         final.parent.mkdir(parents=True, exist_ok=True)
-        if self.whole(sha256, part.stat().st_size):
+        if self.intact(sha256, part.stat().st_size):
             part.unlink()
             return
         part.replace(final)
         fsync_tree(final)
+        self.trust(sha256)
 
     def remove(self, sha256: str) -> int:
         """Remove a file and return the bytes that this gave back to the disk."""

@@ -24,17 +24,25 @@ class Finding:
 
 def check(database: Database, blobs: Blobs, *, repair: bool) -> tuple[Finding, ...]:
     """Return the findings, those about the index itself first."""
+    problems = database.problems()
+    if problems and repair:
+        database.accept()
     broken = [
-        Finding(str(database.path), f"the index is damaged: {problem}", "bring back a copy of it")
-        for problem in database.problems()
+        Finding(
+            str(database.path),
+            f"the index is damaged: {problem}",
+            "bring back a copy of it, or look at it and take it as it is with --repair",
+            repaired=repair,
+        )
+        for problem in problems
     ]
-    if broken:
+    if broken and not repair:
         return tuple(broken)
     with database.writing() if repair else database.reading() as session:
         images = index.select(session, Query(hidden=True, deleted=True))
         used = index.files(session)
         findings = [*_lost(session, blobs, images, repair=repair), *_strange(blobs, used, repair=repair)]
-    return tuple(findings)
+    return (*broken, *findings)
 
 
 def _lost(session: Session, blobs: Blobs, images: tuple[Image, ...], *, repair: bool) -> Iterator[Finding]:

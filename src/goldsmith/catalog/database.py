@@ -5,12 +5,14 @@ another database can stand here later: what is SQLite's own (PRAGMA, BEGIN IMMED
 """
 
 import fcntl
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldsmith.catalog import content
 from goldsmith.errors import CatalogError, HostError
 
 Value = str | int | float | None
@@ -60,6 +62,7 @@ class Database:
                 self._migrate(connection)
             with closing(connection):
                 connection.execute("BEGIN")
+                self._require_whole(connection)
                 yield Session(connection)
                 connection.execute("ROLLBACK")
 
@@ -69,7 +72,9 @@ class Database:
         with self._told(), closing(self._open()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._require_whole(connection)
                 yield Session(connection)
+                content.seal(connection)
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -77,10 +82,25 @@ class Database:
             connection.execute("COMMIT")
 
     def problems(self) -> Sequence[str]:
-        """Return what the database finds wrong with its own file."""
-        with self.reading() as session:
-            found = [str(row["quick_check"]) for row in session.rows("PRAGMA quick_check")]
-        return [] if found == ["ok"] else found
+        """Return what the database finds wrong with its own file, its indexes included."""
+        if not self.path.exists():
+            return []
+        with self._told(), closing(self._open()) as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+            other = content.problem(connection)
+        return [*([] if found == ["ok"] else found), *([other] if other else [])]
+
+    def accept(self) -> None:
+        """Take what the database holds as right, after someone has looked at it."""
+        with self._told(), closing(self._open()) as connection:
+            connection.execute("REINDEX")
+            connection.execute("BEGIN IMMEDIATE")
+            content.seal(connection)
+            connection.execute("COMMIT")
+
+    def _require_whole(self, connection: sqlite3.Connection) -> None:
+        if problem := content.problem(connection):
+            raise self._damaged(problem)
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +137,16 @@ class Database:
                 f"(schema {version}, this one knows {len(self.migrations)})",
                 fix="update Goldsmith, or name another state folder with --state",
             )
-        for script in self.migrations[version:]:
-            for statement in script:
-                connection.execute(statement)
+        if version < len(self.migrations):
+            self._require_whole(connection)
+            try:
+                for statement in (one for script in self.migrations[version:] for one in script):
+                    connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if re.search("already exists|no such", str(error)):  # its version is not that of its tables
+                    raise self._damaged(str(error)) from None
+                raise
+            content.seal(connection)
         connection.execute(f"PRAGMA user_version = {len(self.migrations)}")
         connection.execute("COMMIT")
 
@@ -147,11 +174,7 @@ class Database:
                 fix="see who: fuser -v " + str(self.path),
             )
         if code in _DAMAGED:
-            return CatalogError(
-                f"{self.path}: the index of the catalog is damaged ({error})",
-                fix=f"move it away and bring back a copy of it, or what can be read of it: "
-                f"sqlite3 {self.path.name} .recover | sqlite3 new.db; the image files are not touched",
-            )
+            return self._damaged(str(error))
         if code == sqlite3.SQLITE_FULL:
             return HostError(f"{self.path}: no space left for the index", fix="free space, then run it again")
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
@@ -159,6 +182,14 @@ class Database:
         if code == sqlite3.SQLITE_IOERR:
             return CatalogError(f"{self.path}: {error}", fix="see `dmesg` for errors of the disk")
         return error
+
+    def _damaged(self, problem: str) -> CatalogError:
+        return CatalogError(
+            f"{self.path}: the index of the catalog is damaged ({problem})",
+            fix=f"move it away and bring back a copy of it, or what can be read of it: "
+            f"sqlite3 {self.path.name} .recover | sqlite3 new.db, and look at that before goldsmith image check "
+            "--repair takes it as it is; the image files are not touched",
+        )
 
     def _be_owner(self) -> str:
         return f"run as the owner of {self.path.parent}, or name another state folder with --state"

@@ -87,6 +87,14 @@ class LocalCatalog(Sharing):
         with self.database.reading() as session:
             return self._one(session, image_id)
 
+    def has_whole(self, image_id: str) -> bool:
+        """Say whether the image is there, not deleted, with the bytes that were registered."""
+        try:
+            image = self.get(image_id)
+        except CatalogError:
+            return False
+        return image.status is not Status.DELETED and self.intact(image)
+
     def find(self, wanted: str, *, deleted: bool = False) -> Image:
         with self.database.reading() as session:
             status = Status.DELETED if deleted else None
@@ -223,7 +231,13 @@ class LocalCatalog(Sharing):
             if twin:
                 index.forget(session, image_id)
                 return twin
+            self._withdraw_damaged(session, image.build_key)
             return index.activate(session, self._one(session, image_id), found)
+
+    def _withdraw_damaged(self, session: Session, build_key: str | None) -> None:
+        """Give the bytes of an image that lost its own to nobody, now that a whole one of the same build is here."""
+        for twin in index.with_build_key(session, build_key) if build_key else ():
+            index.rewrite(session, replace(twin, status=Status.DEACTIVATED))
 
     @contextmanager
     def _or_nothing(self, image_id: str) -> Iterator[None]:
@@ -246,9 +260,12 @@ class LocalCatalog(Sharing):
                     self.blobs.remove(sha256)
 
     def _twin(self, session: Session, build_key: str | None) -> Image | None:
-        """Return the active image of the same build, if its file is there."""
+        """Return the active image of the same build, if its file is there and holds its bytes."""
         twins = index.with_build_key(session, build_key) if build_key else ()
-        return next(filter(self._whole, twins), None)
+        return next(filter(self.intact, twins), None)
+
+    def intact(self, image: Image) -> bool:
+        return self.blobs.intact(image.sha256, image.size)
 
     def _whole(self, image: Image) -> bool:
         return self.blobs.whole(image.sha256, image.size)

@@ -127,31 +127,30 @@ def _broken_off(settings: Settings, before: float) -> list[Path]:
 )
 @pass_settings
 def verify(settings: Settings, *, apply: bool) -> None:
-    """Read every byte of every entry and tell what is not as it was made; exit status 1 when there is something."""
-    from goldsmith.errors import GoldsmithError
+    """Read every byte of every entry, medium and record, and tell what is not as it was made; exit status 1 then."""
+    from goldsmith.cli.store_verify import damaged_entries, damaged_media, damaged_records, require_none
     from goldsmith.plan.store import Store
 
     place = Store(settings.state)
-    keys = place.keys()
-    found = {key: damage for key in keys if (damage := place.damage(key, thorough=True))}
+    found = damaged_entries(place)
+    media, records = damaged_media(settings.state), damaged_records(settings.state)
+    count = len(place.keys())
     if apply:
         for key in found:
             place.remove_with_all_on_it(key)
+        for path in media:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    others = [{"path": str(path), "problems": what} for path, what in {**media, **records}.items()]
     if settings.json:
-        damaged = [{"key": key, "problems": [str(one) for one in what]} for key, what in found.items()]
-        settings.emit({"entries": len(keys), "damaged": damaged, "applied": apply})
+        damaged = [{"key": key, "problems": what} for key, what in found.items()]
+        settings.emit({"entries": count, "damaged": damaged, "others": others, "applied": apply})
     else:
-        for key, what in found.items():
+        for name, what in [*found.items(), *((path, what) for path, what in {**media, **records}.items())]:
             for one in what:
-                click.echo(f"{key[:12]}  {one}")
-        click.echo(
-            f"{len(keys)} entries read, {len(found)} damaged{' and removed' if apply and found else ''}"
-        )
-    if found and not apply:
-        raise GoldsmithError(
-            f"{len(found)} entries of the store are damaged",
-            fix="goldsmith store verify --apply removes them; builds make them again, and never use them",
-        )
+                click.echo(f"{name[:12] if isinstance(name, str) else name}  {one}")
+        gone = " and removed" if apply and found else ""
+        click.echo(f"{count} entries read, {len(found)} damaged{gone}")
+    require_none(found, media, records, applied=apply)
 
 
 def _in_use(settings: Settings) -> set[str]:

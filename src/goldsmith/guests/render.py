@@ -227,6 +227,8 @@ def _refuse_catching(block: Sequence[Token], stream: TokenStream) -> None:
 
 def _explained(error: BaseException, name: str, folders: Sequence[Path]) -> RecipeError:
     at = _where(error, folders)
+    if isinstance(error, UnicodeDecodeError):
+        return _undecodable(error, name, folders)
     if isinstance(error, jinja2.TemplateNotFound):
         known = sorted({str(one.relative_to(folder)) for folder in folders for one in folder.rglob("*.j2")})
         return RecipeError(f"there is no template {error.name}", at=at, fix=suggest(str(error.name), known))
@@ -238,6 +240,18 @@ def _explained(error: BaseException, name: str, folders: Sequence[Path]) -> Reci
         fix = "give it in install.variables and write variables.NAME; docs/recipes.md lists all values"
         return RecipeError(f"{error.message}", at=at, fix=fix)
     return RecipeError(f"the template fails: {str(error)[:200]}", at=at, fix="mend the template")
+
+
+def _undecodable(error: UnicodeDecodeError, name: str, folders: Sequence[Path]) -> RecipeError:
+    """Jinja does not say which of the included files it was: the one that holds these bytes."""
+    files = [folder / name for folder in folders]
+    files += [one for folder in folders for one in folder.rglob("*") if one.is_file()]
+    path = next((one for one in files if one.is_file() and one.read_bytes() == error.object), Path(name))
+    line = error.object.count(b"\n", 0, error.start) + 1
+    byte = error.object[error.start]
+    return RecipeError(
+        f"byte 0x{byte:02x} is no UTF-8 text", at=Mark(_shown(str(path)), line), fix="save the file as UTF-8"
+    )
 
 
 def _where(error: BaseException, folders: Sequence[Path]) -> Mark | None:

@@ -4,7 +4,6 @@ A /dev/kvm that opens proves little: some make virtual machines and then hang, a
 slower than QEMU's own emulation (TCG).
 """
 
-import json
 import os
 import re
 import time
@@ -16,6 +15,7 @@ from typing import Literal
 from goldsmith.errors import GoldsmithError, HostError, ToolError
 from goldsmith.host.files import locked, write_atomically
 from goldsmith.host.process import Host
+from goldsmith.host.sealed import sealed_text, unsealed
 
 LIMIT = 30.0  # seconds that a kernel gets to come up
 _SHOWN = 60  # characters of QEMU's last words: the end of an assertion says more than the path it begins with
@@ -65,7 +65,7 @@ def detect(host: Host, *, state: Path, fresh: bool = False, machine: Machine = T
         if not fresh and (known := _recall(memo, key)):
             return known
         found = _measure(host, qemu[0], kernel, machine.kvm)
-        write_atomically(memo, json.dumps({"key": key, **asdict(found)}, indent=1) + "\n")
+        write_atomically(memo, sealed_text({"key": key, **asdict(found)}))
         return found
 
 
@@ -98,7 +98,7 @@ def _qemu(host: Host) -> tuple[str, str]:
 
 def _recall(memo: Path, key: Sequence[object]) -> Acceleration | None:
     try:
-        facts = json.loads(memo.read_text(encoding="utf-8"))
+        facts = unsealed(memo.read_bytes()) or {}
         known_for = facts.pop("key")
         return Acceleration(**facts) if known_for == list(key) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

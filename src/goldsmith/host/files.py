@@ -1,19 +1,20 @@
 """Files on this host: written whole or not at all, digested once, with room asked for before it is needed."""
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host.copies import Copied, clone, copy
 from goldsmith.host.locks import holder, is_locked, locked, try_lock
+from goldsmith.host.sealed import sealed_text, unsealed
 
 __all__ = [
     "Copied",
@@ -30,12 +31,14 @@ __all__ = [
     "is_locked",
     "locked",
     "need_space",
+    "remember",
     "sha256_of",
     "try_lock",
     "write_atomically",
 ]
 
 _BLOCK = 4 << 20
+MEMO = "files"  # the key of a memo under which the digests stand, by path
 _FRESH = 50_000_000  # ns; a file younger than the clock's step can change again without a new time stamp
 
 
@@ -60,11 +63,17 @@ def sha256_of(path: Path, *, memo: Path | None = None, on_bytes: Callable[[int],
     digest = _sha256(path, on_bytes)
     settled = abs(time.time_ns() - before.st_ctime_ns) > _FRESH
     if settled and _identity(path.stat()) == _identity(before):
-        with locked(memo.with_name(memo.name + ".lock")):
-            entry = {"identity": _identity(before), "sha256": digest}
-            facts = {**_recall(memo), os.path.realpath(path): entry}
-            write_atomically(memo, json.dumps(facts, indent=1, sort_keys=True))
+        with suppress(HostError):  # a state folder that only can be read costs time, no more
+            remember(path, digest, memo=memo)
     return digest
+
+
+def remember(path: Path, sha256: str, *, memo: Path) -> None:
+    """Note the digest of a file that was just read, so that ``sha256_of`` need not read it again."""
+    with locked(memo.with_name(memo.name + ".lock")):
+        entry = {"identity": identity(path), "sha256": sha256}
+        facts = {**_recall(memo), os.path.realpath(path): entry}
+        write_atomically(memo, sealed_text({MEMO: facts}))
 
 
 def digest(
@@ -206,8 +215,8 @@ def _identity(stat: os.stat_result) -> list[int]:
 
 def _recall(memo: Path) -> dict[str, object]:
     try:
-        facts = json.loads(memo.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = (unsealed(memo.read_bytes()) or {}).get(MEMO)
+    except OSError:
         return {}  # what is lost is only time
     return facts if isinstance(facts, dict) else {}
 

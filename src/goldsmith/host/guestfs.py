@@ -5,14 +5,18 @@ it looks for operating systems. So callers put all their questions into one scri
 """
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from goldsmith.errors import HostError
+from goldsmith.host import files
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.process import Host
+from goldsmith.host.sealed import sealed_text, unsealed
 
 TOOLS = ("guestfish", "virt-customize", "virt-inspector", "virt-sparsify", "virt-sysprep")
+_NOTE = "appliance.json"
 _FIX = (
     "apt install guestfs-tools libguestfs-tools, or dnf install guestfs-tools libguestfs libguestfs-xfs; "
     "then goldsmith doctor"
@@ -33,6 +37,31 @@ def environment(acceleration: Acceleration, *, cache: Path) -> dict[str, str]:
         "LIBGUESTFS_MEMSIZE": "1280",
         "LIBGUESTFS_SMP": str(min(4, os.cpu_count() or 1)) if kvm else "1",  # TCG only loses by more
     }
+
+
+def drop_changed_appliance(cache: Path) -> bool:
+    """Remove an appliance that is not the one that was noted, so that libguestfs makes it anew; say whether it was."""
+    try:
+        noted = unsealed((cache / _NOTE).read_bytes())
+    except OSError:
+        return False
+    if noted is not None and noted.get("files") == _appliance(cache):
+        return False
+    for folder in cache.glob(".guestfs-*/appliance.d"):
+        shutil.rmtree(folder, ignore_errors=True)
+    (cache / _NOTE).unlink(missing_ok=True)
+    return True
+
+
+def note_appliance(cache: Path) -> None:
+    """Note what the appliance's files are, now that they have done their work."""
+    if not (cache / _NOTE).exists() and (found := _appliance(cache)):
+        files.write_atomically(cache / _NOTE, sealed_text({"files": found}))
+
+
+def _appliance(cache: Path) -> dict[str, list[int]]:
+    found = sorted(cache.glob(".guestfs-*/appliance.d/*"))
+    return {str(one.relative_to(cache)): files.identity(one) for one in found if one.is_file()}
 
 
 def fish(

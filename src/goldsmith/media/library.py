@@ -16,11 +16,13 @@ from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host import osinfo
-from goldsmith.host.files import fsync_tree, human_size, need_space, write_atomically
+from goldsmith.host.files import fsync_tree, human_size, need_space, sha256_of, write_atomically
 from goldsmith.host.process import Host
+from goldsmith.host.sealed import is_whole, sealed_text
 
 Progress = Callable[[int], None]  # bytes done so far
 ABOUT = "medium.json"
+_SEAL = "seal"  # its key with the digest of all the others
 _BLOCK = 4 << 20
 _SECTOR = 2048
 _DESCRIPTOR = 16 * _SECTOR  # where ISO 9660 keeps its primary volume descriptor
@@ -84,6 +86,24 @@ class Library:
         named = [one for one in media if one.name == name_or_digest]
         return max(named, key=lambda one: one.added, default=None)
 
+    def intact(self, medium: Medium) -> bool:
+        """Say whether a medium holds its bytes; one that nobody has written to since it was read is not read again."""
+        return sha256_of(medium.path, memo=self.folder.parent.parent / "digests.json") == medium.sha256
+
+    def drop(self, medium: Medium) -> None:
+        """Remove a medium that is damaged; whoever needs it gets it again."""
+        shutil.rmtree(medium.path.parent, ignore_errors=True)
+
+    def damage(self) -> Iterator[tuple[Path, str]]:
+        """Read every medium; yield the folders of those that are not what was added, and why."""
+        folders = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        for place in (one for one in folders if _DIGEST.fullmatch(one.name)):
+            medium = _read(place)
+            if medium is None:
+                yield place, f"its {ABOUT} and its file do not agree"
+            elif sha256_of(medium.path) != medium.sha256:
+                yield place, f"{medium.name} has other content than when it was added"
+
     def list(self) -> list[Medium]:
         """Return all media, by name; what is being added is none yet."""
         folders = self.folder.iterdir() if self.folder.is_dir() else ()
@@ -112,12 +132,12 @@ class Library:
         added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         size = (aside / name).stat().st_size
         about = {"name": name, "size": size, "sha256": digest, "osinfo": os_name, "added": added}
-        write_atomically(aside / ABOUT, json.dumps(about, indent=1) + "\n")
+        write_atomically(aside / ABOUT, sealed_text(about, key=_SEAL))
         fsync_tree(aside)
         place = self.folder / digest
-        if known := _read(place):
+        if (known := _read(place)) and sha256_of(known.path) == digest:
             return known
-        shutil.rmtree(place, ignore_errors=True)  # left without its description by someone's hand
+        shutil.rmtree(place, ignore_errors=True)  # damaged since, or left without its description
         try:
             aside.rename(place)
         except OSError as error:
@@ -137,7 +157,8 @@ def _read(folder: Path) -> Medium | None:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         path = folder / str(about["name"])
-        if path.stat().st_size != about["size"]:
+        whole = is_whole(about, key=_SEAL) or _SEAL not in about  # added before there were seals
+        if not whole or about["sha256"] != folder.name or path.stat().st_size != about["size"]:
             return None
         facts = {name: str(about[name]) for name in ("name", "sha256", "added")}
     except (OSError, ValueError, KeyError, TypeError):

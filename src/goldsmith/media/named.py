@@ -3,12 +3,14 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from goldsmith.host import files
 from goldsmith.host.process import Host
+from goldsmith.host.sealed import sealed_text, unsealed
 from goldsmith.media.demo_iso import DEMO, Product, build_installer, installer_key
 from goldsmith.media.windows_drivers import (
     AGENT,
@@ -52,10 +54,34 @@ class Makeable(ABC):
     ) -> Path:
         """Return the medium; it is built when it is not there yet, which takes up to minutes."""
         path = self.path(state)
-        if not path.exists():
+        if not path.exists() or self._is_damaged(path, state):
+            path.unlink(missing_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._make(host, path, state / "cache" / "installer", on_line=on_line, on_phase=on_phase)
+            _note(path).unlink(missing_ok=True)
+        if not _note(path).exists():
+            files.write_atomically(_note(path), sealed_text({"made": files.sha256_of(path)}))
         return path
+
+    def _is_damaged(self, path: Path, state: Path) -> bool:
+        """Say whether what was made has changed since; it is not read again while nobody writes to it."""
+        if not _note(path).exists():
+            return False  # made before it was noted, or its process was killed just then
+        noted = unsealed(_note(path).read_bytes()) or {}
+        return files.sha256_of(path, memo=state / "digests.json") != noted.get("made")
+
+
+def damage(state: Path) -> Iterator[tuple[Path, str]]:
+    """Read the media that were made here; yield those that have changed since, and why."""
+    for note in sorted((state / "store" / "media" / "made").glob("*.made")):
+        path = note.with_suffix("")
+        noted = unsealed(note.read_bytes()) or {}
+        if path.exists() and files.sha256_of(path) != noted.get("made"):
+            yield path, "has other content than when it was made"
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.made")
 
 
 def _plain(key: Mapping[str, object]) -> Mapping[str, Json]:

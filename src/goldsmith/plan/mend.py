@@ -7,10 +7,11 @@ from goldsmith.plan.store import Store
 def drop_damaged(plan: Plan, store: Store) -> list[str]:
     """Remove what a plan would take from the store though it has changed there, with all that stands on it.
 
-    Returns a sentence for each; the plan must be made again when there is one.
+    Of a plan that has all its results only the last one is taken. Returns a sentence for each; the plan must be made
+    again when there is one.
     """
     told = []
-    for step in plan.steps:
+    for step in plan.steps[-1:] if plan.cached else plan.steps:
         if not (step.cached and store.has(step.key)):
             continue
         if damage := store.damage(step.key, thorough=False):

@@ -3,7 +3,6 @@
 A layer names the one below it by a relative path, so the whole state folder can be moved or copied.
 """
 
-import hashlib
 import json
 import shutil
 import time
@@ -14,12 +13,12 @@ from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host import files
+from goldsmith.host.sealed import is_whole, sealed_text
 from goldsmith.plan import damage, memory
 from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import Entry, Inputs, Json
 
 SEAL = "entry.json"
-SIGNED = "sha256"  # the key of the seal with the digest of all the others
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ class Store:
             "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
             damage.FILES: damage.note(folder, seal=SEAL),
         }
-        noted[SIGNED] = _own_digest(noted)
-        files.write_atomically(self._seal(key), json.dumps(noted, indent=1, sort_keys=True), mode=0o644)
+        files.write_atomically(self._seal(key), sealed_text(noted), mode=0o644)
         return Entry(key, folder)
 
     def damage(self, key: str, *, thorough: bool) -> list[Damage]:
@@ -121,7 +119,7 @@ class Store:
         made = noted.get(damage.FILES)
         if not isinstance(made, Mapping):
             return [Damage(SEAL, "cannot be read")]
-        if noted.get(SIGNED) != _own_digest(noted):
+        if not is_whole(noted):
             return [Damage(SEAL, "has other content than when it was made")]
         found = damage.find(self.layers / key, made, thorough=thorough)
         if thorough and memory.damaged(self.layers / key):  # a build looks itself before it uses one
@@ -188,11 +186,6 @@ class Store:
 
     def _seal(self, key: str) -> Path:
         return self.layers / key / SEAL
-
-
-def _own_digest(noted: Mapping[str, Json]) -> str:
-    others = {name: value for name, value in noted.items() if name != SIGNED}
-    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:

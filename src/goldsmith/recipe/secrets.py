@@ -16,12 +16,13 @@ from typing import Annotated, Any, Protocol
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from goldsmith.errors import Mark, RecipeError, ToolError
+from goldsmith.errors import HostError, Mark, RecipeError, ToolError
 from goldsmith.host.process import Host, LocalHost
 
 KINDS = ("env", "file", "command")  # what a recipe may refer to
 DERIVED = "build"  # made by Goldsmith for one state folder: no recipe can name it, no person need know it
 KEY_FILE = "secret-key"
+_KEY = 32  # bytes
 MASK = "********"
 _SHORTEST = 4  # shorter values are not masked: they would hide half of every log
 _PATIENCE = 30.0  # seconds that a command may take to print a secret
@@ -195,17 +196,30 @@ def _missing(secret: Secret, problem: str, fix: str) -> RecipeError:
 def _key(path: Path) -> bytes:
     """Return this state folder's key; two processes that come first at once agree on one."""
     with suppress(FileNotFoundError):
-        return path.read_bytes()
+        return _whole(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}.{randomness.token_hex(4)}")
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(randomness.token_bytes(32))
+        key = randomness.token_bytes(_KEY)
+        file.write(key + hashlib.sha256(key).digest())
         file.flush()
         os.fsync(file.fileno())
     with suppress(FileExistsError):
         os.link(aside, path)
     aside.unlink()
-    return path.read_bytes()
+    return _whole(path)
+
+
+def _whole(path: Path) -> bytes:
+    """Return the key of a file that also holds its digest, as those do that were made since there are digests."""
+    found = path.read_bytes()
+    key, digest = found[:_KEY], found[_KEY:]
+    if len(key) < _KEY or (digest and digest != hashlib.sha256(key).digest()):
+        raise HostError(
+            f"{path} is damaged",
+            fix="bring back a copy of it; or remove it, and what was built with secrets is built again",
+        )
+    return key
 
 
 def _text_or_secret(value: Any) -> str | Secret:

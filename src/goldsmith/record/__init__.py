@@ -1,5 +1,6 @@
 """The record of builds: a folder each, written while the build runs, read by every other command."""
 
+from goldsmith.record.damage import damage_of
 from goldsmith.record.history import History, expected_seconds, read_history
 from goldsmith.record.reading import BuildSummary, find, read_builds, summary_of
 from goldsmith.record.story import BuildState, StageLine, StageState, Story
@@ -16,6 +17,7 @@ __all__ = [
     "Story",
     "Told",
     "as_json",
+    "damage_of",
     "events_from",
     "expected_seconds",
     "find",

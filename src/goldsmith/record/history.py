@@ -1,6 +1,5 @@
 """How long the stages of a recipe took before, from the newest build records."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from goldsmith.record.document import BUILD, read_document
 from goldsmith.record.story import StageState
-from goldsmith.record.writing import BUILD
 
 LOOKED_AT = 200  # builds; most of them are cached ones that tell nothing
 SAMPLES = 9  # the newest runs of a stage; older ones tell of another host or another medium
@@ -68,11 +67,9 @@ def _newest(builds: Path) -> Iterator[dict[str, Any]]:
             continue  # removed meanwhile
     for _, path in sorted(aged, reverse=True)[:LOOKED_AT]:
         try:
-            document = json.loads(path.read_bytes())
+            yield read_document(path.parent)
         except (OSError, ValueError):
             continue
-        if isinstance(document, dict):
-            yield document
 
 
 def _runs(document: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

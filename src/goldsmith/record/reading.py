@@ -1,6 +1,5 @@
 """Builds of this state folder, as any other process sees them."""
 
-import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,9 +9,10 @@ from typing import Any
 
 from goldsmith.errors import UsageError
 from goldsmith.host.files import is_locked
+from goldsmith.record.document import LOCK, read_document
 from goldsmith.record.story import BuildState
 from goldsmith.record.wire import EVENTS, moment, stamp
-from goldsmith.record.writing import BUILD, LOCK, BuildRecord
+from goldsmith.record.writing import BuildRecord
 
 SHOWN = 5  # candidates in a message
 
@@ -34,8 +34,9 @@ class BuildSummary:
 
     def as_json(self) -> dict[str, Any]:
         """Return build.json with the state as it is now, and the folder."""
+        document = {name: value for name, value in self.document.items() if name != "files"}
         now = {"state": self.state.value, "seconds": self.seconds, "folder": str(self.folder)}
-        return {"id": self.id, "recipe": self.recipe, "started": stamp(self.started), **self.document, **now}
+        return {"id": self.id, "recipe": self.recipe, "started": stamp(self.started), **document, **now}
 
 
 def read_builds(builds: Path) -> list[BuildSummary]:
@@ -47,15 +48,15 @@ def read_builds(builds: Path) -> list[BuildSummary]:
 def summary_of(folder: Path) -> BuildSummary | None:
     """Return what is known of a build; None where no build.json can be read."""
     try:
-        document = _read(folder)
+        document = read_document(folder)
         running = document.get("state") == BuildState.RUNNING
         alive = running and is_locked(folder / LOCK)
         if running and not alive:
-            document = _read(folder)  # it may have ended between the two looks
+            document = read_document(folder)  # it may have ended between the two looks
     except OSError:
         return None  # not begun yet, removed meanwhile, or another user's
-    except ValueError:
-        document, alive = {"error": f"{folder / BUILD} cannot be read"}, False
+    except ValueError as error:
+        document, alive = {"error": str(error)}, False
     state = _state(document, alive=alive)
     started = _started(document, folder)
     return BuildSummary(
@@ -101,13 +102,6 @@ def _folders(builds: Path) -> list[Path]:
         return [one for one in builds.iterdir() if one.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    document = json.loads((folder / BUILD).read_text(encoding="utf-8"))
-    if not isinstance(document, dict):
-        raise ValueError(f"{folder / BUILD} holds no object")  # noqa: TRY004  as for text that is no JSON
-    return document
 
 
 def _state(document: Mapping[str, Any], *, alive: bool) -> BuildState:

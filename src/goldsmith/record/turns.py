@@ -6,9 +6,9 @@ from pathlib import Path
 
 from goldsmith.host.clock import outside
 from goldsmith.host.files import is_locked
+from goldsmith.record.document import LOCK
 from goldsmith.record.reading import BuildSummary, read_builds, summary_of
 from goldsmith.record.story import BuildState
-from goldsmith.record.writing import LOCK
 
 ASKED = "asked for"  # how the reason begins of a stage that is made anew although its result is there
 _POLL = 0.2  # seconds

@@ -1,6 +1,5 @@
 """The build record while its build lives: each event is on disk before the next one is told."""
 
-import json
 import os
 import re
 import secrets
@@ -17,11 +16,12 @@ from goldsmith import __version__
 from goldsmith.errors import HostError, UsageError
 from goldsmith.events import BuildFinished, Event, Progress, StageFailed, StageFinished, StageStarted
 from goldsmith.host.files import try_lock, write_atomically
+from goldsmith.host.sealed import sealed_text
+from goldsmith.record.damage import note
+from goldsmith.record.document import BUILD, LOCK
 from goldsmith.record.story import Story
 from goldsmith.record.wire import EVENTS, as_json, stamp, to_line
 
-BUILD = "build.json"
-LOCK = "lock"
 PROGRESS_PAUSE = 1.0  # seconds; bars move faster than a record needs to know
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
@@ -148,13 +148,13 @@ class BuildRecord:
             write_atomically(self.folder / BUILD, self._text(), mode=0o600)
 
     def _text(self) -> str:
-        return json.dumps(self._document(), indent=1, ensure_ascii=False, default=str) + "\n"
+        return sealed_text(self._document())
 
     def _document(self) -> dict[str, Any]:
         story, end = self.story, self.story.finished
         ending = as_json(end) if end else {}
         return {
-            "version": 1,
+            "version": 2,
             "id": self.id,
             "recipe": story.recipe,
             "state": story.state.value,
@@ -169,6 +169,7 @@ class BuildRecord:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "lost_events": self._lost,
+            "files": note(self.folder) if end else {},
             "image": ending.get("image", {}),
             "next_steps": ending.get("next_steps", []),
             "warnings": [{"text": one.text, "fix": one.fix} for one in story.warnings],

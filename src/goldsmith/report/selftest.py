@@ -174,8 +174,11 @@ def _last_lines(folder: Path) -> list[str]:
 def _without_host_name(path: Path) -> None:
     known = _read(path)
     if known:
+        for name in ("sha256", "files"):  # of the record itself, which stays as it is
+            known.pop(name, None)
         path.write_text(
-            json.dumps({**known, "host": ""}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+            json.dumps({**known, "version": 1, "host": ""}, indent=1, ensure_ascii=False) + "\n",
+            encoding="utf-8",
         )
 
 

@@ -90,7 +90,13 @@ class Fetch:
         host = context.host_for(self.name)
         if self.source.is_made_here:
             return self._made(host, context)
-        kept = library_of(context.state).find(self.source.sha256) if self.source.sha256 else None
+        library = library_of(context.state)
+        kept = library.find(self.source.sha256) if self.source.sha256 else None
+        if kept and not library.intact(kept):
+            context.reporter.tell(Warned(f"{kept.path} was damaged, and is got again"))
+            if Path(self.source.location) != kept.path:
+                library.drop(kept)
+            kept = None
         if kept:
             self._recognise(host, kept.path, context)
             return kept.path, kept.sha256

@@ -112,6 +112,11 @@ def _on_this_host(
         kept = library_of(state).find(location) if "/" not in location else None
         if kept is None:
             raise RecipeError(f"there is no medium {location}", at=at, fix=media_help)
+        if not library_of(state).intact(kept):
+            raise HostError(
+                f"the medium {location} was damaged in the library: {kept.path}",
+                fix=f"add it again: goldsmith media add {kept.name}",
+            )
         return replace(asked, location=str(kept.path), known={"sha256": kept.sha256})
     try:
         whole_size(path)

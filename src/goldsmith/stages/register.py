@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.artifact.introspect import headers
-from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, Status, min_disk_for
+from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, min_disk_for
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
-from goldsmith.errors import CatalogError
 from goldsmith.events import Progress, Warned
 from goldsmith.formats.source import open_file
 from goldsmith.host import files
@@ -147,12 +146,11 @@ def registered(facts: str) -> Sequence[Mapping[str, object]]:
 
 
 def image_is_gone(entry: Path, catalog: Path) -> bool:
-    """Say whether this is the entry of a register stage, and its image was deleted from the catalog since."""
+    """Say whether this is the entry of a register stage whose image is no more in the catalog, or is damaged there."""
     try:
         images = registered((entry / FACTS).read_text(encoding="utf-8"))
-        return any(LocalCatalog(catalog).get(str(one["id"])).status is Status.DELETED for one in images)
-    except CatalogError:
-        return True
+        local = LocalCatalog(catalog)
+        return any(not local.has_whole(str(one["id"])) for one in images)
     except (OSError, ValueError, LookupError):
         return False
 

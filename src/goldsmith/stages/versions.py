@@ -1,7 +1,6 @@
 """Versions that belong to keys: another virt-sysprep, or another set of checks, gives another result."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 from goldsmith.errors import GoldsmithError
 from goldsmith.host import files
 from goldsmith.host.process import Host
+from goldsmith.host.sealed import sealed_text, unsealed
 
 
 def sysprep_version(host: Host, state: Path) -> str:
@@ -22,10 +22,10 @@ def sysprep_version(host: Host, state: Path) -> str:
     key = [program, status.st_mtime_ns, status.st_size]
     memo = state / "tools.json"
     try:
-        known = json.loads(memo.read_text(encoding="utf-8"))
-        if known["key"] == key:
+        known = unsealed(memo.read_bytes()) or {}
+        if known.get("key") == key:
             return str(known["virt-sysprep"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, LookupError):
         pass
     try:
         said = host.run(program, "--version").stdout
@@ -35,7 +35,7 @@ def sysprep_version(host: Host, state: Path) -> str:
     version = match.group(1) if match else said.strip()
     with suppress(OSError, GoldsmithError):  # a state folder that only can be read costs time, no more
         state.mkdir(parents=True, exist_ok=True)
-        files.write_atomically(memo, json.dumps({"key": key, "virt-sysprep": version}))
+        files.write_atomically(memo, sealed_text({"key": key, "virt-sysprep": version}))
     return version
 
 
