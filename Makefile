@@ -10,7 +10,7 @@ RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*
 
 GLANCE := $(if $(RELEASE),--release $(RELEASE)) $(if $(FOLDER),--folder $(FOLDER)) $(if $(PORT),--port $(PORT))
 
-.PHONY: help setup python demo test check nightly doctor bench glance clean $(RECIPES)
+.PHONY: help setup python demo test check nightly doctor bench soak glance clean $(RECIPES)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,11 @@ doctor: setup ## is this host fit?
 
 bench: setup ## the figures of an audit, of the demo build stage by stage, of finalizing a disk, of rebuilds
 	@for bench in benchmarks/*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit; done
+
+soak: setup ## hours of random faults on real builds, as root, with a tally: [SEED=N] [ONLY=KIND] [TRIES=N] [STATE=DIR] [QUICK=1]
+	@.ci/packages.sh test
+	@exec $(PYTHON) -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(TRIES),--tries $(TRIES)) \
+		$(if $(STATE),--state $(STATE)) $(if $(QUICK),--quick)
 
 glance: python ## a real Glance to play with, until Ctrl-C: [RELEASE=2025.1] [FOLDER=DIR] [PORT=N]
 	@exec $(PYTHON) tests/servers/glance_server.py $(GLANCE)

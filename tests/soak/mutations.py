@@ -107,7 +107,7 @@ def _structure(text: str, chance: random.Random) -> bytes:
 def _change_somewhere(node: Any, chance: random.Random) -> None:
     """Walk down at random and delete, rename, double or replace what is found."""
     while isinstance(node, dict | list) and node:
-        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        keys: list[Any] = list(node) if isinstance(node, dict) else list(range(len(node)))
         key = chance.choice(keys)
         below = node[key]
         if isinstance(below, dict | list) and below and chance.random() < 0.7:

@@ -20,6 +20,9 @@ class Link:
     node: Node
 
 
+_LONGEST = 240  # bytes in a file name that file systems take, with the suffix
+
+
 def read_chain(path: Path, search: Sequence[Path], problems: list[RecipeError]) -> tuple[Link, ...]:
     """Read a recipe and all that it extends, the recipe first.
 
@@ -47,7 +50,7 @@ def read_chain(path: Path, search: Sequence[Path], problems: list[RecipeError]) 
 
 def _find(parent: Node, path: Path, search: Sequence[Path]) -> Path:
     name = parent.value
-    if not isinstance(name, str) or not name or "{{" in name:
+    if not isinstance(name, str) or not name or "{{" in name or len(name.encode()) > _LONGEST:
         raise RecipeError("extends wants the name of a recipe", at=parent.mark, fix="write extends: rhel7")
     file = name if name.endswith(SUFFIX) else name + SUFFIX
     folders = [path.parent, *search]

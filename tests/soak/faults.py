@@ -1,0 +1,287 @@
+"""What may go wrong while the demo is built, each at a random moment."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .factory import TOP, Factory, Lost, copied
+from .mutations import mutated_recipe
+
+STAGES = (
+    "install",
+    "step-2-services",
+    "withdraw",
+    "sysprep",
+    "sparsify",
+    "export",
+    "audit",
+    "seal",
+    "register",
+)
+WITH_A_GUEST = ("install", "step-2-services", "step-4-what-is-installed")
+PANIC = (
+    "customize:\n  append:\n    - {name: panic, run: 'echo 1 > /proc/sys/kernel/sysrq; "
+    "echo 0 > /proc/sys/kernel/panic; (sleep 1; echo c > /proc/sysrq-trigger) &'}\n"
+    "    - {name: after, run: 'sleep 60'}\n"
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``run`` breaks something and returns what it was; it raises Lost when the factory did not get over it."""
+
+    tries: int
+    run: Callable[[Factory, random.Random], str]
+
+
+def kill(factory: Factory, chance: random.Random) -> str:
+    """SIGKILL at a moment that is uniform over the length of an undisturbed build."""
+    moment = chance.uniform(0.2, max(1.0, factory.took))
+    running = factory.start(*factory.start_at)
+    try:
+        running.wait(moment)
+    except subprocess.TimeoutExpired:
+        running.kill()
+    running.wait()
+    begun = factory.stages_begun()
+    factory.same_command_again()
+    return f"killed after {moment:.1f} s in {begun[-1] if begun else 'no stage'}"
+
+
+def libvirtd(factory: Factory, chance: random.Random) -> str:
+    """Kill the daemon, with all that knows of the machine, and let the system start it again."""
+    stage, running = _begun(factory, chance.choice(WITH_A_GUEST))
+    time.sleep(chance.uniform(0, 20))
+    for pid in _pids("libvirtd"):
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(2)
+    _said("systemctl", "restart", "libvirtd")
+    code = running.wait(3600)
+    factory.same_command_again(attempts=2)
+    return f"libvirtd killed in {stage}; the build ended with {code}"
+
+
+def qemu(factory: Factory, chance: random.Random) -> str:
+    stage, running = _begun(factory, chance.choice(WITH_A_GUEST))
+    for _ in range(120):
+        if names := factory.domains():
+            break
+        time.sleep(0.5)
+    else:
+        raise Lost(f"there was no machine in {stage}")
+    time.sleep(chance.uniform(0, 15))
+    killed = [pid for name in names for pid in _pids(f"guest={name},")]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    code = running.wait(3600)
+    said = (factory.state / "said.txt").read_text(errors="replace")
+    if killed and code == 70:
+        raise Lost(f"a bug is what a killed QEMU looks like: {said[-400:]}")
+    factory.same_command_again()
+    return f"{len(killed)} QEMU killed in {stage}; the build ended with {code}"
+
+
+def panic(factory: Factory, _chance: random.Random) -> str:
+    """Let the kernel of the guest panic in a step; the cause must be named, and the recipe without it is built."""
+    recipe = factory.project / "recipes" / "panics.yaml"
+    recipe.write_text(
+        f"name: panics\nextends: demo\nmachine: {{timeouts: {{step: 90 s, without_kvm: 1}}}}\n{PANIC}"
+    )
+    done = factory.ask("build", "panics")
+    recipe.unlink()
+    if done.returncode != 4 or "panic" not in done.stderr:
+        raise Lost(f"a panic ended with {done.returncode}: {done.stderr[-400:]}")
+    factory.same_command_again()
+    return done.stderr.splitlines()[0]
+
+
+def disk_full(factory: Factory, chance: random.Random) -> str:
+    """Fill the file system of the layers when a stage begins."""
+    layers, image = factory.state / "store" / "layers", factory.state / "small.img"
+    with image.open("wb") as file:
+        file.truncate(8 << 30)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    small = factory.state / "small"
+    small.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-o", "loop", image, small], check=True)
+    try:
+        subprocess.run(["cp", "-a", "--sparse=always", f"{layers}/.", small], check=True)
+        small.chmod(0o711)
+        subprocess.run(["mount", "--bind", small, layers], check=True)
+        try:
+            stage, running = _begun(factory, chance.choice(STAGES))
+            left = chance.randrange(1, 12) << 20
+            room = shutil.disk_usage(layers).free
+            filler = layers / ".filler"
+            subprocess.run(["fallocate", "-l", str(max(1, room - left)), filler], check=False)
+            code = running.wait(3600)
+            filler.unlink()
+            if code not in (0, 3):
+                said = (factory.state / "said.txt").read_text(errors="replace")
+                raise Lost(f"a full disk in {stage} ended with {code}: {said[-600:]}")
+            factory.same_command_again()
+        finally:
+            subprocess.run(["umount", "-l", layers], check=True)
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+        image.unlink()
+    return f"disk full in {stage}; the build ended with {code}"
+
+
+def read_only(factory: Factory, chance: random.Random) -> str:
+    """Make the store a read-only mount before the build, or while it runs."""
+    store = factory.state / "store"
+    subprocess.run(["mount", "--bind", store, store], check=True)
+    try:
+        if late := chance.random() < 0.5:
+            stage, running = _begun(factory, chance.choice(STAGES))
+            subprocess.run(["mount", "-o", "remount,bind,ro", store], check=True)
+            code = running.wait(3600)
+        else:
+            subprocess.run(["mount", "-o", "remount,bind,ro", store], check=True)
+            code = factory.build(*factory.start_at).returncode
+    finally:
+        subprocess.run(["umount", "-l", store], check=True)
+    if not late and code != 3:
+        raise Lost(f"a read-only store ended with {code}")
+    factory.same_command_again()
+    return f"read-only {f'from {stage}' if late else 'before'}; the build ended with {code}"
+
+
+def clock(factory: Factory, chance: random.Random) -> str:
+    """Let the wall clock of Goldsmith and its tools jump while it builds; the monotonic one goes on."""
+    stamp = factory.state / "clock"
+    stamp.write_text("+0")
+    env = ("env", f"LD_PRELOAD={_libfaketime()}", f"FAKETIME_TIMESTAMP_FILE={stamp}", "FAKETIME_NO_CACHE=1",
+           "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1")  # fmt: skip
+    running = factory.start(*factory.start_at, wrapped=env)
+    jumps = []
+    while running.poll() is None:
+        time.sleep(chance.uniform(5, 30))
+        jumps.append(chance.choice(["-400d", "-2h", "-10s", "+0", "+3h", "+90d", "+3650d"]))
+        stamp.write_text(jumps[-1])
+    if running.returncode:
+        said = (factory.state / "said.txt").read_text(errors="replace")
+        raise Lost(f"jumps {' '.join(jumps)} ended with {running.returncode}: {said[-400:]}")
+    factory.same_command_again()
+    return f"{len(jumps)} jumps: {' '.join(jumps)}"
+
+
+def power_cut(factory: Factory, chance: random.Random) -> str:
+    """Stop every process of the build, copy the state folder as it stands, and go on in the copy."""
+    moment = chance.uniform(0.2, max(1.0, factory.took))
+    target = factory.state.with_name(f"{factory.state.name}-after-the-cut")
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(mode=0o711)
+    running = factory.start(*factory.start_at)
+    try:
+        running.wait(moment)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGSTOP)
+        copied(factory.state, target)
+        running.send_signal(signal.SIGCONT)
+    else:
+        copied(factory.state, target)
+    running.send_signal(signal.SIGINT)
+    running.wait(600)
+    begun = factory.stages_begun()
+    after = Factory(target, took=factory.took, audit=factory.audit)
+    shutil.copytree(factory.project, after.project)
+    try:
+        after.same_command_again()
+    finally:
+        after.tidy()
+    shutil.rmtree(target)
+    factory.same_command_again()
+    return f"cut after {moment:.1f} s in {begun[-1] if begun else 'no stage'}"
+
+
+def ctrl_c(factory: Factory, chance: random.Random) -> str:
+    """Interrupt once or twice; once must be over in ten seconds."""
+    moment, twice = chance.uniform(0.5, max(1.0, factory.took)), chance.random() < 0.3
+    running = factory.start(*factory.start_at)
+    try:
+        running.wait(moment)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGINT)
+        if twice:
+            time.sleep(chance.uniform(0, 0.5))
+            running.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    code = running.wait(120)
+    took = time.monotonic() - started
+    if code not in (0, 130, -signal.SIGINT) or took > 10:
+        raise Lost(f"Ctrl-C after {moment:.1f} s ended with {code} in {took:.1f} s")
+    factory.same_command_again()
+    return f"{'twice' if twice else 'once'} after {moment:.1f} s: {code} in {took:.1f} s"
+
+
+def mutations(factory: Factory, chance: random.Random) -> str:
+    """A hundred recipes with faults, each through a process of its own."""
+    recipes = sorted((TOP / "recipes").glob("*.yaml"))
+    path, refused = factory.project / "recipes" / "mutated.yaml", 0
+    for _ in range(100):
+        source = chance.choice(recipes)
+        path.write_bytes(mutated_recipe(source.read_text(), chance))
+        done = factory.ask("validate", "mutated")
+        if done.returncode not in (0, 2) or (done.returncode == 2 and ":" not in done.stderr):
+            raise Lost(f"{source.name}: {done.returncode} {done.stderr[:400]}")
+        refused += done.returncode == 2
+    path.unlink()
+    return f"{refused} of 100 refused, the others taken"
+
+
+def _begun(factory: Factory, stage: str) -> tuple[str, subprocess.Popen[str]]:
+    """Start a build and wait until it is in a stage; the install is only there when it is made anew."""
+    stage = "step-2-services" if stage == "install" and factory.quick else stage
+    running = factory.start(*factory.start_at)
+    factory.until_stage(running, stage)
+    return stage, running
+
+
+def _pids(text: str) -> list[int]:
+    found = []
+    for one in Path("/proc").iterdir():
+        try:
+            words = (
+                (one / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if one.name.isdigit()
+                else []
+            )
+        except OSError:
+            continue
+        if words and (Path(words[0]).name == text or any(text in word for word in words[1:3])):
+            found.append(int(one.name))
+    return found
+
+
+def _libfaketime() -> Path:
+    found = next(Path("/usr/lib").rglob("libfaketime.so.1"), None)
+    if found is None:
+        sys.exit("libfaketime is not installed: apt install libfaketime")
+    return found
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+
+
+FAULTS: Mapping[str, Fault] = {
+    "kill": Fault(25, kill),
+    "ctrl-c": Fault(8, ctrl_c),
+    "qemu": Fault(4, qemu),
+    "libvirtd": Fault(3, libvirtd),
+    "panic": Fault(2, panic),
+    "disk-full": Fault(9, disk_full),
+    "read-only": Fault(3, read_only),
+    "clock": Fault(3, clock),
+    "power-cut": Fault(6, power_cut),
+    "mutations": Fault(10, mutations),
+}
