@@ -312,6 +312,55 @@ def test_a_build_that_is_stopped_ends_its_tool_and_leaves_nothing(factory, fake_
     assert one.state is BuildState.INTERRUPTED
 
 
+STUBBORN = (
+    'case "$*" in *--version*) echo virt-sysprep 1.48.1 ;; '
+    "*) trap '' TERM; touch '{0}/inside'; sleep 300 & wait; sleep 300 ;; esac"
+)
+
+
+def test_ctrl_c_once_is_over_in_ten_seconds_also_when_the_tool_does_not_listen(factory, fake_tool, tmp_path):
+    mended(factory, fake_tool, "virt-sysprep", STUBBORN.format(tmp_path))
+    build = Process("build", "r")
+    until((tmp_path / "inside").exists)
+    started = time.monotonic()
+    build.popen.send_signal(signal.SIGINT)
+    assert build.end()[0] == 130
+    assert time.monotonic() - started < 10
+    assert factory.left == []
+
+
+def test_ctrl_c_twice_ends_at_once_and_the_next_build_sweeps(factory, fake_tool, tmp_path):
+    mended(factory, fake_tool, "virt-sysprep", STUBBORN.format(tmp_path))
+    build = Process("build", "r")
+    until((tmp_path / "inside").exists)
+    build.popen.send_signal(signal.SIGINT)
+    time.sleep(0.6)
+    started = time.monotonic()
+    build.popen.send_signal(signal.SIGINT)
+    code, _, err = build.end()
+    assert time.monotonic() - started < 1.5
+    assert (code, err.splitlines()[-1]) == (
+        130,
+        "stopped at once; what is left of it is removed when the next build starts",
+    )
+    assert [one.state for one in read_builds(factory.state / "builds")] == [BuildState.DIED]
+    assert factory.left != []
+    mended(factory, fake_tool, "virt-sysprep", "echo virt-sysprep 1.48.1")
+    assert factory("build", "r").code == 0
+    assert factory.left == []
+
+
+def test_one_press_that_comes_twice_is_one(factory, fake_tool, tmp_path):
+    mended(factory, fake_tool, "virt-sysprep", SLOW.format(tmp_path, "300"))
+    build = Process("build", "r")
+    until((tmp_path / "inside").exists)
+    build.popen.send_signal(signal.SIGINT)
+    build.popen.send_signal(signal.SIGINT)
+    code, _, err = build.end()
+    assert (code, factory.left) == (130, [])
+    assert err.splitlines()[0].startswith("interrupted; everything that was running is stopped")
+
+
 def test_a_build_that_was_killed_is_swept_and_the_same_command_goes_on(factory, fake_tool, tmp_path):
     mended(factory, fake_tool, "virt-sysprep", SLOW.format(tmp_path, "3"))
     build = Process("build", "r", "--json")

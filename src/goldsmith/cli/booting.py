@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
-from goldsmith.cli.build import stoppable
 from goldsmith.cli.image_output import name_value
+from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GuestError
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
 """``goldsmith build`` and ``goldsmith plan``."""
 
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import click
 
 from goldsmith.cli.base import CatalogCommand, Settings, key_values, pass_settings
 from goldsmith.cli.hashing import Hashing
+from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GoldsmithError, InterruptedBuild, UsageError
 
 if TYPE_CHECKING:  # loaded when needed: they bring libvirt and more
@@ -217,22 +217,6 @@ def _forget_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal as Ctrl-C, so that a stopped service cleans up too."""
-
-    def stop(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signs = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
-    before = {one: signal.signal(one, stop) for one in signs}  # nohup has its way
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _check_stage(start: str, names: Sequence[str]) -> None:

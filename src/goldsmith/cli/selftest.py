@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
-from goldsmith.cli.build import Deaf, parse_values, stoppable
+from goldsmith.cli.build import Deaf, parse_values
 from goldsmith.cli.hashing import Hashing
+from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GoldsmithError, UsageError
 
 if TYPE_CHECKING:

@@ -123,7 +123,10 @@ def network_xml(name: str, subnet: str) -> str:
     ET.SubElement(root, "bridge", stp="off", delay="0")
     ET.SubElement(root, "forward", mode="nat")
     ip = ET.SubElement(root, "ip", address=f"{subnet}.1", netmask="255.255.255.0")
-    ET.SubElement(ET.SubElement(ip, "dhcp"), "range", start=f"{subnet}.2", end=f"{subnet}.254")
+    addresses = ET.SubElement(ET.SubElement(ip, "dhcp"), "range", start=f"{subnet}.2", end=f"{subnet}.254")
+    ET.SubElement(
+        addresses, "lease", expiry="10", unit="minutes"
+    )  # of machines that are gone; others renew it
     return ET.tostring(root, encoding="unicode")
 
 

@@ -266,7 +266,7 @@ def _prepare(limits: Limits | None) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    for sign, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+    for sign, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         with suppress(subprocess.TimeoutExpired):
