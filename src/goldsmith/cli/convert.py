@@ -9,7 +9,7 @@ import click
 
 from goldsmith.artifact.target import ADAPTERS, COMPATS, COMPRESSIONS, FORMATS, SUBFORMATS, Target
 from goldsmith.cli.base import Command, Settings, pass_settings
-from goldsmith.cli.build import stoppable
+from goldsmith.cli.stopping import stoppable
 from goldsmith.convert.disk import WHOLE, Converted, OnStep, must_be_free
 from goldsmith.convert.disk import convert as converted
 from goldsmith.convert.partition import Taken, Wanted, extract

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
-from goldsmith.cli.build import stoppable
+from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GoldsmithError, HostError, InterruptedBuild, RecipeErrors, UsageError
 
 if TYPE_CHECKING:

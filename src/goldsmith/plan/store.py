@@ -105,7 +105,7 @@ class Store:
             "recipe": recipe,
             "parent": parent,
             "inputs": inputs,
-            "created": time.time(),
+            "created": round(time.time(), 6),  # no digit that could change and mean the same
             "seconds": round(seconds, 3),
             "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
             damage.FILES: damage.note(folder, seal=SEAL),
