@@ -12,6 +12,7 @@ from goldsmith.signing import envelope
 from goldsmith.signing.keys import Public, SigningKey
 
 FILE = "provenance.json"
+MANIFEST = "manifest.json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 PAYLOAD = "application/vnd.in-toto+json"
@@ -61,9 +62,7 @@ def statement(
             "runDetails": {
                 "builder": {"id": builder, "version": {"goldsmith": manifest.goldsmith}},
                 "metadata": {"invocationId": manifest.build, "finishedOn": manifest.created_at},
-                "byproducts": [
-                    {"name": "manifest.json", "digest": {"sha256": hashlib.sha256(sealed).hexdigest()}}
-                ],
+                "byproducts": [{"name": MANIFEST, "digest": {"sha256": hashlib.sha256(sealed).hexdigest()}}],
             },
         },
     }
@@ -105,7 +104,7 @@ def _differences(said: Mapping[str, Any], files: Mapping[str, str], sealed: byte
             found.append(f"it does not speak of {name}")
     if sealed is not None:
         byproducts = said["predicate"]["runDetails"]["byproducts"]
-        wanted = {one["name"]: one["digest"]["sha256"] for one in byproducts}.get("manifest.json")
+        wanted = {one["name"]: one["digest"]["sha256"] for one in byproducts}.get(MANIFEST)
         if wanted != hashlib.sha256(sealed).hexdigest():
             found.append("it was made for another manifest")
     return found

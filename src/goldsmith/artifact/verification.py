@@ -1,7 +1,7 @@
 """Is an image what it should be? Its bytes, its manifest, its signature and its provenance, each a row."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Evidence:
     certificate: Certificate | None = None
     manifest: Path | None = None
     provenance: Path | None = None
-    also: Sequence[Path] = field(default_factory=tuple)  # that the provenance speaks of, such as an SBOM
+    also: Mapping[str, Path] = field(default_factory=dict)  # that the provenance speaks of, such as an SBOM
 
 
 def read_once(
@@ -148,7 +148,7 @@ def _provenance(name: str, found: Digests, evidence: Evidence, trust: Trust) -> 
     try:
         text = evidence.provenance.read_bytes()
         sealed = evidence.manifest.read_bytes() if evidence.manifest else None
-        files = {one.name: digest(one).sha256 for one in evidence.also}
+        files = {one: digest(path).sha256 for one, path in evidence.also.items()}
     except OSError as error:
         return Fact("provenance", Status.FAILED, f"it cannot be read: {error.strerror}", AGAIN)
     wrong = problems(text, certificate.public, {name: found.sha256, **files}, sealed)

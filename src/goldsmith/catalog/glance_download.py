@@ -1,6 +1,6 @@
 """Bytes out of a Glance: read to the end even where the connection breaks, and digested on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from goldsmith.catalog.entry import OnBytes
@@ -13,14 +13,24 @@ _BREAKS = 10  # connections that may break without a byte in between
 
 
 def digests_of(
-    api: Api, image_id: str, *, into: BinaryIO | None = None, on_bytes: OnBytes | None = None
+    api: Api,
+    image_id: str,
+    *,
+    into: BinaryIO | None = None,
+    on_bytes: OnBytes | None = None,
+    on_block: Callable[[bytes], None] | None = None,
 ) -> Digests:
-    """Read an image's bytes once, perhaps ``into`` a file, and return their digests."""
+    """Read an image's bytes once, perhaps ``into`` a file, and return their digests.
+
+    ``on_block`` gets the blocks, for whoever wants one more digest of the same pass.
+    """
     with Digesting() as digesting:
         for block in _blocks(api, image_id):
             digesting.take(block)
             if into:
                 into.write(block)
+            if on_block:
+                on_block(block)
             if on_bytes:
                 on_bytes(len(block))
         return digesting.result()

@@ -23,6 +23,13 @@ _FIXES = {
     "look at them with goldsmith inspect",
     429: "the cloud asks to be asked less often: try again later",
 }
+_SIGNATURE = {  # what cursive says, by which Glance checks
+    "Unable to retrieve certificate": "whoever uploads must be able to read the certificate in Barbican: "
+    "goldsmith sign --publish-certificate --catalog {catalog} puts it there for this project; whose it is may let "
+    "others read it by --reader USER. An application credential cannot fetch it: upload signed images with a password",
+    "Signature verification": "the signature is not over these bytes: sign the file that is sent, after the last "
+    "conversion, and push that file",
+}
 _LATER = "the cloud is not well: try again later, and tell its operators if it stays so"
 
 
@@ -41,7 +48,8 @@ class Refused(CatalogError):
 
 def refused(status: int, body: str, *, what: str, catalog: str, cloud: str, request: str = "") -> Refused:
     """Return the error for an answer; ``what`` was to be done, ``request`` is the id that Glance's log has."""
-    fix = _FIXES.get(status, _LATER if status >= 500 else _FIXES[400]).format(catalog=catalog, cloud=cloud)
+    fixes = {**_FIXES, 400: _signature(body) or _FIXES[400]}
+    fix = fixes.get(status, _LATER if status >= 500 else _FIXES[400]).format(catalog=catalog, cloud=cloud)
     said = words(body)
     note = (f"for its operators: {request}",) if request and status >= 500 else ()
     return Refused(
@@ -50,6 +58,10 @@ def refused(status: int, body: str, *, what: str, catalog: str, cloud: str, requ
         fix=fix,
         evidence=note,
     )
+
+
+def _signature(body: str) -> str:
+    return next((fix for words, fix in _SIGNATURE.items() if words.lower() in body.lower()), "")
 
 
 def unanswered(reason: str, *, what: str, catalog: str) -> Refused:

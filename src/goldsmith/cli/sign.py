@@ -9,7 +9,7 @@ from goldsmith.catalog.entry import Changes
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.image_output import progress
-from goldsmith.cli.signer import PASSPHRASE, Signer, signer
+from goldsmith.cli.signer import PASSPHRASE, signer
 from goldsmith.cli.subjects import Subject, kept, subjects, with_signature
 from goldsmith.errors import GateError
 from goldsmith.signing import detached
@@ -17,6 +17,7 @@ from goldsmith.signing.detached import Detached
 from goldsmith.signing.names import HashMethod
 from goldsmith.signing.signature import good
 from goldsmith.signing.signature import sign as signature_of
+from goldsmith.signing.signer import Signer
 
 _FILE = click.Path(path_type=Path)
 

@@ -1,6 +1,5 @@
 """Who signs, and whose signatures are wanted: from the options of a command."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,19 +8,13 @@ from goldsmith.cli.base import Settings
 from goldsmith.errors import UsageError
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.secrets import KINDS, Secret, Vault
-from goldsmith.signing.certificates import Certificate, check_for_signing, load_bundle, load_certificate
+from goldsmith.signing.certificates import load_bundle, load_certificate
 from goldsmith.signing.facts import Trust
-from goldsmith.signing.keys import Passphrase, SigningKey, load_key
+from goldsmith.signing.keys import Passphrase
 from goldsmith.signing.names import HashMethod
+from goldsmith.signing.signer import Signer, SignerFiles
 
 PASSPHRASE = "Where the passphrase of the key is: env:NAME, file:PATH or command:PROGRAM. Never itself."
-
-
-@dataclass(frozen=True)
-class Signer:
-    key: SigningKey
-    certificate: Certificate
-    method: HashMethod
 
 
 def passphrase_of(reference: str | None, settings: Settings) -> Passphrase | None:
@@ -51,11 +44,10 @@ def signer(
     if key is None or certificate is None:
         missing = "--key" if key is None else "--certificate"
         raise UsageError(f"{missing} is not given", fix="goldsmith keygen makes a key and its certificate")
-    vouching = load_certificate(certificate)
-    private = load_key(key, passphrase_of(passphrase, settings))
-    check_for_signing(private, vouching, str(certificate))
+    wanted = HashMethod(method or HashMethod.SHA256)
+    found = SignerFiles(key, certificate, wanted, passphrase_of(passphrase, settings)).load()
     warn_of_open(key)
-    return Signer(private, vouching, HashMethod(method or HashMethod.SHA256))
+    return found
 
 
 def trust(*, certificate: Path | None, authorities: Path | None) -> Trust:

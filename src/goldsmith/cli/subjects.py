@@ -10,17 +10,18 @@ from goldsmith.artifact import provenance
 from goldsmith.artifact.verification import Evidence, Read
 from goldsmith.catalog.certificates import KeptCertificates
 from goldsmith.catalog.entry import Image, Query, Status
+from goldsmith.catalog.evidence import Documents, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
 from goldsmith.errors import CatalogError, GoldsmithError, UsageError
+from goldsmith.promote.attach import kept as kept_evidence
 from goldsmith.record import reading
 from goldsmith.signing import detached
 from goldsmith.signing.certificates import Certificate, parse
 from goldsmith.signing.names import CERTIFICATE, signed
 from goldsmith.signing.signature import Signature, UnknownSignature, from_properties
+from goldsmith.stages.attested import SIGNATURES
 
-MANIFEST = "manifest.json"
-SIGNATURES = "signatures"  # folder of a build
 BUILD = "goldsmith_build"
 
 
@@ -36,6 +37,7 @@ class Subject:
     folder: Path | None = None
     signature: Path | None = None
     images: tuple[Image, ...] = ()
+    catalog: LocalCatalog | None = None
 
     def evidence(self, settings: Settings, read: Read | None) -> Evidence:
         """Return what is known of it besides its bytes; ``read`` are their digests."""
@@ -44,13 +46,22 @@ class Subject:
             registered = tuple(one for image in self.images for one in image.differences(read.digests))
         found = Evidence(
             registered=registered,
-            manifest=_there(self.folder, MANIFEST),
-            provenance=_there(self.folder, provenance.FILE),
+            manifest=_there(self.folder, provenance.MANIFEST) or self._document(EvidenceKind.MANIFEST),
+            provenance=_there(self.folder, provenance.FILE) or self._document(EvidenceKind.PROVENANCE),
+            also={"the SBOM": bill} if (bill := self._document(EvidenceKind.SBOM)) else {},
         )
         if self.signature and self.signature.is_file():
             return _by_file(found, self.signature)
         claims = [image.properties for image in self.images if signed(image.properties)]
         return by_properties(found, claims[0], kept(settings)) if claims else found
+
+    def _document(self, kind: str) -> Path | None:
+        """Return what the catalog keeps of a kind with the image."""
+        if not self.images or not self.catalog:
+            return None
+        record = newest(kept_evidence(self.catalog, self.images[0].id), kind)
+        path = Documents(self.catalog.folder).path(record.sha256) if record else None
+        return path if path and path.is_file() else None
 
 
 def subjects(settings: Settings, wanted: str) -> tuple[Subject, ...]:
@@ -130,12 +141,12 @@ def _entry(settings: Settings, image: Image) -> Subject:
 
 
 def _build(settings: Settings, folder: Path) -> Iterator[Subject]:
-    if not (folder / MANIFEST).is_file():
+    if not (folder / provenance.MANIFEST).is_file():
         raise UsageError(
             f"the build {folder.name} has no manifest: it failed, or it found all of its image in the store",
             fix="name the image itself: goldsmith image list",
         )
-    sealed = manifests.read(folder / MANIFEST)
+    sealed = manifests.read(folder / provenance.MANIFEST)
     catalog = LocalCatalog(settings.state / "catalog")
     images = catalog.list(Query(properties={BUILD: folder.name}, hidden=True, status=Status.ACTIVE))
     key = next((one.key for one in sealed.stages if one.name == "export"), "-")
@@ -149,7 +160,8 @@ def _build(settings: Settings, folder: Path) -> Iterator[Subject]:
                 f"{file.name} of the build {folder.name} is neither in the store nor in the catalog any more",
                 fix="build it again",
             )
-        yield Subject(file.name, path, folder, folder / SIGNATURES / (file.name + detached.SUFFIX), entries)
+        signature = folder / SIGNATURES / f"{file.name}{detached.SUFFIX}"
+        yield Subject(file.name, path, folder, signature, entries, catalog)
 
 
 def _there(folder: Path | None, name: str) -> Path | None:
@@ -157,7 +169,7 @@ def _there(folder: Path | None, name: str) -> Path | None:
     path = folder / name if folder else None
     if path is None or not path.is_file():
         return None
-    if name == MANIFEST:
+    if name == provenance.MANIFEST:
         try:
             document = json.loads(path.read_bytes())
         except (OSError, ValueError):

@@ -23,6 +23,7 @@ from goldsmith.promote.gates import refusals
 from goldsmith.publish.sources import FACTS
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart
+from goldsmith.stages.attested import signed_properties
 from goldsmith.stages.described import Origin, described, promised
 from goldsmith.stages.exported import Exported, exported, made_at
 
@@ -31,6 +32,7 @@ DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
     (EvidenceKind.BOOT_TEST, "boot-test", "boot-test.json"),
     (EvidenceKind.MANIFEST, "seal", "manifest.json"),
     (EvidenceKind.SBOM, "seal", "sbom.cdx.json"),
+    (EvidenceKind.PROVENANCE, "attest", "provenance.json"),
 )
 
 
@@ -74,7 +76,8 @@ class Register:
                 done += block
                 context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
 
-            new = self._new(one, origin, key)
+            signed = signed_properties(context.results, one.path.name, catalog.folder)
+            new = self._new(one, origin, key, signed)
             images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
         ids = [image.id for image in images]
         for kind, document in evidence_of(context.results):
@@ -113,11 +116,11 @@ class Register:
                     return known
         return next_version(catalog.database, self.recipe.name)
 
-    def _new(self, one: Exported, origin: Origin, key: str) -> NewImage:
+    def _new(self, one: Exported, origin: Origin, key: str, signed: Mapping[str, str]) -> NewImage:
         wanted = self.recipe.catalog
         with open_file(one.path) as file:
             embedded = headers(file).header.properties  # what a VMDK says of itself
-        properties = {**embedded, **described(self.recipe, self.properties, origin), BUILD_KEY: key}
+        properties = {**embedded, **described(self.recipe, self.properties, origin), BUILD_KEY: key, **signed}
         return NewImage(
             name=self.recipe.entry_name(origin.version),
             disk_format=one.format,

@@ -21,6 +21,7 @@ from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.recipe.rhel import RootGrowth
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
+from goldsmith.stages.attest import Attest
 from goldsmith.stages.audit import Audit
 from goldsmith.stages.base import Base
 from goldsmith.stages.boot_test import BootTest
@@ -67,6 +68,7 @@ class Ingredients:
     )  # files that the guest needs besides its medium
     channels: Sequence[ChannelPart] = CHANNELS  # of the project: the image enters the first one
     destinations: Sequence[Destination] = ()  # catalogs outside that get what is registered
+    attest: Attest | None = None  # None where nobody signs
 
 
 def stages_for(
@@ -97,6 +99,8 @@ def stages_for(
     if recipe.boot_test.enabled if boot_test is None else boot_test:
         stages.append(_boot_test(given))
     stages.append(Seal(recipe=recipe, reused=given.reused))
+    if given.attest:
+        stages.append(given.attest)
     if register:
         stages.append(registration(recipe, family, channels=given.channels))
         stages += [Upload(one) for one in given.destinations]

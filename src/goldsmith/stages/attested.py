@@ -1,0 +1,33 @@
+"""What the attest stage left, as the stages after it read it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from goldsmith.catalog.certificates import KeptCertificates
+from goldsmith.plan.stage import Entry
+from goldsmith.signing import detached
+from goldsmith.signing.detached import Detached
+
+STAGE = "attest"
+SIGNATURES = "signatures"  # folder of its entry, and of a build
+
+
+def signature_of(results: Mapping[str, Entry], file: str) -> Detached | None:
+    """Return the signature of an exported file; None where nobody signs."""
+    if STAGE not in results:
+        return None
+    return detached.read(results[STAGE].folder / SIGNATURES / f"{file}{detached.SUFFIX}")
+
+
+def signed_properties(results: Mapping[str, Entry], file: str, catalog: Path) -> Mapping[str, str]:
+    """Return the four properties for the embedded catalog, which then knows the certificate; none if unsigned."""
+    signature = signature_of(results, file)
+    if signature is None:
+        return {}
+    ident = KeptCertificates(catalog / "certificates").keep(signature.certificate.chain_pem)
+    return signature.named(ident).signature.as_properties()
+
+
+def bills_of(folder: Path) -> Iterator[Path]:
+    """Yield what the seal stage left besides the manifest: bills of materials."""
+    yield from sorted(one for one in folder.glob("sbom*") if one.is_file())
