@@ -34,6 +34,7 @@ from goldsmith.record import BuildRecord, History, read_history
 from goldsmith.record.masked import Mask, Masked, mask_error, mask_files
 from goldsmith.record.turns import ASKED, await_turn
 from goldsmith.runner import Runner
+from goldsmith.stages.attest import check_signer
 from goldsmith.stages.register import first_image, image_is_gone, next_steps
 from goldsmith.stages.upload import drop_gone
 from goldsmith.sweep import sweep
@@ -143,6 +144,7 @@ def _prepare(
 ) -> None:
     """Do what must be right before the first stage starts, so that nothing fails late that could fail early."""
     check(composed.recipe, composed.kickstart, host, answers=composed.answers)
+    check_signer(composed.stages)
     for doubt in doubts(composed.recipe, FAMILIES[composed.recipe.family]):
         reporter.tell(Warned(doubt.problem, fix=doubt.fix))
     if guestfs.drop_changed_appliance(where.state / "cache"):

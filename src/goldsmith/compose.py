@@ -26,6 +26,9 @@ from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.project import load_project
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
+from goldsmith.recipe.signing import signer_files
+from goldsmith.signing.certificates import load_certificate
+from goldsmith.stages.attest import Attest
 from goldsmith.stages.medium import find_source
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, boot_checks, sysprep_version
@@ -111,9 +114,20 @@ def compose(
         channels=load_project(where.project).channels,
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
         destinations=destinations,
+        attest=attestation(where, vault),
     )
     stages = stages_for(given, register=register, boot_test=boot_test)
     return Composed(recipe, kickstart, machine, stages, vault, fresh, answers)
+
+
+def attestation(where: Where, secrets: Secrets) -> Attest | None:
+    """Return the stage that signs, where goldsmith.yaml says who does; the key is not opened yet."""
+    said = load_project(where.project).signing
+    if said is None or where.project is None:
+        return None
+    files = signer_files(said, where.project, secrets)
+    certificate = load_certificate(files.certificate).fingerprint
+    return Attest(signer=files.load, certificate=certificate, method=said.hash, builder=said.builder)
 
 
 def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered | None:

@@ -212,6 +212,60 @@ def test_a_build_is_signed_in_its_folder_and_in_the_catalog(factory, call, key, 
     assert (code, "was changed after it was sealed" in err) == (5, True)
 
 
+PROJECT = """\
+signing:
+  key: k.pem
+  certificate: c.pem
+  passphrase: !secret env:PASSPHRASE
+  hash: SHA-384
+"""
+
+
+def test_a_project_that_says_who_signs_has_every_build_signed_and_its_provenance_stated(
+    factory, call, monkeypatch
+):
+    monkeypatch.setenv("PASSPHRASE", "correct horse")
+    monkeypatch.chdir(factory.project)
+    words = ["--passphrase", "env:PASSPHRASE", "--type", "ECC_SECP384R1"]
+    assert call("keygen", *KEY, "--name", "Example builds", *words)[0] == 0
+    Path("goldsmith.yaml").write_text(PROJECT)
+    shown = factory("build", "r", "--json", "--id", "one", "--state", factory.state)
+    assert shown.code == 0, shown.err
+    assert shown.stages("StageFinished")[-3:] == ["seal", "attest", "register"]
+    state = ["--state", factory.state]
+    image = LocalCatalog(factory.state / "catalog").list()[0]
+    for wanted in ("one", image.name, image.id):
+        code, out, _ = call("verify", wanted, "--json", *state)  # trusts the project's certificate
+        assert (code, set(rows(out).values())) == (0, {"ok"})
+    record = factory.state / "builds/one"
+    assert "correct horse" not in "".join(one.read_text() for one in record.rglob("*") if one.is_file())
+    sealed = (record / "provenance.json").read_text()
+    spoiled = json.loads(sealed)
+    spoiled["payload"] = spoiled["payload"][:-8] + "AAAAAAA="
+    for text in (json.dumps(spoiled), "{}", ""):
+        (record / "provenance.json").write_text(text)
+        code, out, _ = call("verify", "one", "--json", *state)
+        assert (code, rows(out)["provenance"], rows(out)["signature"]) == (5, "failed", "ok")
+    (record / "provenance.json").write_text(sealed)
+    shutil.rmtree(record)  # what the catalog keeps of it is enough
+    code, out, _ = call("verify", image.name, "--json", *state)
+    assert (code, set(rows(out).values())) == (0, {"ok"}), out
+    shown = factory("build", "r", "--json", "--id", "two", "--state", factory.state)
+    assert shown.stages("StageCached")[-1] == "register"
+
+
+def test_a_build_whose_key_cannot_be_opened_does_not_begin(factory, call, monkeypatch):
+    monkeypatch.chdir(factory.project)
+    assert call("keygen", *KEY, "--name", "x", "--type", "ECC_SECP384R1")[0] == 0
+    Path("goldsmith.yaml").write_text("signing: {key: other.pem, certificate: c.pem}\n")
+    shown = factory("build", "r", "--json", "--state", factory.state)
+    assert (shown.code, shown.stages("StageStarted")) == (2, [])
+    assert "other.pem cannot be read" in shown.err
+    Path("goldsmith.yaml").write_text("signing: {key: k.pem, certificate: c.pem, passphrase: horse}\n")
+    shown = factory("build", "r", "--json", "--state", factory.state)
+    assert (shown.code, "the passphrase itself may not stand here" in shown.err) == (2, True)
+
+
 def test_the_page_verifies_by_hand_what_was_signed(call, disk, tool_on_path, tmp_path):
     """Run the commands of docs/signing.md as they stand there."""
     if shutil.which("jq", path="/usr/local/bin:/usr/bin:/bin") is None:

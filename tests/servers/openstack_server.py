@@ -25,8 +25,8 @@ from wsgi_server import Service, free_port
 DATA = Path(__file__).parent / "openstack"
 PINS = DATA / "2026.2.txt"
 PASSWORD = "throwaway"
-MADE = 1  # raised when what is made once changes
-TEMPLATE_PORTS = {"keystone": 1, "barbican": 2, "glance": 3}
+MADE = 2  # raised when what is made once changes
+STANDS_FOR = "http://{}.invalid"  # in data made once: the address of a service
 ROLES = ("service", "creator")
 USERS = {  # user: project, roles
     "glance": ("service", ("admin", "service")),
@@ -48,6 +48,15 @@ CLOUD = """  {name}:
       project_name: {project}
       user_domain_name: Default
       project_domain_name: Default
+"""
+ROBOT = """  {name}:
+    auth_type: v3applicationcredential
+    region_name: RegionOne
+    image_api_version: 2
+    auth:
+      auth_url: {url}/v3
+      application_credential_id: {id}
+      application_credential_secret: {secret}
 """
 
 
@@ -112,8 +121,18 @@ class Stack:
         url = self.keystone.url
         return CLOUD.format(name=name, user=user, project=project, password=password, url=url)
 
-    def token(self, user: str) -> str:
-        return _Identity(self.keystone.url, user, USERS.get(user, ("admin",))[0]).token
+    def user_id(self, user: str) -> str:
+        return self._identity(user).user
+
+    def application_credential(self, user: str, *, cloud: str) -> str:
+        """Make an application credential of a user; return a cloud of clouds.yaml that signs in by it."""
+        identity = self._identity(user)
+        path, wanted = f"/users/{identity.user}/application_credentials", {"name": cloud}
+        made = identity.ask("POST", path, {"application_credential": wanted})["application_credential"]
+        return ROBOT.format(name=cloud, url=self.keystone.url, id=made["id"], secret=made["secret"])
+
+    def _identity(self, user: str) -> "_Identity":
+        return _Identity(self.keystone.url, user, USERS[user][0])
 
     def _service(self, name: str, application: str, healthy: str, environment: dict[str, str]) -> Service:
         port = self.ports[name]
@@ -127,11 +146,9 @@ def running(folder: Path, *, token_seconds: int = 14400) -> Iterator[Stack]:
     stack = Stack(folder, python, token_seconds)
     shutil.copytree(_template(python), folder, dirs_exist_ok=True)
     with contextlib.closing(sqlite3.connect(folder / "keystone.sqlite")) as database:
-        for name, port in TEMPLATE_PORTS.items():
-            was, now = f"127.0.0.1:{port}", f"127.0.0.1:{stack.ports[name]}"
-            database.execute(
-                "UPDATE endpoint SET url = replace(url, ?, ?) WHERE url LIKE ?", (was, now, f"%{was}%")
-            )
+        for name, port in stack.ports.items():
+            was, now = STANDS_FOR.format(name), f"http://127.0.0.1:{port}"
+            database.execute("UPDATE endpoint SET url = replace(url, ?, ?)", (was, now))
         database.commit()
     stack.configure()
     try:
@@ -160,7 +177,7 @@ def _make(stack: Stack) -> None:
     group = grp.getgrgid(os.getgid()).gr_name
     manage = (stack.python.with_name("keystone-manage"), "--config-file", config)
     owner = ("--keystone-user", getpass.getuser(), "--keystone-group", group)
-    url = f"http://127.0.0.1:{TEMPLATE_PORTS['keystone']}/v3"
+    url = f"{STANDS_FOR.format('keystone')}/v3"
     stack.keystone.run(*manage, "db_sync")
     stack.keystone.run(*manage, "fernet_setup", *owner)
     stack.keystone.run(*manage, "credential_setup", *owner)
@@ -202,7 +219,7 @@ def _populate(identity: "_Identity") -> None:
             "service_id": service,
             "interface": "public",
             "region_id": "RegionOne",
-            "url": f"http://127.0.0.1:{TEMPLATE_PORTS[name]}",
+            "url": STANDS_FOR.format(name),
         }
         identity.ask("POST", "/endpoints", {"endpoint": endpoint})
 

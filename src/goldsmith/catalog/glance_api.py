@@ -47,10 +47,11 @@ def clouds() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Api:
-    """Questions to one Glance; ``catalog`` is what people call it."""
+    """Questions to one Glance; ``catalog`` is what people call it, ``service`` what of the cloud is asked."""
 
     catalog: str
     said: CloudCatalog
+    service: str = "image"  # or key_manager
 
     def ask(self, what: str, path: str, **params: object) -> Json:
         """Return the JSON answer to a GET, asked again while the reason for a refusal may pass."""
@@ -115,6 +116,12 @@ class Api:
             if known and known(session).will_expire_soon(stale_duration=int(least)):
                 session.invalidate()
 
+    @property
+    def delegated(self) -> bool:
+        """Say whether the cloud is entered by an application credential, which can do less than its user."""
+        with self._told("log in"):
+            return "application" in type(self._image.session.auth).__module__
+
     def log_in_again(self) -> None:
         self._image.session.invalidate()
 
@@ -135,7 +142,7 @@ class Api:
                     app_name="goldsmith",
                     app_version=__version__,
                 )
-                return cloud.image
+                return getattr(cloud, self.service)
             except ConfigException as error:
                 raise UsageError(
                     f"the cloud {self.said.cloud} of clouds.yaml cannot be used: {error}",
@@ -158,6 +165,7 @@ class Api:
                 catalog=self.catalog,
                 cloud=self.said.cloud,
                 request=answer.headers.get("x-openstack-request-id", ""),
+                delegated=lambda: self.delegated,
             )
 
     @contextmanager

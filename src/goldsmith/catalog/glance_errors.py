@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 
 from goldsmith.errors import CatalogError
 
@@ -23,13 +24,18 @@ _FIXES = {
     "look at them with goldsmith inspect",
     429: "the cloud asks to be asked less often: try again later",
 }
-_SIGNATURE = {  # what cursive says, by which Glance checks
-    "Unable to retrieve certificate": "whoever uploads must be able to read the certificate in Barbican: "
-    "goldsmith sign --publish-certificate --catalog {catalog} puts it there for this project; whose it is may let "
-    "others read it by --reader USER. An application credential cannot fetch it: upload signed images with a password",
-    "Signature verification": "the signature is not over these bytes: sign the file that is sent, after the last "
-    "conversion, and push that file",
+_NO_CERTIFICATE = "unable to retrieve certificate"  # cursive's words, by which Glance checks
+_OTHER_BYTES = "signature verification"
+_SIGNATURE = {
+    _NO_CERTIFICATE: "whoever uploads must be able to read the certificate in Barbican: goldsmith sign "
+    "--publish-certificate --catalog {catalog} puts it there for this project, and whose it is may let others read it "
+    "(--reader USER-ID)",
+    _OTHER_BYTES: "the signature is not over these bytes: sign the file that is sent, after the last conversion",
 }
+_DELEGATED = (
+    "{cloud} is entered by an application credential, with which Keystone lets Glance fetch no certificate: "
+    "upload signed images as a user with a password"
+)
 _LATER = "the cloud is not well: try again later, and tell its operators if it stays so"
 
 
@@ -46,9 +52,21 @@ class Refused(CatalogError):
         return self.status == 0 or self.status in PASSING
 
 
-def refused(status: int, body: str, *, what: str, catalog: str, cloud: str, request: str = "") -> Refused:
-    """Return the error for an answer; ``what`` was to be done, ``request`` is the id that Glance's log has."""
-    fixes = {**_FIXES, 400: _signature(body) or _FIXES[400]}
+def refused(
+    status: int,
+    body: str,
+    *,
+    what: str,
+    catalog: str,
+    cloud: str,
+    request: str = "",
+    delegated: Callable[[], bool] = bool,
+) -> Refused:
+    """Return the error for an answer; ``what`` was to be done, ``request`` is the id that Glance's log has.
+
+    ``delegated`` says whether the cloud was entered by an application credential.
+    """
+    fixes = {**_FIXES, 400: _signature(body, delegated) or _FIXES[400]}
     fix = fixes.get(status, _LATER if status >= 500 else _FIXES[400]).format(catalog=catalog, cloud=cloud)
     said = words(body)
     note = (f"for its operators: {request}",) if request and status >= 500 else ()
@@ -60,8 +78,11 @@ def refused(status: int, body: str, *, what: str, catalog: str, cloud: str, requ
     )
 
 
-def _signature(body: str) -> str:
-    return next((fix for words, fix in _SIGNATURE.items() if words.lower() in body.lower()), "")
+def _signature(body: str, delegated: Callable[[], bool]) -> str:
+    found = next((known for known in _SIGNATURE if known in body.lower()), "")
+    if found == _NO_CERTIFICATE and delegated():
+        return _DELEGATED
+    return _SIGNATURE.get(found, "")
 
 
 def unanswered(reason: str, *, what: str, catalog: str) -> Refused:

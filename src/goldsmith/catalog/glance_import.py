@@ -16,8 +16,9 @@ from goldsmith.catalog.glance_api import Api
 from goldsmith.catalog.glance_images import image_of
 from goldsmith.catalog.glance_upload import Uploads
 from goldsmith.catalog.source import Reading, look
-from goldsmith.errors import CatalogError
+from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.retry import until
+from goldsmith.signing.names import signed
 
 COPY = "copy-image"
 _EVERY = 1.0  # seconds between two questions
@@ -35,6 +36,11 @@ class Imports:
 
     def bring_in(self, new: NewImage, source: Source, *, on_bytes: OnBytes | None = None) -> Imported:
         """Return an active image that the server made of the source, with notes on what it made of it."""
+        if signed(new.properties):
+            raise UsageError(
+                f"{new.name!r} is signed, but a server that imports may convert it, and then no signature is good",
+                fix="upload it as it is: without --method, and without import_method in goldsmith.yaml",
+            )
         self.uploads.offers.need_method(source.method.value)
         self.uploads.offers.need_stores(source.stores)
         with self.uploads.making() as image_id:

@@ -7,7 +7,9 @@ import click
 from goldsmith.cli.base import Settings
 from goldsmith.errors import UsageError
 from goldsmith.host.process import LocalHost
+from goldsmith.recipe.project import FILE, load_project
 from goldsmith.recipe.secrets import KINDS, Secret, Vault
+from goldsmith.recipe.signing import signer_files
 from goldsmith.signing.certificates import load_bundle, load_certificate
 from goldsmith.signing.facts import Trust
 from goldsmith.signing.keys import Passphrase
@@ -40,22 +42,50 @@ def signer(
     certificate: Path | None,
     method: str | None,
 ) -> Signer:
-    """Return who signs; raises UsageError or GateError for what must not sign."""
+    """Return who signs, by the options and else by goldsmith.yaml.
+
+    Raises UsageError or GateError for what must not sign.
+    """
+    known = _of_project(settings)
+    if known:
+        key, certificate = key or known.key, certificate or known.certificate
     if key is None or certificate is None:
         missing = "--key" if key is None else "--certificate"
-        raise UsageError(f"{missing} is not given", fix="goldsmith keygen makes a key and its certificate")
-    wanted = HashMethod(method or HashMethod.SHA256)
-    found = SignerFiles(key, certificate, wanted, passphrase_of(passphrase, settings)).load()
+        raise UsageError(
+            f"{missing} is not given, and {FILE} says nothing of it",
+            fix="goldsmith keygen makes a key and its certificate; docs/signing.md shows the section signing:",
+        )
+    asked = passphrase_of(passphrase, settings) or (known.passphrase if known else None)
+    wanted = HashMethod(method) if method else (known.method if known else HashMethod.SHA256)
+    found = SignerFiles(key, certificate, wanted, asked).load()
     warn_of_open(key)
     return found
 
 
-def trust(*, certificate: Path | None, authorities: Path | None) -> Trust:
-    """Return whose signatures are wanted."""
+def trust(settings: Settings, *, certificate: Path | None, authorities: Path | None) -> Trust:
+    """Return whose signatures are wanted, by the options and else by goldsmith.yaml; it may want none."""
+    if not certificate and not authorities:
+        return _trust_of_project(settings)
     return Trust(
         certificate=load_certificate(certificate) if certificate else None,
         authorities=load_bundle(authorities) if authorities else (),
     )
+
+
+def _trust_of_project(settings: Settings) -> Trust:
+    said, project = load_project(settings.project).signing, settings.project
+    if said is None or project is None:
+        return Trust()
+    if said.ca:
+        return Trust(authorities=load_bundle(project / Path(said.ca).expanduser()))
+    return Trust(certificate=load_certificate(project / Path(said.certificate).expanduser()))
+
+
+def _of_project(settings: Settings) -> SignerFiles | None:
+    said, project = load_project(settings.project).signing, settings.project
+    if said is None or project is None:
+        return None
+    return signer_files(said, project, Vault(state=settings.state, host=LocalHost()))
 
 
 def warn_of_open(key: Path) -> None:

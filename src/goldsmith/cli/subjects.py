@@ -1,7 +1,7 @@
 """What a person means by FILE, IMAGE or BUILD: images on this host, with the evidence that lies beside them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from goldsmith.signing.signature import Signature, UnknownSignature, from_proper
 from goldsmith.stages.attested import SIGNATURES
 
 BUILD = "goldsmith_build"
+Find = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Subject:
         if self.signature and self.signature.is_file():
             return _by_file(found, self.signature)
         claims = [image.properties for image in self.images if signed(image.properties)]
-        return by_properties(found, claims[0], kept(settings)) if claims else found
+        return by_properties(found, claims[0], kept(settings).find) if claims else found
 
     def _document(self, kind: str) -> Path | None:
         """Return what the catalog keeps of a kind with the image."""
@@ -89,11 +90,18 @@ def kept(settings: Settings) -> KeptCertificates:
     return KeptCertificates(settings.state / "catalog" / "certificates")
 
 
-def by_properties(found: Evidence, properties: Mapping[str, str], certificates: KeptCertificates) -> Evidence:
-    """Add what the properties of an image say of its signature."""
+def of_cloud(settings: Settings, properties: Mapping[str, str], certificates: Find) -> Evidence:
+    """Return what is known of an image in a cloud: its properties, and what its build left on this host."""
+    folder = _record(settings, properties)
+    found = Evidence(manifest=_there(folder, provenance.MANIFEST), provenance=_there(folder, provenance.FILE))
+    return by_properties(found, properties, certificates) if signed(properties) else found
+
+
+def by_properties(found: Evidence, properties: Mapping[str, str], certificates: Find) -> Evidence:
+    """Add what the properties of an image say of its signature; ``certificates`` finds PEM texts by their ids."""
     try:
         signature = from_properties(properties)
-        pem = certificates.find(signature.certificate)
+        pem = certificates(signature.certificate)
         certificate = parse(pem.encode(), f"certificate {properties[CERTIFICATE]}") if pem else None
     except UnknownSignature as error:
         return with_signature(found, None, None, unreadable=str(error))
@@ -136,8 +144,15 @@ def _file(path: Path) -> Subject:
 
 def _entry(settings: Settings, image: Image) -> Subject:
     catalog = LocalCatalog(settings.state / "catalog")
-    folder = settings.state / "builds" / image.properties.get(BUILD, "-")
-    return Subject(image.name, catalog.file_of(image), folder if folder.is_dir() else None, images=(image,))
+    folder = _record(settings, image.properties)
+    return Subject(image.name, catalog.file_of(image), folder, images=(image,), catalog=catalog)
+
+
+def _record(settings: Settings, properties: Mapping[str, str]) -> Path | None:
+    """Return the folder of the build that an image names, if it is on this host."""
+    name = Path(properties.get(BUILD, "")).name  # whoever wrote the property does not choose the folder
+    folder = settings.state / "builds" / name
+    return folder if name and folder.is_dir() else None
 
 
 def _build(settings: Settings, folder: Path) -> Iterator[Subject]:

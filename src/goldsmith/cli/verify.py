@@ -1,29 +1,33 @@
 """``goldsmith verify``: whether an image is what it should be, and signed by whom it should be."""
 
 import getpass
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
-from goldsmith.artifact.verification import facts, read_once
+from goldsmith.artifact.verification import Read, facts, read_once
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
+from goldsmith.cli.catalogs import cloud_catalog
 from goldsmith.cli.image_output import progress
 from goldsmith.cli.signer import trust
-from goldsmith.cli.subjects import Subject, subjects
+from goldsmith.cli.subjects import Subject, kept, of_cloud, subjects
 from goldsmith.errors import GateError
 from goldsmith.promote.attach import attach
+from goldsmith.recipe.project import LOCAL
 from goldsmith.signing.facts import Fact, Status, Trust
+from goldsmith.signing.names import HashMethod
 
 _FILE = click.Path(path_type=Path)
 _COLORS = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
 
 
-@click.command(cls=Command)
+@click.command(cls=CatalogCommand)
 @click.argument("wanted", metavar="FILE|IMAGE|BUILD")
 @click.option("--certificate", type=_FILE, help="The image must be signed by the key of this certificate.")
 @click.option("--ca", "authorities", type=_FILE, help="... of a certificate that one of these vouches for.")
@@ -31,10 +35,13 @@ _COLORS = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "dim"}
 def verify(settings: Settings, *, wanted: str, certificate: Path | None, authorities: Path | None) -> int:
     """Check an image against its manifest, its signature and its provenance.
 
+    With --catalog it is an image of that cloud, whose bytes are read once and kept nowhere.
     With --certificate or --ca an image that is not signed is refused; what is found of an image of the catalog is then
     kept with it, for the gate `signature` of channels.
     """
-    whom = trust(certificate=certificate, authorities=authorities)
+    whom = trust(settings, certificate=certificate, authorities=authorities)
+    if settings.catalog not in (None, LOCAL):
+        return show(settings, wanted, [verify_in_cloud(settings, str(settings.catalog), wanted, whom)])
     found = []
     for one in subjects(settings, wanted):
         rows = verify_subject(settings, one, whom)
@@ -65,6 +72,26 @@ def verify_subject(settings: Settings, subject: Subject, whom: Trust) -> Sequenc
     with progress(settings, f"read {subject.label}", subject.path.stat().st_size) as on_bytes:
         read = read_once(subject.path, method, on_bytes=on_bytes)
     return facts(subject.label, read, subject.evidence(settings, read), whom)
+
+
+def verify_in_cloud(settings: Settings, name: str, wanted: str, whom: Trust) -> tuple[str, Sequence[Fact]]:
+    """Return the facts of an image in a cloud; its certificate is fetched from there where nobody gave it."""
+    from goldsmith.catalog.glance_download import digests_of
+    from goldsmith.catalog.glance_keys import PublishedCertificates
+
+    cloud = cloud_catalog(settings, name)
+    image = cloud.find(wanted)
+    published = PublishedCertificates(cloud.api)
+
+    def fetched(ident: str) -> str | None:
+        return kept(settings).find(ident) or (None if whom.certificate else published.fetch(ident))
+
+    evidence = of_cloud(settings, image.properties, fetched)
+    more = hashlib.sha384() if evidence.signature and evidence.signature.method is HashMethod.SHA384 else None
+    with progress(settings, f"read {image.name}", image.size) as on_bytes:
+        digests = digests_of(cloud.api, image.id, on_bytes=on_bytes, on_block=more.update if more else None)
+    read = Read(digests, more.hexdigest() if more else "")
+    return image.name, facts(image.name, read, replace(evidence, registered=image.differences(digests)), whom)
 
 
 def show(settings: Settings, wanted: str, found: Sequence[tuple[str, Sequence[Fact]]]) -> int:

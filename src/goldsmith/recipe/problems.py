@@ -84,7 +84,8 @@ def _problem(path: tuple[Step, ...], errors: Sequence[Error], root: Node, model:
         return RecipeError(f"{name} is not a key that is known here", at=at, fix=_nearest(path, model))
     if isinstance(node.value, Secret):
         fix = (
-            "secrets may stand in install.variables, install.subscription, write.content and run.environment"
+            "secrets may stand in install.variables, install.subscription, write.content, run.environment "
+            "and signing.passphrase"
         )
         return RecipeError(f"{name} cannot be a secret", at=locate(root, path), fix=fix)
     problem, fix = _wanted(errors, node) or _ruled(first, node, _described(path, model))

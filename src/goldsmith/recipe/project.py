@@ -13,6 +13,7 @@ from goldsmith.recipe.parts import Part
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart, Retention, check_channels
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
+from goldsmith.recipe.signing import Signing
 
 FILE = "goldsmith.yaml"
 LOCAL = "local"  # the embedded catalog, which needs no section
@@ -71,6 +72,7 @@ class Project(Part):
     catalogs: dict[Annotated[str, Field(pattern=CATALOG_NAME)], CloudCatalog] = Field(
         default={}, description="Catalogs by their names here; the embedded one is always there as local."
     )
+    signing: Signing | None = Field(default=None, description="Who signs the images; nobody when not said.")
 
     nightly: Nightly = Nightly()
     notify: Notify | None = Field(default=None, description="Who is told how a night ended.")

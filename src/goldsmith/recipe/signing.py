@@ -1,13 +1,15 @@
 """The section ``signing`` of goldsmith.yaml: who signs the images of a project, and whom it trusts."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import refuse
-from goldsmith.recipe.secrets import Secret, TextOrSecret
+from goldsmith.recipe.secrets import Secret, Secrets, TextOrSecret
 from goldsmith.signing.names import HashMethod
+from goldsmith.signing.signer import SignerFiles
 
 
 def _reference(value: str | Secret) -> str | Secret:
@@ -41,4 +43,15 @@ class Signing(Part):
     publish: Literal["with-images", "by-hand"] = Field(
         default="with-images",
         description="Whether the certificate goes into a cloud's Barbican with the first signed image.",
+    )
+
+
+def signer_files(said: Signing, project: Path, secrets: Secrets) -> SignerFiles:
+    """Return where the signer of a project is; nothing is opened yet."""
+    secret = said.passphrase
+    return SignerFiles(
+        key=project / Path(said.key).expanduser(),
+        certificate=project / Path(said.certificate).expanduser(),
+        method=said.hash,
+        passphrase=(lambda: secrets.reveal(secret)) if isinstance(secret, Secret) else None,
     )
