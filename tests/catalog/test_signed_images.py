@@ -11,6 +11,9 @@ import pytest
 from goldsmith.catalog.entry import NewImage, Query, Status
 from goldsmith.catalog.facts import ImportMethod, Source
 from goldsmith.catalog.glance import GlanceCatalog
+from goldsmith.catalog.glance_keys import PublishedCertificates
+from goldsmith.catalog.local import LocalCatalog
+from goldsmith.cli.base import default_state
 from goldsmith.cli.main import run
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.recipe.project import CloudCatalog
@@ -197,6 +200,29 @@ def test_an_application_credential_uploads_but_cannot_have_a_signature_checked(c
         catalog.register(disk, new(signature, name="signed"))
     assert [one.name for one in catalog.list()] == ["plain"]
     catalog.delete(image.id)
+
+
+def test_a_signed_image_of_the_embedded_catalog_is_pushed_with_its_certificate(
+    cloud, call, key, disk, tmp_path
+):
+    cloud("releng")
+    LocalCatalog(default_state() / "catalog").register(disk, NewImage("mine", disk_format="raw"))
+    assert call("sign", "mine", *KEY)[0] == 0
+    code, out, err = call("push", "mine", "--catalog", "releng", "--json")
+    assert code == 0, err
+    code, out, _ = call("verify", "mine", "--catalog", "releng", "--ca", "c.pem", "--json")
+    found = {one["id"]: one["status"] for one in json.loads(out)["checks"]}
+    assert (code, found["digest"], found["signature"], found["chain"]) == (0, "ok", "ok", "ok")
+    image = cloud("releng").find("mine")
+    assert PublishedCertificates(cloud("releng").api).fetch(
+        image.properties["img_signature_certificate_uuid"]
+    )
+    cloud("releng").delete(image.id)
+    assert call("sign", disk, *KEY)[0] == 0  # a file, with the signature beside it
+    assert call("push", disk, "--catalog", "releng")[0] == 0
+    image = cloud("releng").find("disk")
+    assert call("verify", image.id, "--catalog", "releng", "--ca", "c.pem")[0] == 0
+    cloud("releng").delete(image.id)
 
 
 def test_a_server_that_imports_gets_no_signed_image(cloud, call, key, disk):

@@ -1,13 +1,17 @@
 """Which catalog a command means: the embedded one, one that goldsmith.yaml names, or a cloud of clouds.yaml."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from goldsmith.catalog.certificates import KeptCertificates
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
-from goldsmith.errors import UsageError
+from goldsmith.errors import GateError, UsageError
 from goldsmith.publish.item import Destination
 from goldsmith.recipe.project import LOCAL, CloudCatalog, load_project
+from goldsmith.signing.certificates import check_dates, parse
+from goldsmith.signing.names import CERTIFICATE
 
 if TYPE_CHECKING:
     from goldsmith.catalog.glance import GlanceCatalog
@@ -59,7 +63,27 @@ def destination(settings: Settings, name: str, *, format: str | None = None) -> 
         open=lambda: catalog,
         format=format or (said.format.value if said.format else None),
         visibility=said.visibility.value if said.visibility else None,
+        signature=lambda properties: _signed_there(settings, catalog, properties),
     )
+
+
+def _signed_there(
+    settings: Settings, cloud: "GlanceCatalog", properties: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Name the certificate by its id in the cloud's Barbican, where it is put if it is not there."""
+    from goldsmith.catalog.glance_keys import PublishedCertificates
+
+    pem = KeptCertificates(settings.state / "catalog" / "certificates").find(properties[CERTIFICATE])
+    if pem is None:  # somebody else has signed it, and says where the certificate is
+        return properties
+    certificate = parse(pem.encode(), f"the certificate {properties[CERTIFICATE]}")
+    if wrong := check_dates(certificate):
+        raise GateError(
+            f"the image is not sent: of its certificate ({certificate.subject}) {wrong}",
+            fix="goldsmith sign signs it again, by a certificate that is valid",
+        )
+    ident = PublishedCertificates(cloud.api).publish(certificate.pem, certificate.fingerprint)
+    return {**properties, CERTIFICATE: ident}
 
 
 def embedded_only(settings: Settings, why: str) -> LocalCatalog:

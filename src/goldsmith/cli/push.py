@@ -1,7 +1,7 @@
 """``goldsmith push``: bring a build, an image of the embedded catalog or a file into a catalog outside."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from goldsmith.catalog.certificates import KeptCertificates
 from goldsmith.catalog.entry import NewImage, Visibility, stamp
 from goldsmith.catalog.rules import DISK_FORMATS
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
@@ -23,6 +24,7 @@ from goldsmith.publish.push import Listener, Pushed, push
 from goldsmith.publish.sources import items_of, items_of_build
 from goldsmith.recipe.project import LOCAL, load_project
 from goldsmith.record import find, summary_of
+from goldsmith.signing import detached
 
 EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
 
@@ -93,7 +95,7 @@ def _items(settings: Settings, wanted: str, disk_format: str | None) -> tuple[It
     """Return what is meant: a path, an image of the embedded catalog, a build. Raises UsageError for nothing."""
     path = Path(wanted)
     if path.exists():
-        return (_file(path, disk_format),)
+        return (_file(path, disk_format, _signature_beside(settings, path)),)
     if disk_format:
         raise UsageError("--disk-format says what a FILE is", fix="leave it out, or name a file")
     catalog = local_catalog(settings)
@@ -114,7 +116,7 @@ def _items(settings: Settings, wanted: str, disk_format: str | None) -> tuple[It
     return items_of_build({**(summary.document if summary else {}), "id": record.id}, settings.state)
 
 
-def _file(path: Path, disk_format: str | None) -> Item:
+def _file(path: Path, disk_format: str | None, signature: Mapping[str, str]) -> Item:
     from goldsmith.artifact.introspect import headers
     from goldsmith.formats.source import open_file
 
@@ -122,7 +124,17 @@ def _file(path: Path, disk_format: str | None) -> Item:
         found = disk_format or headers(file).format
     if not found:
         raise UsageError(f"{path} is of a format that no catalog knows", fix="goldsmith inspect tells more")
-    return Item(path.absolute(), NewImage(name=path.stem, disk_format=found))
+    return Item(path.absolute(), NewImage(name=path.stem, disk_format=found, properties=signature))
+
+
+def _signature_beside(settings: Settings, path: Path) -> Mapping[str, str]:
+    """Return the properties of a file that `goldsmith sign` has signed; its certificate is then known here."""
+    if not detached.beside(path).is_file():
+        return {}
+    found = detached.read(detached.beside(path))
+    certificates = KeptCertificates(settings.state / "catalog" / "certificates")
+    ident = certificates.keep(found.certificate.chain_pem, found.signature.certificate)
+    return found.named(ident).signature.as_properties()
 
 
 def _wished(item: Item, wishes: Wishes) -> Item:

@@ -15,12 +15,19 @@ BUILD = "goldsmith_build"
 
 @dataclass(frozen=True)
 class Destination:
-    """A catalog outside and how it wants its images; None leaves that to the image."""
+    """A catalog outside and how it wants its images; None leaves that to the image.
+
+    ``signature`` returns the properties of a signed image as they are to be there: its
+    certificate has another id.
+    """
 
     name: str
     open: Callable[[], Catalog] = field(repr=False, compare=False)
     format: str | None = None
     visibility: str | None = None
+    signature: Callable[[Mapping[str, str]], Mapping[str, str]] = field(
+        default=lambda said: said, repr=False, compare=False
+    )
 
     def facts(self) -> Mapping[str, str | None]:
         return {"catalog": self.name, "format": self.format, "visibility": self.visibility}

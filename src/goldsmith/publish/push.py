@@ -88,6 +88,8 @@ def _send(
     catalog = catalog or to.open()
     seen, done = look(item.file), 0
     new = _completed(item.new, found)
+    if signed(new.properties):
+        new = replace(new, properties=to.signature(new.properties))
 
     def sending(count: int) -> None:
         nonlocal done

@@ -1,7 +1,7 @@
 """The section ``signing`` of goldsmith.yaml: who signs the images of a project, and whom it trusts."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -39,10 +39,6 @@ class Signing(Part):
         default="urn:goldsmith:builder",
         pattern=r"^[a-z][a-z0-9+.-]*:\S+$",
         description="URI by which the provenance names who builds.",
-    )
-    publish: Literal["with-images", "by-hand"] = Field(
-        default="with-images",
-        description="Whether the certificate goes into a cloud's Barbican with the first signed image.",
     )
 
 
