@@ -25,7 +25,7 @@ LAYERS = (
     {"plan", "publish"},
     {"stages"},
     {"record", "compose"},
-    {"runner", "sweep"},
+    {"runner", "sweep", "resume"},
     {"build", "doctor"},
     {"fleet", "report"},
     {"cli"},

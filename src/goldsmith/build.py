@@ -11,10 +11,8 @@ from goldsmith.errors import GoldsmithError, InterruptedBuild
 from goldsmith.events import (
     BuildFinished,
     BuildStarted,
-    Event,
     Reporter,
     StageOutlook,
-    StageStarted,
     StageWaiting,
     Tee,
     Warned,
@@ -26,6 +24,7 @@ from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
 from goldsmith.host.faults import host_fault
 from goldsmith.host.process import Host, LocalHost
+from goldsmith.plan.kept import Keeper
 from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, make_plan
 from goldsmith.plan.stage import Context
@@ -33,7 +32,17 @@ from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, History, read_history
 from goldsmith.record.masked import Mask, Masked, mask_error, mask_files
 from goldsmith.record.turns import ASKED, await_turn
-from goldsmith.runner import Runner
+from goldsmith.resume import (
+    NOTHING,
+    Asked,
+    Resuming,
+    after_failure,
+    forget_entered,
+    give_up,
+    told_of,
+    with_kept,
+)
+from goldsmith.runner import Begun, Runner
 from goldsmith.stages.attest import check_signer
 from goldsmith.stages.register import first_image, image_is_gone, next_steps
 from goldsmith.stages.upload import drop_gone
@@ -42,11 +51,17 @@ from goldsmith.sweep import sweep
 
 @dataclass(frozen=True)
 class Options:
-    """How to build: ``start`` names the first stage that runs although its result is there; "" is none."""
+    """How to build: ``start`` names the first stage that runs although its result is there; "" is none.
+
+    ``asked`` goes into the record; ``resuming`` is set where a failed build is gone on with.
+    """
 
     start: str = ""
     no_cache: bool = False
     build_id: str | None = None
+    keep_failed: bool = False
+    asked: Asked = NOTHING
+    resuming: Resuming | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +100,11 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
     redact = composed.vault.redactor
     host = LocalHost(mask=redact)
     started, waited, planned = time.monotonic(), outside.seconds, time.time()
-    record = BuildRecord.create(builds, recipe=composed.recipe.name, build_id=options.build_id)
-    reporter = Masked(Tee(record, _Begun(composed.fresh), view), redact)
+    record = BuildRecord.create(
+        builds, recipe=composed.recipe.name, build_id=options.build_id, asked=options.asked.as_json()
+    )
+    keeper = Keeper(asked=options.keep_failed)
+    reporter = Masked(Tee(record, Begun(composed.fresh), view), redact)
     runner: Runner | None = None
     end: dict[str, object] = {}
     with record:
@@ -107,12 +125,14 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             runner = _runner(plan, store, reporter, history, planned)
             if virt:
                 _prepare(composed, where, host, store, record, reporter)
-            runner.run(_context(composed, where, record, reporter, runner, virt))
+            if options.resuming:
+                give_up(options.resuming, where.state, reporter)
+            runner.run(_context(composed, where, record, reporter, runner, virt, keeper))
             guestfs.note_appliance(where.state / "cache")
-            end = {"ok": True}
+            end = {"ok": True, "image": first_image(runner.results)}
             return Outcome(record.id, first_image(runner.results), record.folder, plan, runner.seconds)
         except BaseException as error:
-            failure = _failure(error, redact)
+            failure = with_kept(_failure(error, redact), keeper.guest)
             text, code = (failure.text(), failure.exit_code) if failure else (repr(error), 70)
             end = {"ok": False, "error": text, "exit_code": code}
             if failure is None or failure is error:
@@ -121,7 +141,11 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
         finally:
             mask_files(record.folder, redact)  # qemu and the installer write there themselves
             took = time.monotonic() - started
-            reporter.tell(_finished(record, composed, runner, end, took, took - (outside.seconds - waited)))
+            if runner:
+                forget_entered(record, runner.plan, store, reporter)
+            own = took - (outside.seconds - waited)
+            kept = told_of(keeper.guest)
+            reporter.tell(_finished(record, composed, runner, end, took, own, kept))
 
 
 def _acceleration(host: Host, where: Where, plan: Plan, reporter: Reporter) -> Acceleration | None:
@@ -203,6 +227,7 @@ def _context(
     reporter: Reporter,
     runner: Runner,
     virt: Acceleration | None,
+    keeper: Keeper,
 ) -> Context:
     chosen = virt or Acceleration("qemu", "nothing is to be run")
     redact = composed.vault.redactor
@@ -235,6 +260,7 @@ def _context(
         host_for=host_for,
         log_for=log_for,
         announce=runner.announce,
+        keeper=keeper,
         patience=1.0 if chosen.virt_type == "kvm" else composed.recipe.machine.timeouts.without_kvm,
     )
 
@@ -253,9 +279,11 @@ def _finished(
     end: Mapping[str, object],
     seconds: float,
     own: float,
+    kept: Mapping[str, object],
 ) -> BuildFinished:
     ok = bool(end.get("ok"))
-    image = first_image(runner.results) if runner and ok else {}
+    image = end.get("image")
+    image = image if isinstance(image, Mapping) else {}
     code = end.get("exit_code", 0)
     return BuildFinished(
         build=record.id,
@@ -268,18 +296,6 @@ def _finished(
         folder=str(record.folder),
         image=image,
         stage_seconds=dict(runner.seconds) if runner else {},
-        next_steps=next_steps(image)
-        if ok
-        else [f"goldsmith logs {record.id}", f"goldsmith show {record.id}"],
+        next_steps=next_steps(image) if ok else after_failure(record.id, kept),
+        kept=kept,
     )
-
-
-class _Begun:
-    """Notes which stages this build runs itself."""
-
-    def __init__(self, names: set[str]) -> None:
-        self._names = names
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, StageStarted):
-            self._names.add(event.stage)

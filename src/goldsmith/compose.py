@@ -83,8 +83,12 @@ def compose(
     refresh: bool = False,
     destinations: Sequence[Destination] = (),
     on_hashing: Callable[[int], None] | None = None,
+    today: float | None = None,
 ) -> Composed:
-    """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest."""
+    """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest.
+
+    ``today`` is the time of a build that is gone on with, in seconds since the epoch; else it is now.
+    """
     recipe = load(name, where, values)
     vault = Vault(state=where.state, host=LocalHost())
     if lacking := list(rhel.unregistrable(recipe, vault)):
@@ -109,7 +113,7 @@ def compose(
         boot_checks=boot_checks(),
         refresh=refresh,
         reused=lambda stage: stage not in fresh,
-        today=time.time(),
+        today=today or time.time(),
         answers=answers,
         channels=load_project(where.project).channels,
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},

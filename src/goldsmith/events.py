@@ -111,6 +111,9 @@ class BuildFinished:
     image: Mapping[str, object] = field(default_factory=dict)  # catalog entry, Image API names
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     next_steps: Sequence[str] = ()
+    kept: Mapping[str, object] = field(
+        default_factory=dict
+    )  # the guest that was left: domain, stage, ssh, screen
 
 
 Event = (

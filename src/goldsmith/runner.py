@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from goldsmith.errors import GoldsmithError, HostError
-from goldsmith.events import Reporter, StageCached, StageFailed, StageFinished, StageStarted, StageWaiting
+from goldsmith.events import (
+    Event,
+    Reporter,
+    StageCached,
+    StageFailed,
+    StageFinished,
+    StageStarted,
+    StageWaiting,
+)
 from goldsmith.host import files
 from goldsmith.plan.planner import Plan, Step
 from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
@@ -108,7 +116,11 @@ class Runner:
             raise
         finally:  # half-made results go at once; whatever a kill leaves is swept at the next start
             for work in works:
-                if not self.store.has(work.key):
+                if self.store.has(work.key):
+                    continue
+                if context.keeper.holds(work.folder):
+                    context.keeper.settle(self.store, context.folder.parent)
+                else:
                     self.store.remove(work.key)
 
     def _end_unannounced(self, first: Step, error: BaseException) -> None:
@@ -158,6 +170,17 @@ class Runner:
 
     def _waiting(self, step: Step) -> Callable[[str], None]:
         return lambda holder: self.reporter.tell(StageWaiting(step.stage.name, step.key, holder))
+
+
+class Begun:
+    """Notes which stages this build runs itself."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, StageStarted):
+            self._names.add(event.stage)
 
 
 def _neighbours(steps: Sequence[Step]) -> Sequence[Step]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from goldsmith.boottest.run import BOOT_TESTS
 from goldsmith.compose import Where
 from goldsmith.host import files, injected
-from goldsmith.host.hypervisor import connect
+from goldsmith.host.hypervisor import Hypervisor, connect
+from goldsmith.plan.keeping import release, stands
+from goldsmith.plan.kept import standing
 from goldsmith.plan.store import Store
 from goldsmith.record.document import read_document
 from goldsmith.record.masked import mask_files
@@ -19,17 +21,20 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
     """Remove what killed builds of this state folder left: domains, half layers, seeds, copies of kickstarts.
 
     What qemu wrote into their records was not masked any more: ``mask`` does it now, as far as it knows the secrets.
-    Returns what was found.
+    Guests that were left on purpose stay as long as they stand. Returns what was found.
     """
-    swept = [f"half-made layer {key[:12]}" for key in store.sweep()]
-    for folder in (where.state / "run").glob("*"):
-        if _is_dead(where.state, folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-            swept.append(f"seed of {folder.name}")
     with connect(where.uri) as hypervisor:
+        swept, kept = _fallen(where, hypervisor)
+        swept += [f"half-made layer {key[:12]}" for key in store.sweep(spare=kept)]
+        for folder in (where.state / "run").glob("*"):
+            if folder.name not in kept and _is_dead(where.state, folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
+                swept.append(f"seed of {folder.name}")
         for domain in hypervisor.domains(DOMAIN_PREFIX):
             whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
-            if whose and whose[2] == str(where.state) and _is_dead(where.state, whose[1]):
+            if not whose or whose[2] != str(where.state) or whose[1] in kept:
+                continue
+            if _is_dead(where.state, whose[1]):
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
@@ -41,6 +46,19 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
         if _ended_by_a_kill(record) and _is_dead(where.state, record.name):
             swept += [f"unmasked secret in {path}" for path in mask_files(record, mask)]
     return swept
+
+
+def _fallen(where: Where, hypervisor: Hypervisor) -> tuple[list[str], set[str]]:
+    """Take away kept guests that do not stand any more; return what was found, and the builds whose guests do."""
+    swept: list[str] = []
+    kept: set[str] = set()
+    for guest in standing(where.state / "builds"):
+        if guest.uri != where.uri or stands(hypervisor, guest):
+            kept.add(guest.build)
+        else:
+            release(guest, hypervisor, where.state, why="it did not run any more")
+            swept.append(f"guest that {guest.build} kept, which does not run any more")
+    return swept, kept
 
 
 def _is_dead(state: Path, build: str) -> bool:

@@ -39,7 +39,7 @@ def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_pro
     assert done.code == 4
     assert "no SSH login as goldsmith at" in done.err
     failure = goldsmith.state / "builds" / str(done.end["build"]) / "failure"
-    assert f"kept in {failure}: console.txt, domain.xml, qemu.log, screen.p" in done.err
+    assert f"kept in {failure}: console.txt, domain.xml, host.json, qemu.log, screen.p" in done.err
     assert "systemd" in (failure / "console.txt").read_text()
     assert "Cloud-init v." in (failure / "var-log-cloud-init-output.log").read_text()
     goldsmith.nothing_left("locked")

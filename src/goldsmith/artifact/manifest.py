@@ -100,6 +100,7 @@ class Manifest:
     tools: Mapping[str, str] = field(default_factory=dict)
     audit: AuditSummary | None = None
     boot_test: AuditSummary | None = None
+    by_hand: tuple[str, ...] = ()  # what a person may have changed in the guest while it was built
     created_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     schema: int = SCHEMA
 
@@ -176,6 +177,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         media=tuple(Medium(**one) for one in document.pop("media")),
         audit=AuditSummary(**audit) if audit else None,
         boot_test=AuditSummary(**boots) if boots else None,
+        by_hand=tuple(document.pop("by_hand", ())),
         **document,
     )
 

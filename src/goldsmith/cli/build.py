@@ -2,9 +2,10 @@
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,7 @@ def plan(
 
 
 @click.command(cls=CatalogCommand)
-@click.argument("recipes", nargs=-1, required=True)
+@click.argument("recipes", nargs=-1)
 @_SET
 @_ISO
 @click.option("--from", "start", metavar="STAGE", default="", help="Run this stage and all after it again.")
@@ -124,6 +125,12 @@ def plan(
 @click.option("--no-register", is_flag=True, help="Stop before the catalog.")
 @click.option(
     "--id", "build_id", metavar="ID", help="Name of the build; made from recipe and time if not given."
+)
+@click.option("--keep-failed", is_flag=True, help="Leave a guest that fails as it is, for goldsmith shell.")
+@click.option(
+    "--resume",
+    metavar="BUILD",
+    help="Go on with this failed build, from the guest that it kept if there is one.",
 )
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the stages as a JUnit report.")
 @pass_settings
@@ -139,23 +146,38 @@ def build(
     refresh: bool,
     no_register: bool,
     build_id: str | None,
+    keep_failed: bool,
+    resume: str | None,
     junit: Path | None,
 ) -> int:
     """Build images from recipes, one after the other; goes on after a failure and ends with the worst exit code."""
     from goldsmith.build import Options
     from goldsmith.cli.junit import StageCases
+    from goldsmith.resume import Asked
 
+    if resume and (recipes or start or no_cache or no_register or boot_test is not None or refresh):
+        raise UsageError(
+            "--resume takes the recipe and what was asked for from the record of that build",
+            fix=f"goldsmith build --resume {resume}; --set, --iso, --id, --keep-failed and --junit go with it",
+        )
+    if not (recipes or resume):
+        raise UsageError("no recipe is given", fix="goldsmith recipes lists them; or --resume BUILD")
     if build_id and len(recipes) > 1:
         raise UsageError("--id names one build, but several recipes are given", fix="build them one by one")
-    options = Options(start=start, no_cache=no_cache, build_id=build_id)
-    parts = Parts(not no_register, boot_test, refresh)
+    options = Options(start=start, no_cache=no_cache, build_id=build_id, keep_failed=keep_failed)
     values = parse_values(pairs, iso)
+    if resume:
+        recipes, values, options = _gone_on_with(settings, resume, values, options)
+    else:
+        options = replace(
+            options, asked=Asked("", register=not no_register, boot_test=boot_test, refresh=refresh)
+        )
     worst, cases = 0, StageCases()
     with stoppable(), cases.written_to(junit):
         for recipe in recipes:
             try:
                 with cases.suite(recipe):
-                    _build_one(settings, recipe, values, options, cases, parts)
+                    _build_one(settings, recipe, values, options, cases)
             except GoldsmithError as error:
                 if len(recipes) == 1 or error.exit_code == InterruptedBuild.exit_code:
                     raise
@@ -170,15 +192,18 @@ def _build_one(
     values: dict[str, str],
     options: "Options",
     cases: "StageCases",
-    parts: Parts,
 ) -> None:
     from goldsmith.build import run_build
     from goldsmith.cli.view import console_reporter
     from goldsmith.compose import Where, compose
     from goldsmith.events import Tee
     from goldsmith.host import libvirtd
+    from goldsmith.resume import with_mended
 
-    where = Where(settings.project, settings.state, libvirtd.default_uri())
+    asked = options.asked
+    parts = Parts(asked.register, asked.boot_test, asked.refresh)
+    where = Where(_project(settings, asked.project), settings.state, libvirtd.default_uri())
+    today = asked.today or time.time()
     composed = compose(
         recipe,
         where,
@@ -188,10 +213,36 @@ def _build_one(
         refresh=parts.refresh,
         destinations=parts.destinations(settings),
         on_hashing=Hashing(settings.quiet),
+        today=today,
     )
+    composed = with_mended(composed, asked)
+    known = replace(
+        asked,
+        recipe=str(Path(recipe).absolute()) if "/" in recipe or Path(recipe).suffix else recipe,
+        values=values,
+        project=str(where.project or ""),
+        today=today,
+    )
+    options = replace(options, asked=known)
     _check_stage(options.start, [stage.name for stage in composed.stages])
     with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
         run_build(composed, where, Tee(cases, Deaf(view)), options)
+
+
+def _gone_on_with(
+    settings: Settings, name: str, values: dict[str, str], options: "Options"
+) -> tuple[tuple[str, ...], dict[str, str], "Options"]:
+    """Return the recipe, the values and the options of a failed build; what is given now comes before its values."""
+    from goldsmith.resume import resuming
+
+    found = resuming(settings.state / "builds", name)
+    asked = found.asked
+    return (asked.recipe,), {**asked.values, **values}, replace(options, asked=asked, resuming=found)
+
+
+def _project(settings: Settings, recorded: str) -> Path | None:
+    folder = Path(recorded)
+    return folder if recorded and not settings.project_option and folder.is_dir() else settings.project
 
 
 class Deaf:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "builds": ("goldsmith.cli.builds", "builds", "List the builds made here."),
     "logs": ("goldsmith.cli.builds", "logs", "Show the logs of a build."),
     "show": ("goldsmith.cli.builds", "show", "Tell the story of a build."),
+    "shell": ("goldsmith.cli.shell", "shell", "Open a shell in the guest of a build that runs or was kept."),
     "selftest": (
         "goldsmith.cli.selftest",
         "selftest",

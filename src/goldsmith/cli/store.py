@@ -154,8 +154,10 @@ def verify(settings: Settings, *, apply: bool) -> None:
 
 
 def _in_use(settings: Settings) -> set[str]:
-    """Return the keys in the plans of all builds that run; they may stand on these at any moment."""
+    """Return the keys in the plans of all builds that run, and those that kept guests stand on."""
+    from goldsmith.plan.kept import standing
     from goldsmith.record import BuildState, read_builds
 
     running = [one for one in read_builds(settings.state / "builds") if one.state is BuildState.RUNNING]
-    return {str(stage["key"]) for one in running for stage in one.document.get("stages", ())}
+    kept = {one.parent for one in standing(settings.state / "builds") if one.parent}
+    return kept | {str(stage["key"]) for one in running for stage in one.document.get("stages", ())}

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from goldsmith.guests.family import Access
@@ -35,6 +35,34 @@ class TemporaryAccess:
     def privilege(self) -> str:
         """Return what goes before a command that needs root."""
         return "sudo -n " if self.kind is Access.SEED else ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to log in: without an address it is asked of libvirt. ``host_key`` is the only one that is accepted."""
+
+    user: str
+    private: str = field(repr=False)
+    public: str
+    host_key: str
+    port: int = 22
+    address: str = ""
+    legacy: bool = False
+    privilege: str = ""
+
+
+def way_to(access: TemporaryAccess, forwarded: int | None, *, legacy: bool) -> Way:
+    """Return how to log in to a guest with this access; ``forwarded`` is a port of 127.0.0.1."""
+    return Way(
+        user=access.user,
+        private=access.user_key.private,
+        public=access.user_key.public,
+        host_key=access.host_key.public,
+        port=forwarded or 22,
+        address="127.0.0.1" if forwarded else "",
+        legacy=legacy,
+        privilege=access.privilege,
+    )
 
 
 def seed_files(access: TemporaryAccess, *, instance: str) -> dict[str, str]:

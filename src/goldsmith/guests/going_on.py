@@ -10,6 +10,7 @@ from pathlib import Path
 from goldsmith.errors import GuestError
 from goldsmith.guests.access import TemporaryAccess
 from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.session import OnLine, Session
 from goldsmith.host.domains import moved
@@ -37,8 +38,9 @@ def going_on(
     boot_timeout: float,
     legacy_ssh: bool,
     on_console: OnLine,
+    keep: Keep | None = None,
 ) -> Iterator[Session]:
-    """Let a machine go on from ``memory``; on every way out it is destroyed.
+    """Let a machine go on from ``memory``; on every way out it is destroyed, but where it fails and ``keep`` says so.
 
     ``frozen`` says that its file systems are. Unlike one that is booted it does not end with this process: the next
     command sweeps it. Raises GuestError or HostError where it does not wake.
@@ -49,7 +51,8 @@ def going_on(
     def here(xml: str) -> str:
         return moved(xml, disks=disks, console=machine.console, description=machine.description)
 
-    try:
+    awake: list[bool] = []  # one that does not wake is booted instead, and never kept
+    with taken_away(hypervisor, machine.name, (lambda: bool(awake) and keep()) if keep else None):
         hypervisor.restore(memory, here)
         session = Session(
             hypervisor=hypervisor,
@@ -63,13 +66,11 @@ def going_on(
         try:
             _wake(session, frozen=frozen)
             session.boot_timeout = boot_timeout
+            awake.append(True)
             yield session
             session.listen()
         finally:
             session.close()
-    finally:
-        hypervisor.destroy(machine.name)
-        hypervisor.undefine(machine.name)
 
 
 def _wake(session: Session, *, frozen: bool) -> None:

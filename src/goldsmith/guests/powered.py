@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from goldsmith.errors import GuestError
 from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
 from goldsmith.host import retry
 from goldsmith.host.hypervisor import DomainState, Hypervisor
@@ -86,28 +87,27 @@ def switched_on(
     *,
     boot_timeout: float,
     on_console: Callable[[str], None],
+    keep: Keep | None = None,
 ) -> Iterator[G]:
     """Power a machine on; on every way out it is destroyed and forgotten, with the variables of its firmware.
 
+    One that fails stays where ``keep`` says so.
+
     It is defined first: of a machine that is only created, libvirt leaves the firmware's variables behind.
-    libvirt also powers it off if this process is killed.
+    libvirt also powers it off if this process is killed; where it may stay that is left to the sweep of the next build.
     """
     hypervisor.destroy(machine.name)
     hypervisor.undefine(machine.name)
     hypervisor.define(xml)
-    try:
-        with hypervisor.counting_resets(machine.name) as resets:
-            hypervisor.start(machine.name, autodestroy=True)
-            session = kind(
-                hypervisor=hypervisor,
-                machine=machine,
-                console=ConsoleFile(machine.console),
-                on_console=on_console,
-                boot_timeout=boot_timeout,
-                resets=resets,
-            )
-            yield session
-            session.listen()
-    finally:
-        hypervisor.destroy(machine.name)
-        hypervisor.undefine(machine.name)
+    with taken_away(hypervisor, machine.name, keep), hypervisor.counting_resets(machine.name) as resets:
+        hypervisor.start(machine.name, autodestroy=keep is None)
+        session = kind(
+            hypervisor=hypervisor,
+            machine=machine,
+            console=ConsoleFile(machine.console),
+            on_console=on_console,
+            boot_timeout=boot_timeout,
+            resets=resets,
+        )
+        yield session
+        session.listen()

@@ -13,6 +13,7 @@ from goldsmith.guests.access import TemporaryAccess
 from goldsmith.guests.causes.failure import Diagnoser
 from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
 from goldsmith.host import retry
 from goldsmith.host.agent import AgentShell
@@ -256,11 +257,16 @@ def booted(
     boot_timeout: float,
     legacy_ssh: bool,
     on_console: OnLine,
+    keep: Keep | None = None,
 ) -> Iterator[Session]:
-    """Power a machine on; on every way out it is destroyed. libvirt ends it too if this process is killed."""
+    """Power a machine on; on every way out it is destroyed, unless it fails and ``keep`` says that it stays.
+
+    libvirt ends it too if this process is killed; one that may stay would end with the connection, so that this is
+    left to the sweep of the next build.
+    """
     xml = host.run(*machines.boot(machine, seed=seed), timeout=120).stdout
     hypervisor.destroy(machine.name)
-    hypervisor.create(xml, autodestroy=True)
+    hypervisor.create(xml, autodestroy=keep is None)
     session = Session(
         hypervisor=hypervisor,
         machine=machine,
@@ -270,10 +276,9 @@ def booted(
         boot_timeout=boot_timeout,
         legacy_ssh=legacy_ssh,
     )
-    try:
-        yield session
-        session.listen()
-    finally:
-        session.close()
-        hypervisor.destroy(machine.name)
-        hypervisor.undefine(machine.name)
+    with taken_away(hypervisor, machine.name, keep):
+        try:
+            yield session
+            session.listen()
+        finally:
+            session.close()

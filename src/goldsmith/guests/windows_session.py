@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import GuestError
+from goldsmith.guests.leaving import Keep
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.powered import OFF, PoweredGuest, switched_on
 from goldsmith.host import retry
@@ -79,8 +80,9 @@ def powered(
     *,
     boot_timeout: float,
     on_console: Callable[[str], None],
+    keep: Keep | None = None,
 ) -> AbstractContextManager[WindowsSession]:
     """Power a Windows machine on, as ``switched_on`` does."""
     return switched_on(
-        WindowsSession, hypervisor, xml, machine, boot_timeout=boot_timeout, on_console=on_console
+        WindowsSession, hypervisor, xml, machine, boot_timeout=boot_timeout, on_console=on_console, keep=keep
     )

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from goldsmith.errors import GuestError
 
 NETWORK = "goldsmith"  # build machines are on it alone, and apart from each other
+_DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 _ONE_RESET = 5.0  # seconds
 
 
@@ -58,6 +59,25 @@ def disks_of(domain_xml: str) -> tuple[str, ...]:
     """Return the target names of all disks, floppies and CD drives: ``("vda", "sda")``."""
     targets = ET.fromstring(domain_xml).iterfind("./devices/disk/target")
     return tuple(target.get("dev", "") for target in targets)
+
+
+def sources_of(domain_xml: str) -> tuple[str, ...]:
+    """Return the files that its disks are in now, without those below them."""
+    sources = ET.fromstring(domain_xml).iterfind("./devices/disk/source")
+    return tuple(source.get("file", "") for source in sources)
+
+
+def vnc_of(domain_xml: str) -> str:
+    """Return where the screen of a running guest is: the path of a socket, ``127.0.0.1:5900``, or ""."""
+    graphics = ET.fromstring(domain_xml).find("./devices/graphics[@type='vnc']")
+    if graphics is None:
+        return ""
+    listen = graphics.find("listen")
+    path = graphics.get("socket") or (listen.get("socket") if listen is not None else None)
+    if path:
+        return path
+    port = graphics.get("port", "-1")
+    return f"{graphics.get('listen') or '127.0.0.1'}:{port}" if port != "-1" else ""
 
 
 def snapshot_xml(disk: str, overlay: Path, others: Collection[str], *, memory: Path | None = None) -> str:
@@ -127,6 +147,8 @@ def network_xml(name: str, subnet: str) -> str:
     ET.SubElement(
         addresses, "lease", expiry="10", unit="minutes"
     )  # of machines that are gone; others renew it
+    options = ET.SubElement(root, "dnsmasq:options")
+    ET.SubElement(options, "dnsmasq:option", value="dhcp-ignore-clid")
     return ET.tostring(root, encoding="unicode")
 
 

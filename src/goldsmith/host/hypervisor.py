@@ -84,6 +84,12 @@ class Hypervisor(Networks, Memories):
         with self._words():
             return str(self._connection.createXML(xml, self._mortal if autodestroy else 0).name())
 
+    def persist(self, name: str) -> None:
+        """Let a guest that would be forgotten when it ends stay known until it is undefined."""
+        with self._guest(name) as guest:
+            if not guest.isPersistent():
+                self._connection.defineXML(guest.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+
     def start(self, name: str, *, autodestroy: bool = True) -> None:
         with self._guest(name) as guest:
             guest.createWithFlags(self._mortal if autodestroy else 0)
@@ -94,6 +100,12 @@ class Hypervisor(Networks, Memories):
                 return _STATES.get(guest.state()[0], DomainState.RUNNING)
         except GuestError:
             return DomainState.GONE
+
+    def left_by_itself(self, name: str) -> bool:
+        """Say whether a guest is off because its own system shut down: its disk is then as that left it."""
+        with suppress(GuestError), self._guest(name) as guest:
+            return bool(guest.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN])
+        return False
 
     def shutdown(self, name: str, *, button: bool = False) -> None:
         """Ask the guest to power off, by its agent or by the power button (ACPI), and return at once."""

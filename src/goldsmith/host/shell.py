@@ -83,6 +83,10 @@ class GuestShell:
             raise _lost(f"running {command}", lines)
         return Ran(code, lines.tail)
 
+    def session(self) -> paramiko.Channel:
+        """Open a channel for a person; who takes it closes it."""
+        return self._transport().open_session(timeout=_LOGIN)
+
     def put(self, local: Path, remote: str, *, mode: int) -> None:
         with local.open("rb") as content:
             self._put(content, remote, mode)

@@ -87,6 +87,13 @@ class Keeper:
             with suppress(OSError):  # it is an extra
                 _sign(memory, digest.result(), self._machine)
 
+    def stop(self) -> None:
+        """Give up what is not signed yet."""
+        for kept, digest in self._waiting:
+            digest.cancel()
+            forget(kept.image.parent.parent)
+        self._waiting.clear()
+
     def place(self, key: str) -> Path:
         """Return where the memory at the end of a layer is to be written; there is nothing yet."""
         folder = self._aside / f"memory-{key}"

@@ -54,7 +54,7 @@ def make_plan(
     ``last`` holds the inputs of the previous build of the same recipe; it only makes the reasons readable, for what
     is cached is decided by the keys alone. ``forced`` gives the reason why a stage must run all the same, or "".
     """
-    keys = _keys(stages)
+    keys = keys_of(stages)
     present = [has(key) and not forced(stage.name) for stage, key in zip(stages, keys, strict=True)]
     start = next(
         (at for at, stage in enumerate(stages) if not present[at] and stage.kind is not Kind.MEDIA),
@@ -73,7 +73,8 @@ def make_plan(
     return Plan(recipe, tuple(steps))
 
 
-def _keys(stages: Sequence[Stage]) -> list[str]:
+def keys_of(stages: Sequence[Stage]) -> list[str]:
+    """Return the key of each stage, in order."""
     keys: list[str] = []
     for stage in stages:
         keys.append(fingerprint(stage, keys[-1:]))

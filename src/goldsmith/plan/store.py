@@ -6,7 +6,7 @@ A layer names the one below it by a relative path, so the whole state folder can
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import Entry, Inputs, Json
 
 SEAL = "entry.json"
+KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
 
 
 @dataclass(frozen=True)
@@ -168,13 +169,20 @@ class Store:
             found += [child for child, parent in parents.items() if parent == one and child not in found]
         return found[:0:-1]
 
-    def sweep(self) -> list[str]:
-        """Remove what killed builds left half made; return the keys."""
+    def set_aside(self, folder: Path, build: str) -> Path:
+        """Move a folder that was begun out of the way of others; the disk below stays where its layer looks for it."""
+        aside = self.layers / f"{KEPT_PREFIX}{build}"
+        folder.rename(aside)
+        return aside
+
+    def sweep(self, spare: Collection[str] = ()) -> list[str]:
+        """Remove what killed builds left half made, but the disks of the builds to ``spare``; return the keys."""
+        kept = {f"{KEPT_PREFIX}{build}" for build in spare}
         swept: list[str] = []
         if not self.layers.is_dir():
             return swept
         for folder in sorted(self.layers.iterdir()):
-            if self.has(folder.name) and not memory.half_made(folder):
+            if folder.name in kept or (self.has(folder.name) and not memory.half_made(folder)):
                 continue
             with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
                 if mine and not self.has(folder.name):

@@ -31,6 +31,7 @@ def output_schemas() -> dict[str, Schema]:
         "keygen": _keygen(),
         "sign": {"description": "What was signed.", "type": "array", "items": _signed()},
         "verify": _verified(),
+        "shell": _shell(),
     }
     return {name: {"$schema": _DRAFT, **schema} for name, schema in schemas.items()}
 
@@ -207,6 +208,23 @@ def _recipes() -> Schema:
     problem = {"problem": {**_TEXT, "description": "Why it cannot be read; absent when it can."}}
     recipe = _object("One recipe.", dict.fromkeys(names, _TEXT), problem)
     return {"description": "What can be built here.", "type": "array", "items": recipe}
+
+
+def _shell() -> Schema:
+    return _object(
+        "The guest of a build, and the ways to it.",
+        {
+            "build": _TEXT,
+            "domain": {**_TEXT, "description": "Its name for libvirt."},
+            "state": {"enum": ["running", "paused", "crashed"]},
+            "kept": {"type": "boolean", "description": "Of a build that failed; else it is being built."},
+            "stage": {**_TEXT, "description": "What failed, where it was kept."},
+            "screen": {**_TEXT, "description": "The socket or the address of its VNC."},
+            "console": {**_TEXT, "description": "The file with what its serial port has said."},
+            "ssh": {"type": "array", "items": _TEXT, "description": "A command for it; empty without SSH."},
+        },
+        {"exit_code": _COUNT, "lines": {"type": "array", "items": _TEXT}},
+    )
 
 
 def _selftest() -> Schema:

@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,7 @@ class BuildRecord:
         self.folder = folder
         self.story = Story()
         self._virt_type = ""
+        self._asked: dict[str, Any] = {}
         self._clock: Callable[[], float] = time.time
         self._guard = threading.RLock()
         self._alive = ExitStack()
@@ -48,8 +49,18 @@ class BuildRecord:
         self._measured: dict[str, float] = {}
 
     @classmethod
-    def create(cls, builds: Path, *, recipe: str, build_id: str | None = None, virt_type: str = "") -> Self:
+    def create(
+        cls,
+        builds: Path,
+        *,
+        recipe: str,
+        build_id: str | None = None,
+        virt_type: str = "",
+        asked: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Make builds/<id>/ and hold its lock; ``virt_type`` (kvm, qemu) keeps the history of the two apart.
+
+        ``asked`` is all that another build needs to go on with this one.
 
         Raises UsageError when ``build_id`` is taken or no name for a folder, HostError when it cannot be
         made.
@@ -62,7 +73,7 @@ class BuildRecord:
                 f"cannot make {folder}: {error.strerror}", fix="give --state a folder that you may write to"
             ) from None
         record = cls(folder)
-        record.story.recipe, record._virt_type = recipe, virt_type
+        record.story.recipe, record._virt_type, record._asked = recipe, virt_type, dict(asked or {})
         record._open()
         return record
 
@@ -165,6 +176,8 @@ class BuildRecord:
             "exit_code": ending.get("exit_code"),
             "error": ending.get("error", ""),
             "virt_type": self._virt_type,
+            "asked": self._asked,
+            "kept": ending.get("kept", {}),
             "goldsmith": __version__,
             "host": socket.gethostname(),
             "pid": os.getpid(),

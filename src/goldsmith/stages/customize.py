@@ -11,7 +11,7 @@ from goldsmith.errors import GuestError, HostError, Mark
 from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import access as temporary
 from goldsmith.guests import actions
-from goldsmith.guests.access import TemporaryAccess
+from goldsmith.guests.access import TemporaryAccess, way_to
 from goldsmith.guests.actions import Hand
 from goldsmith.guests.family import Access
 from goldsmith.guests.going_on import going_on
@@ -20,15 +20,24 @@ from goldsmith.guests.session import Manner, Session, booted, free_port
 from goldsmith.host.commands import GuestCommands
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
+from goldsmith.plan.keeping import write_way
 from goldsmith.plan.memory import Life
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.guest import Guest, Task, said_with
 from goldsmith.stages.lives import Lives, access_of
-from goldsmith.stages.parts import PATIENCE, domain_name, no_space_if_full, osinfo_argument, private_folder
+from goldsmith.stages.parts import (
+    PATIENCE,
+    domain_name,
+    keep_of,
+    no_space_if_full,
+    osinfo_argument,
+    private_folder,
+)
 
 CONSOLE = "console-customize.log"
+SEED = "seed.iso"
 # A cloud-init that was installed after the boot has nothing to wait for; newer ones then wait for ever. One that has
 # ended says so in a file, for which no Python need be started.
 SETTLE = (
@@ -88,17 +97,18 @@ class Customize:
     def _boot(self, works: Sequence[Work], context: Context, host: Host) -> None:
         with connect(context.uri) as hypervisor, ExitStack() as stack:
             lives = stack.enter_context(Lives.of(self.guest, hypervisor, context))
-            session = self._gone_on(works[0], lives, stack, context, host)
-            session = session or stack.enter_context(self._booted(works[0], lives, context, host))
+            session = self._gone_on(works, lives, stack, context, host)
+            session = session or stack.enter_context(self._booted(works, lives, context, host))
             stack.enter_context(last_look(hypervisor, session.name, session.machine.console, context))
             for at, work in enumerate(works):
                 following = works[at + 1] if at + 1 < len(works) else None
                 _one(session, work, following, lives, context)
 
     def _gone_on(
-        self, work: Work, lives: Lives, stack: ExitStack, context: Context, host: Host
+        self, works: Sequence[Work], lives: Lives, stack: ExitStack, context: Context, host: Host
     ) -> Session | None:
         """Let the guest go on from the memory of the layer before; None where there is none, or it does not wake."""
+        work = works[0]
         assert work.before
         memory = lives.memory_of(work.before.parent)
         if memory is None:
@@ -113,7 +123,8 @@ class Customize:
                 session = attempt.enter_context(
                     going_on(
                         lives.hypervisor, machine, memory.image, frozen=memory.frozen,
-                        access=access, seed=seed, **self._manner(context),
+                        access=access, seed=seed, keep=keep_of(works, machine, lives.hypervisor, context),
+                        **self._manner(context),
                     )
                 )  # fmt: skip
                 stack.push(attempt.pop_all())
@@ -128,11 +139,12 @@ class Customize:
             return None
 
     @contextmanager
-    def _booted(self, work: Work, lives: Lives, context: Context, host: Host) -> Iterator[Session]:
+    def _booted(self, works: Sequence[Work], lives: Lives, context: Context, host: Host) -> Iterator[Session]:
         context.reporter.tell(PhaseStarted(self.name, "booting the guest"))
         life = lives.begin(domain_name(context.build, "customize"))
-        with _machine(self.guest, work, host, context, life, new=True) as (machine, access, seed), booted(
-            lives.hypervisor, host, machine, access=access, seed=seed, **self._manner(context)
+        with _machine(self.guest, works[0], host, context, life, new=True) as (machine, access, seed), booted(
+            lives.hypervisor, host, machine, access=access, seed=seed,
+            keep=keep_of(works, machine, lives.hypervisor, context), **self._manner(context),
         ) as session:  # fmt: skip
             yield session
 
@@ -234,13 +246,19 @@ def _machine(
     try:
         if access.kind is Access.OFFLINE and new:
             _plant(host, work.disk, access, context)
+        write_way(folder, way_to(access, machine.ssh_port, legacy=guest.family.legacy_ssh), machine.name)
         yield machine, access, _seed(host, folder, access, life.instance, context)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if context.keeper.guest:
+            (folder / SEED).unlink(
+                missing_ok=True
+            )  # the guest has read it; the key stays while the guest does
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seed(host: Host, folder: Path, access: TemporaryAccess, instance: str, context: Context) -> Path:
-    seed = folder / "seed.iso"
+    seed = folder / SEED
     with private_folder(context) as private:
         files, aside = private / "files", private / "seed.iso"
         files.mkdir()

@@ -4,6 +4,7 @@ All of it goes to ``failure/`` of the build's folder, and the error names it. Wh
 first failure is the one to tell.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from goldsmith.audit.appliance import Appliance, converse
 from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.guests.console import clean
+from goldsmith.host import files
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.libvirtd import SYSTEM
 from goldsmith.host.process import Host
@@ -51,6 +53,9 @@ def last_look(hypervisor: Hypervisor, name: str, console: Path, context: Context
             (folder / f"screen{shot.suffix}").write_bytes(shot.data)
         with suppress(GoldsmithError, OSError):
             (folder / "domain.xml").write_text(hypervisor.xml(name), encoding="utf-8")
+        with suppress(GoldsmithError, OSError):
+            facts = json.dumps(_host_facts(hypervisor, context), indent=1)
+            (folder / "host.json").write_text(facts + "\n", encoding="utf-8")
         with suppress(OSError):
             lines = console.read_bytes().decode("utf-8", "replace").splitlines()
             said = [line for line in map(clean, lines) if line][-TAIL:]
@@ -63,10 +68,10 @@ def last_look(hypervisor: Hypervisor, name: str, console: Path, context: Context
 def with_evidence(error: GuestError, disk: Path, context: Context, *, stage: str, logs: bool) -> GuestError:
     """Return the error with the names of what was kept; with ``logs`` those on the guest's disk too.
 
-    The machine must be gone. Reading its disk costs one launch of the appliance.
+    Reading its disk costs one launch of the appliance; that of a guest that is kept is in use and left alone.
     """
     folder = _folder(context)
-    if logs:
+    if logs and not context.keeper.guest:
         try:
             pull_logs(disk, folder, host=context.host_for(stage), env=context.guestfs_env)
         except GoldsmithError as unreadable:
@@ -115,6 +120,20 @@ def _copy(appliance: Appliance, path: str, folder: Path) -> None:
         return
     start = max(0, int(size) - _END)
     appliance.ask("download-offset", path, str(target), str(start), str(min(int(size), _END)))
+
+
+def _host_facts(hypervisor: Hypervisor, context: Context) -> Mapping[str, object]:
+    """Return what of this host may explain a failure: how busy and how full it was at that moment."""
+    meminfo = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    return {
+        "accelerator": f"{context.acceleration.virt_type} ({context.acceleration.reason})",
+        "hypervisor": hypervisor.ping(),
+        "kernel": os.uname().release,
+        "processors": os.cpu_count(),
+        "load": [round(one, 2) for one in os.getloadavg()],
+        "memory": dict(line.split(":", 1) for line in meminfo[:3]),
+        "free_bytes": {str(one): files.free_bytes(one) for one in (context.state, Path("/var/tmp"))},
+    }
 
 
 def _folder(context: Context) -> Path:

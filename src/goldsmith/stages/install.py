@@ -10,6 +10,7 @@ from goldsmith.events import ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.family import GuestFamily
+from goldsmith.guests.leaving import taken_away
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import InstallWatch, Limits
 from goldsmith.guests.writing import Rendered
@@ -21,8 +22,8 @@ from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.parts import (
     domain_name,
-    gone_afterwards,
     has_file,
+    keep_of,
     medium_path,
     no_space_if_full,
     osinfo_argument,
@@ -81,7 +82,11 @@ class Install:
         try:
             with (
                 connect(context.uri) as hypervisor,
-                gone_afterwards(hypervisor, machine.name),
+                taken_away(
+                    hypervisor,
+                    machine.name,
+                    keep_of([work], machine, hypervisor, context, system="installer"),
+                ),
                 last_look(hypervisor, machine.name, console, context),
             ):
                 self._start(host, machine, context)

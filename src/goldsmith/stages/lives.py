@@ -58,7 +58,12 @@ class Lives:
         machine = memory.Machine(hardware, _whose(hypervisor, context))
         aside = context.state / "run" / context.build
         with Keeper(aside, machine) as keeper, ExitStack() as holding:
-            yield cls(guest, hypervisor, context, Store(context.state), machine, keeper, holding)
+            lives = cls(guest, hypervisor, context, Store(context.state), machine, keeper, holding)
+            try:
+                yield lives
+            finally:
+                if context.keeper.guest:
+                    lives.end()
 
     def memory_of(self, layer: Path) -> Memory | None:
         """Return the memory kept with a layer, if it is good for this build's machine, and nobody lives on it now."""
@@ -75,6 +80,13 @@ class Lives:
         memory.forget(layer)
         self._life = None
         self._holding.close()
+
+    def end(self) -> None:
+        """Throw away all memories of this life: its guest is left running, and there must not be a second one."""
+        self.keeper.stop()
+        for one in self.store.entries():
+            if self._life and memory.life_of(one.entry.folder) == self._life.ident:
+                memory.forget(one.entry.folder)
 
     def begin(self, domain: str) -> Life:
         """Return a new life, which begins with the boot that follows."""

@@ -2,16 +2,21 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from goldsmith.audit.appliance import Appliance, converse
-from goldsmith.errors import HostError
+from goldsmith.errors import GoldsmithError, HostError
+from goldsmith.guests.leaving import Keep
+from goldsmith.guests.machine import Machine
 from goldsmith.host import files, osinfo
+from goldsmith.host.domains import sources_of, vnc_of
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.process import Host
-from goldsmith.plan.stage import Context
+from goldsmith.plan.kept import Kept
+from goldsmith.plan.stage import Context, Work
+from goldsmith.plan.store import Store
 
 DOMAIN_PREFIX = "goldsmith-"
 MEDIUM = "medium.json"
@@ -78,14 +83,48 @@ def private_folder(context: Context) -> Iterator[Path]:
             outer.rmdir()
 
 
-@contextmanager
-def gone_afterwards(hypervisor: Hypervisor, name: str) -> Iterator[None]:
-    """Take a domain away on every way out, Ctrl-C included."""
-    try:
-        yield
-    finally:
-        hypervisor.destroy(name)
-        hypervisor.undefine(name)
+def keep_of(
+    works: Sequence[Work],
+    machine: Machine,
+    hypervisor: Hypervisor,
+    context: Context,
+    *,
+    system: str = "linux",
+) -> Keep | None:
+    """Return what says whether the guest stays that one of ``works`` failed in; None where none is to stay.
+
+    ``system`` is ``linux``, ``windows``, or ``installer``: of what an installer left half done nothing can be made.
+    """
+    if not context.keeper.asked:
+        return None
+
+    def keep() -> bool:
+        xml = hypervisor.xml(machine.name)
+        disks = sources_of(xml)
+        work = next((one for one in works if str(one.disk) in disks), works[0])
+        parent = work.before.parent.name if work.before else ""
+        guest = Kept(
+            build=context.build,
+            stage=work.stage.name,
+            domain=machine.name,
+            uri=context.uri,
+            parent=parent,
+            parent_made=Store(context.state).created(parent) if parent else 0.0,
+            resumable=system != "installer",
+            windows=system == "windows" or bool(machine.osinfo.startswith("name=win")),
+            state=hypervisor.state(machine.name).value,
+            screen=vnc_of(xml),
+        )
+        return context.keeper.keep(guest, hypervisor, work.folder)
+
+    def asked() -> bool:
+        with suppress(
+            GoldsmithError, OSError
+        ):  # of libvirt that went away, for example: the failure is the one to tell
+            return keep()
+        return False
+
+    return asked
 
 
 def has_file(host: Host, disk: Path, path: str, *, env: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from goldsmith.catalog.numbers import next_version
 from goldsmith.events import Progress, Warned
 from goldsmith.formats.source import open_file
 from goldsmith.host import files
-from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
+from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work, by_hand
 from goldsmith.promote.attach import attach
 from goldsmith.promote.decide import registration, verdicts
 from goldsmith.promote.embedded import EmbeddedDesk
@@ -27,6 +27,7 @@ from goldsmith.stages.attested import signed_properties
 from goldsmith.stages.described import Origin, described, promised
 from goldsmith.stages.exported import Exported, exported, made_at
 
+BY_HAND = "goldsmith_by_hand"  # there only where a person may have changed the guest
 DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
     (EvidenceKind.AUDIT, "audit", "audit.json"),
     (EvidenceKind.BOOT_TEST, "boot-test", "boot-test.json"),
@@ -77,7 +78,7 @@ class Register:
                 context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
 
             signed = signed_properties(context.results, one.path.name, catalog.folder)
-            new = self._new(one, origin, key, signed)
+            new = self._new(one, origin, key, {**signed, **_by_hand(context)})
             images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
         ids = [image.id for image in images]
         for kind, document in evidence_of(context.results):
@@ -116,11 +117,11 @@ class Register:
                     return known
         return next_version(catalog.database, self.recipe.name)
 
-    def _new(self, one: Exported, origin: Origin, key: str, signed: Mapping[str, str]) -> NewImage:
+    def _new(self, one: Exported, origin: Origin, key: str, more: Mapping[str, str]) -> NewImage:
         wanted = self.recipe.catalog
         with open_file(one.path) as file:
             embedded = headers(file).header.properties  # what a VMDK says of itself
-        properties = {**embedded, **described(self.recipe, self.properties, origin), BUILD_KEY: key, **signed}
+        properties = {**embedded, **described(self.recipe, self.properties, origin), BUILD_KEY: key, **more}
         return NewImage(
             name=self.recipe.entry_name(origin.version),
             disk_format=one.format,
@@ -132,6 +133,11 @@ class Register:
             properties=properties,
             tags=tuple(dict.fromkeys((*wanted.tags, *wanted.upkeep.tags))),
         )
+
+
+def _by_hand(context: Context) -> Mapping[str, str]:
+    changed = by_hand(context)
+    return {BY_HAND: "; ".join(changed)} if changed else {}
 
 
 def evidence_of(results: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:

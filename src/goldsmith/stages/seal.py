@@ -20,7 +20,7 @@ from goldsmith.artifact.tools import tool_versions
 from goldsmith.errors import GoldsmithError
 from goldsmith.host import files
 from goldsmith.host.process import Host
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import exported
 from goldsmith.stages.parts import MEDIUM
@@ -70,6 +70,7 @@ class Seal:
             tools=tool_versions(host),
             audit=_summary(context, "audit", "audit.json"),
             boot_test=_summary(context, "boot-test", "boot-test.json"),
+            by_hand=by_hand(context),
         )
         text = seal(manifest)
         files.write_atomically(work.folder / MANIFEST, text)

@@ -16,7 +16,7 @@ from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Work
 from goldsmith.stages.guest import Guest
-from goldsmith.stages.parts import domain_name, no_space_if_full, osinfo_argument
+from goldsmith.stages.parts import domain_name, keep_of, no_space_if_full, osinfo_argument
 from goldsmith.stages.windows_disk import not_generalized
 from goldsmith.stages.windows_screens import Screens
 
@@ -56,6 +56,7 @@ def run_together(works: Sequence[Work], context: Context) -> None:
             machine,
             boot_timeout=guest.boot_timeout * context.patience,
             on_console=lambda line: context.reporter.tell(ToolSaid(stage.name, "console", line)),
+            keep=keep_of(works, machine, hypervisor, context, system="windows"),
         ) as session,
     ):
         screens = Screens(hypervisor, machine.name, context.folder / "screenshots", stage.name)
@@ -78,7 +79,7 @@ def _one(
             if session.paused():
                 no_space_if_full(work.folder, stage.name)
             screens.take("failure")
-            if stage.ends:
+            if stage.ends and not context.keeper.asked:
                 _let_it_write(session)
                 session.hypervisor.destroy(session.name)
                 raise _with_cause(error, work, context) from None

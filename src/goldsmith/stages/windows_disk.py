@@ -19,7 +19,12 @@ def logs_folder(context: Context) -> Path:
 
 
 def explained(error: GuestError, disk: Path, context: Context, *, stage: str) -> GuestError:
-    """Return a failure with the cause that the logs on the dead disk tell; they are kept in logs/windows."""
+    """Return a failure with the cause that the logs on the dead disk tell; they are kept in logs/windows.
+
+    The disk of a guest that stays is in use, and is left alone.
+    """
+    if context.keeper.guest:
+        return error
     host, log = context.host_for(stage), context.log_for(stage)
     try:
         logs = pull_logs(disk, driver="qcow2", host=host, env=context.guestfs_env, into=logs_folder(context))

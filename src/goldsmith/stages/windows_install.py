@@ -31,6 +31,7 @@ from goldsmith.stages.parts import (
     domain_name,
     further_path,
     has_file,
+    keep_of,
     medium_path,
     no_space_if_full,
     osinfo_argument,
@@ -154,7 +155,10 @@ class WindowsInstall:
         with connect(context.uri) as hypervisor:
             screens = Screens(hypervisor, machine.name, context.folder / "screenshots", self.name)
             context.reporter.tell(PhaseStarted(self.name, f"{SETUP}, boot 1"))
-            with powered(hypervisor, xml, machine, boot_timeout=limits.total, on_console=heard) as session:
+            keep = keep_of([work], machine, hypervisor, context, system="installer")
+            with powered(
+                hypervisor, xml, machine, boot_timeout=limits.total, on_console=heard, keep=keep
+            ) as session:
                 try:
                     self._follow(session, watch, screens, work, context)
                 except GuestError:

@@ -1,0 +1,67 @@
+"""The way into a guest that runs or is kept, for other processes; and how a kept guest goes again."""
+
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from goldsmith.guests.access import Way
+from goldsmith.host import files
+from goldsmith.host.hypervisor import Hypervisor
+from goldsmith.plan.kept import STANDING, Kept, write_note
+from goldsmith.plan.stage import DISK
+from goldsmith.plan.store import KEPT_PREFIX, Store
+
+ACCESS = "access"  # in run/<build>: what SSH needs, for its owner alone
+WAY, KEY, KNOWN_HOSTS = "way.json", "id", "known_hosts"
+
+
+def release(guest: Kept, hypervisor: Hypervisor, state: Path, *, why: str) -> None:
+    """Take a kept guest away with its disk and its keys, and note ``why``."""
+    hypervisor.destroy(guest.domain)
+    hypervisor.undefine(guest.domain)
+    shutil.rmtree(state / "run" / guest.build, ignore_errors=True)
+    shutil.rmtree(kept_disk(state, guest).parent, ignore_errors=True)
+    write_note(state / "builds", replace(guest, ended=why))
+
+
+def stands(hypervisor: Hypervisor, guest: Kept) -> bool:
+    """Say whether there is still something to look at, or to go on from."""
+    return hypervisor.state(guest.domain) in STANDING or hypervisor.left_by_itself(guest.domain)
+
+
+def kept_disk(state: Path, guest: Kept) -> Path:
+    return Store(state).layers / f"{KEPT_PREFIX}{guest.build}" / DISK
+
+
+def write_way(run: Path, way: Way, name: str) -> None:
+    """Put what SSH needs into a folder for its owner alone, in the form that ``ssh`` takes as well."""
+    folder = run / ACCESS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    kind, blob = way.host_key.split()[:2]
+    texts = {
+        WAY: json.dumps(asdict(way)),
+        KEY: way.private,
+        KNOWN_HOSTS: f"{name} {kind} {blob}\n",
+    }
+    for file, text in texts.items():
+        files.write_atomically(folder / file, text, mode=0o600)
+
+
+def way_of(run: Path) -> Way | None:
+    """Return how to log in to the guest of a build that runs or is kept; None where SSH is not the way."""
+    try:
+        return Way(**json.loads((run / ACCESS / WAY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def forget_label(path: Path) -> None:
+    """Take away what libvirt noted at a file about its owner: it does not find it under its new name."""
+    with suppress(OSError):
+        for name in os.listxattr(path):
+            if name.startswith("trusted.libvirt.security"):
+                os.removexattr(path, name)

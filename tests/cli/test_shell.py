@@ -1,0 +1,221 @@
+"""``goldsmith shell``: which guest it finds, what it says of it, and what it does where there is none."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.host.conftest import sshd  # noqa: F401  a real server stands for the guest's
+from tests.keeping import URI, XML, a_build, a_kept_guest
+
+from goldsmith.cli.main import run
+from goldsmith.events import BuildStarted
+from goldsmith.guests.access import Way
+from goldsmith.host.domains import DomainState
+from goldsmith.host.hypervisor import connect
+from goldsmith.plan.keeping import write_way
+from goldsmith.plan.kept import write_note
+from goldsmith.plan.store import Store
+from goldsmith.record import BuildRecord
+
+SRC = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture
+def state(tmp_path, tool_on_path, monkeypatch):
+    tool_on_path("qemu-img")
+    monkeypatch.setenv("GOLDSMITH_LIBVIRT_URI", URI)
+    Store(tmp_path / "state").prepare()
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def hypervisor():
+    with connect(URI) as opened:
+        before = {one.name for one in opened.domains()}
+        yield opened
+        for one in opened.domains():
+            if one.name not in before:
+                opened.destroy(one.name)
+                opened.undefine(one.name)
+
+
+@pytest.fixture
+def guest(state, hypervisor):
+    a_build(state, "b1")
+    return a_kept_guest(state, hypervisor)
+
+
+@pytest.fixture
+def shell(state, capfd):
+    def call(*words):
+        capfd.readouterr()
+        code = run(["shell", *words])
+        shown = capfd.readouterr()
+        return code, shown.out, shown.err
+
+    return call
+
+
+def test_where_there_is_no_guest_it_says_why(state, shell, hypervisor):
+    assert shell("x")[0] == 2
+    a_build(state, "b1")
+    code, _, err = shell("b1")
+    assert (code, err) == (
+        2,
+        "the build b1 keeps no guest\n  fix: goldsmith build --keep-failed leaves one that fails as it is\n",
+    )
+    write_note(state / "builds", a_kept_guest(state, hypervisor, ended="dropped"))
+    code, _, err = shell("b1")
+    assert code == 2
+    assert "the guest that b1 kept is gone: dropped" in err
+
+
+def test_a_kept_guest_that_fell_is_an_error_of_the_guest(guest, hypervisor, shell):
+    hypervisor.destroy(guest.domain)
+    code, _, err = shell("b1")
+    assert code == 4
+    assert "does not run any more\n  fix: goldsmith build --resume b1" in err
+
+
+def test_a_paused_guest_names_the_command_that_lets_it_go_on(guest, hypervisor, shell):
+    hypervisor._connection.lookupByName(guest.domain).suspend()
+    code, _, err = shell("b1")
+    assert code == 4
+    assert f"virsh -c {URI} resume goldsmith-b1-customize" in err
+
+
+def test_json_tells_where_the_guest_is_and_opens_nothing(state, guest, shell):
+    code, out, err = shell("b1", "--json")
+    told = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (told["domain"], told["state"], told["kept"]) == (guest.domain, "running", True)
+    access = state / "run" / "b1" / "access"
+    assert told["ssh"][told["ssh"].index("-i") + 1] == str(access / "id")
+    assert f"UserKnownHostsFile={access / 'known_hosts'}" in told["ssh"]
+
+
+def test_drop_takes_the_guest_its_disk_and_its_keys_away(state, guest, hypervisor, shell):
+    code, out, _ = shell("b1", "--drop")
+    assert (code, out) == (0, "goldsmith-b1-customize is gone, with its disk and its keys\n")
+    assert hypervisor.state(guest.domain) is DomainState.GONE
+    assert not (state / "run" / "b1").exists()
+    assert not list((state / "store" / "layers").glob("kept-*"))
+    assert shell("b1", "--drop")[0] == 2
+
+
+def test_a_guest_that_is_being_built_is_found_and_the_build_is_told_that_somebody_came(
+    state, hypervisor, shell
+):
+    with BuildRecord.create(state / "builds", recipe="r", build_id="b2") as record:
+        record.tell(BuildStarted("b2", "r", ()))
+        code, _, err = shell("b2")
+        assert code == 2
+        assert "runs no guest at this moment" in err
+        hypervisor.define(XML.format("goldsmith-b2-install", f"goldsmith build=b2 state={state}"))
+        hypervisor.start("goldsmith-b2-install", autodestroy=False)
+        assert not (record.folder / "entered").exists()
+        assert json.loads(shell("b2", "--json")[1])["kept"] is False
+        assert not (record.folder / "entered").exists()
+        code, _, err = shell("b2")
+        assert code == 0
+        assert "a change goes into its image" in err
+        assert (record.folder / "entered").exists()
+
+
+def test_without_ssh_and_without_a_terminal_the_end_of_the_console_is_shown(state, guest, shell, hypervisor):
+    (state / "run" / "b1" / "access" / "way.json").unlink()
+    code, _, err = shell("b1")
+    assert code == 0
+    assert "the serial console needs a terminal" in err
+    code, _, err = shell("b1", "--", "id")
+    assert code == 4
+    assert "commands need SSH" in err
+
+
+def test_windows_says_where_its_screen_is(state, guest, shell):
+    (state / "run" / "b1" / "access" / "way.json").unlink()
+    write_note(state / "builds", replace(guest, windows=True))
+    code, _, err = shell("b1")
+    assert code == 0
+    assert "its screen is the way in" in err
+
+
+def way_to(server):
+    return Way(
+        server.user,
+        server.key.private,
+        server.key.public,
+        server.host_key,
+        port=server.port,
+        address="127.0.0.1",
+    )
+
+
+@pytest.fixture
+def into(state, guest, sshd):  # noqa: F811
+    """Let SSH into the guest lead to a real server; return a command line of its own process."""
+    write_way(state / "run" / "b1", way_to(sshd()), guest.domain)
+    program = (
+        "import sys; from goldsmith.host.hypervisor import connect\n"
+        "from tests.keeping import URI, XML\n"
+        "from goldsmith.cli.main import run\n"
+        "with connect(URI) as one:\n"
+        f"    one.create(XML.format({guest.domain!r}, 'd'), autodestroy=False)\n"
+        "    sys.exit(run(sys.argv[1:]))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": f"{SRC}:{SRC.parent}", "TERM": "xterm"}
+    argv = [sys.executable, "-c", program, "shell", "b1", "-q"]
+    return lambda *words, **options: subprocess.Popen([*argv, *words], env=env, **options)
+
+
+def test_a_command_has_our_streams_and_its_exit_status_is_ours(into):
+    pipe = subprocess.PIPE
+    process = into("--", "cat; echo wrong >&2; exit 7", stdin=pipe, stdout=pipe, stderr=pipe)
+    much = b"line\n" * 200_000
+    out, err = process.communicate(much, timeout=60)
+    assert (process.returncode, err) == (7, b"wrong\n")
+    assert out == much
+
+
+def test_words_of_a_command_stay_words(into):
+    process = into("--", "printf", "<%s>", "a b", "c'd", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.communicate(timeout=60)[0] == b"<a b><c'd>"
+
+
+def test_json_has_the_lines_of_a_command(into):
+    process = into("--json", "--", "echo one; echo two; exit 3", stdout=subprocess.PIPE)
+    told = json.loads(process.communicate(timeout=60)[0])
+    assert (process.returncode, told["exit_code"], told["lines"]) == (3, 3, ["one", "two"])
+
+
+def test_a_person_gets_a_terminal_of_the_same_size_and_ours_is_as_before(into):
+    ours, theirs = pty.openpty()
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+    before = termios.tcgetattr(theirs)
+    process = into(stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.write(ours, b"stty size; exit 5\n")
+    seen, end = b"", time.monotonic() + 60
+    while b"31 97" not in seen and time.monotonic() < end:
+        seen += os.read(ours, 4096) if select.select([ours], [], [], 1)[0] else b""
+    assert b"31 97" in seen
+    assert process.wait(60) == 5
+    assert termios.tcgetattr(theirs) == before
+
+
+def test_another_host_key_is_refused(state, guest, into, sshd, shell):  # noqa: F811
+    other = replace(way_to(sshd()), host_key=sshd().key.public)
+    write_way(state / "run" / "b1", other, guest.domain)
+    code, _, err = shell("b1", "--", "id")
+    assert code == 4
+    assert "another SSH host key than the one planted" in err
