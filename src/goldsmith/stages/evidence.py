@@ -132,7 +132,7 @@ def _host_facts(hypervisor: Hypervisor, context: Context) -> Mapping[str, object
         "processors": os.cpu_count(),
         "load": [round(one, 2) for one in os.getloadavg()],
         "memory": dict(line.split(":", 1) for line in meminfo[:3]),
-        "free_bytes": {str(one): files.free_bytes(one) for one in (context.state, Path("/var/tmp"))},
+        "free_bytes": files.free_bytes(context.state),
     }
 
 

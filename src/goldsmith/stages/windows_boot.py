@@ -15,6 +15,7 @@ from goldsmith.guests.windows_session import WindowsSession, powered
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Work
+from goldsmith.stages.evidence import last_look
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.parts import domain_name, keep_of, no_space_if_full, osinfo_argument
 from goldsmith.stages.windows_disk import not_generalized
@@ -58,6 +59,7 @@ def run_together(works: Sequence[Work], context: Context) -> None:
             on_console=lambda line: context.reporter.tell(ToolSaid(stage.name, "console", line)),
             keep=keep_of(works, machine, hypervisor, context, system="windows"),
         ) as session,
+        last_look(hypervisor, machine.name, machine.console, context),
     ):
         screens = Screens(hypervisor, machine.name, context.folder / "screenshots", stage.name)
         for at, work in enumerate(works):

@@ -27,6 +27,7 @@ from goldsmith.host.process import Host
 from goldsmith.media.answers_iso import make_answers_iso
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Recipe
+from goldsmith.stages.evidence import last_look
 from goldsmith.stages.parts import (
     domain_name,
     further_path,
@@ -156,9 +157,12 @@ class WindowsInstall:
             screens = Screens(hypervisor, machine.name, context.folder / "screenshots", self.name)
             context.reporter.tell(PhaseStarted(self.name, f"{SETUP}, boot 1"))
             keep = keep_of([work], machine, hypervisor, context, system="installer")
-            with powered(
-                hypervisor, xml, machine, boot_timeout=limits.total, on_console=heard, keep=keep
-            ) as session:
+            with (
+                powered(
+                    hypervisor, xml, machine, boot_timeout=limits.total, on_console=heard, keep=keep
+                ) as session,
+                last_look(hypervisor, machine.name, machine.console, context),
+            ):
                 try:
                     self._follow(session, watch, screens, work, context)
                 except GuestError:

@@ -1,5 +1,7 @@
 """What is kept of a guest that failed, by libvirt's test driver; logs of a real disk: tests/real/test_faults.py."""
 
+import json
+
 import pytest
 
 from goldsmith.errors import GuestError, Mark
@@ -27,6 +29,10 @@ def test_the_screen_the_definition_and_the_end_of_the_console_are_kept(bench, hy
         f"line {number}" for number in range(50, 150)
     ]
     assert folder.stat().st_mode & 0o777 == 0o700
+    facts = json.loads((folder / "host.json").read_text())
+    assert facts["accelerator"] == "qemu (test)"
+    assert facts["free_bytes"] > 0
+    assert len(facts["load"]) == 3
 
 
 def test_a_guest_that_is_gone_leaves_what_there_is_and_the_first_failure_is_told(bench, hypervisor, tmp_path):
@@ -35,7 +41,7 @@ def test_a_guest_that_is_gone_leaves_what_there_is_and_the_first_failure_is_told
         last_look(hypervisor, "nobody", tmp_path / "none.log", bench.context()),
     ):
         raise GuestError("it failed")
-    assert list((bench.folder / "failure").iterdir()) == []
+    assert [one.name for one in (bench.folder / "failure").iterdir()] == ["host.json"]
 
 
 def test_nothing_is_kept_of_a_stage_that_went_well(bench, hypervisor, tmp_path):
