@@ -115,15 +115,13 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
-            for text in damaged:
-                reporter.tell(Warned(text, fix="goldsmith store verify reads the others; see to this disk"))
-            for text in gone:
-                reporter.tell(Warned(text))
+            for text in (*damaged, *gone):
+                fix = "goldsmith store verify reads the others; see to this disk" if text in damaged else ""
+                reporter.tell(Warned(text, fix=fix))
             record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
-            if virt:
-                _await_turn(record, plan, reporter)
             runner = _runner(plan, store, reporter, history, planned)
             if virt:
+                _await_turn(record, plan, reporter)
                 _prepare(composed, where, host, store, record, reporter)
             if options.resuming:
                 give_up(options.resuming, where.state, reporter)
@@ -143,8 +141,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             took = time.monotonic() - started
             if runner:
                 forget_entered(record, runner.plan, store, reporter)
-            own = took - (outside.seconds - waited)
-            kept = told_of(keeper.guest)
+            own, kept = took - (outside.seconds - waited), told_of(keeper.guest)
             reporter.tell(_finished(record, composed, runner, end, took, own, kept))
 
 
