@@ -137,8 +137,10 @@ def network_xml(name: str, subnet: str) -> str:
     """Describe a NAT network with DHCP; ``subnet`` is its first three numbers, as ``192.168.122``.
 
     On its bridge are guests alone, which make no loops: waiting for one (STP) would keep each deaf for 4 s.
+    Addresses go by the card alone: guests that start from one layer have one machine-id, and many systems make their
+    DHCP client identifier of that, so that two of them would get one address.
     """
-    root = ET.Element("network")
+    root = ET.Element("network", {"xmlns:dnsmasq": _DNSMASQ})
     ET.SubElement(root, "name").text = name
     ET.SubElement(root, "bridge", stp="off", delay="0")
     ET.SubElement(root, "forward", mode="nat")
