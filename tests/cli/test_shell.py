@@ -208,7 +208,7 @@ def test_a_person_gets_a_terminal_of_the_same_size_and_ours_is_as_before(into):
     seen, end = b"", time.monotonic() + 100
     while b"31 97" not in seen and time.monotonic() < end:
         seen += os.read(ours, 4096) if select.select([ours], [], [], 1)[0] else b""
-    assert b"31 97" in seen
+    assert b"31 97" in seen, seen
     assert process.wait(60) == 5
     assert termios.tcgetattr(theirs) == before
 

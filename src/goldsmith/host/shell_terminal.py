@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import sys
 import termios
@@ -31,7 +30,7 @@ def attach(shell: GuestShell, command: str = "") -> int:
     channel = shell.session()
     try:
         if terminal:
-            columns, lines = shutil.get_terminal_size()
+            columns, lines = os.get_terminal_size(sys.stdin.fileno())  # COLUMNS and LINES may be older
             channel.get_pty(os.environ.get("TERM", "vt100"), columns, lines)
         if command:
             channel.exec_command(command)
@@ -94,7 +93,7 @@ def _raw(channel: paramiko.Channel) -> Iterator[None]:
     """Hand every key to the guest, Ctrl-C too, and let its terminal follow the size of ours."""
 
     def resized(_number: int, _frame: object) -> None:
-        columns, lines = shutil.get_terminal_size()
+        columns, lines = os.get_terminal_size(sys.stdin.fileno())
         channel.resize_pty(columns, lines)
 
     source = sys.stdin.fileno()
