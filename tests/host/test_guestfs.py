@@ -5,7 +5,14 @@ import pytest
 
 from goldsmith.errors import HostError, ToolError
 from goldsmith.host.accel import Acceleration
-from goldsmith.host.guestfs import TOOLS, environment, fish, require_tools
+from goldsmith.host.guestfs import (
+    TOOLS,
+    drop_changed_appliance,
+    environment,
+    fish,
+    note_appliance,
+    require_tools,
+)
 from goldsmith.host.process import LocalHost
 
 HOST = LocalHost()
@@ -17,6 +24,39 @@ def test_the_appliance_follows_the_acceleration_whatever_the_shell_holds(tmp_pat
     assert environment(TCG, cache=tmp_path / "a")["LIBGUESTFS_BACKEND_SETTINGS"] == "force_tcg"
     assert environment(Acceleration("kvm", ""), cache=tmp_path / "a")["LIBGUESTFS_BACKEND_SETTINGS"] == ""
     assert (tmp_path / "a").is_dir()
+
+
+@pytest.fixture
+def appliance(tmp_path) -> Path:
+    """Give a cache with an appliance that has done its work, one file of it sparse."""
+    folder = tmp_path / ".guestfs-0" / "appliance.d"
+    folder.mkdir(parents=True)
+    (folder / "kernel").write_bytes(b"kernel")
+    with (folder / "root").open("wb") as root:
+        root.write(b"r" * 4096)
+        root.truncate(64 << 20)
+    note_appliance(tmp_path)
+    return tmp_path
+
+
+def test_an_appliance_stays_although_each_launch_touches_its_files(appliance):
+    for one in (appliance / ".guestfs-0" / "appliance.d").iterdir():
+        os.utime(one)
+    assert not drop_changed_appliance(appliance)
+    assert (appliance / ".guestfs-0" / "appliance.d" / "kernel").exists()
+
+
+@pytest.mark.parametrize(("name", "at"), [("kernel", 3), ("root", 5), ("root", 1 << 20)])
+def test_an_appliance_with_another_byte_is_made_again(appliance, name, at):
+    path = appliance / ".guestfs-0" / "appliance.d" / name
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert drop_changed_appliance(appliance)
+    assert not path.exists()
+    assert not drop_changed_appliance(appliance)
 
 
 def test_a_script_is_read_by_one_guestfish(fake_tool, tmp_path):

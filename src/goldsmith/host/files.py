@@ -1,5 +1,6 @@
 """Files on this host: written whole or not at all, digested once, with room asked for before it is needed."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -33,6 +34,7 @@ __all__ = [
     "need_space",
     "remember",
     "sha256_of",
+    "sha256_of_data",
     "try_lock",
     "write_atomically",
 ]
@@ -100,6 +102,26 @@ def digest(
                 on_bytes(len(block))
     md5, sha256, sha512 = (one.hexdigest() for one in hashes)
     return Digests(md5, sha256, sha512, size)
+
+
+def sha256_of_data(path: Path) -> str:
+    """Return the hexadecimal sha256 of what a sparse file holds and where; its holes are not read."""
+    running = hashlib.sha256(str(path.stat().st_size).encode())
+    with path.open("rb", buffering=0) as file:
+        end = 0
+        while True:
+            try:
+                start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # nothing but a hole is left
+                    return running.hexdigest()
+                raise
+            end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            running.update(f"\n{start} {end}\n".encode())
+            os.lseek(file.fileno(), start, os.SEEK_SET)
+            while start < end and (block := file.read(min(_BLOCK, end - start))):
+                running.update(block)
+                start += len(block)
 
 
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:

@@ -59,9 +59,10 @@ def note_appliance(cache: Path) -> None:
         files.write_atomically(cache / _NOTE, sealed_text({"files": found}))
 
 
-def _appliance(cache: Path) -> dict[str, list[int]]:
+def _appliance(cache: Path) -> dict[str, str]:
+    """Return the digests of the appliance's files; their times tell nothing, for each launch touches them."""
     found = sorted(cache.glob(".guestfs-*/appliance.d/*"))
-    return {str(one.relative_to(cache)): files.identity(one) for one in found if one.is_file()}
+    return {str(one.relative_to(cache)): files.sha256_of_data(one) for one in found if one.is_file()}
 
 
 def fish(
