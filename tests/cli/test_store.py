@@ -7,7 +7,7 @@ import time
 import pytest
 
 from goldsmith.cli.main import run
-from goldsmith.events import BuildStarted, StageOutlook
+from goldsmith.events import BuildFinished, BuildStarted, StageOutlook
 from goldsmith.host.locks import locked
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord
@@ -51,6 +51,42 @@ def test_an_empty_store_is_no_error(capsys):
         "keys": [],
         "downloads": [],
     }
+
+
+def a_build(state, name, *letters, recipe="r", ok=True, days=0.0):
+    record = BuildRecord.create(state / "builds", recipe=recipe, build_id=name)
+    record.tell(
+        BuildStarted(name, recipe, tuple(StageOutlook(f"stage-{one}", one * 64, True, "") for one in letters))
+    )
+    record.tell(BuildFinished(name, recipe, ok=ok, seconds=1.0, own_seconds=1.0))
+
+
+def test_the_list_tells_which_recipes_use_an_entry_today(state, entry, capsys):
+    for letter in "abc":
+        entry(letter)
+    a_build(state, "r-1", "a", "b")
+    time.sleep(0.01)
+    a_build(state, "r-2", "a")
+    a_build(state, "r-3", "c", ok=False)
+    a_build(state, "s-1", "a", recipe="s")
+    assert run(["store", "list", "--json"]) == 0
+    used = {one["key"][0]: sorted(one["used_by"]) for one in json.loads(capsys.readouterr().out)}
+    assert used == {"a": ["r", "s"], "b": [], "c": []}
+    assert run(["store", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[-1] for line in lines[:3]) == ["s", "unused", "unused"]
+
+
+def test_what_no_recipe_uses_today_can_go_and_what_something_used_stands_on_stays(state, entry, capsys):
+    entry("b")
+    entry("a", on="b")
+    entry("c", on="b")
+    a_build(state, "r-1", "a")
+    assert run(["store", "prune", "--unused", "--json"]) == 0
+    assert [one[0] for one in json.loads(capsys.readouterr().out)["keys"]] == ["c"]
+    assert left(state) == ["a", "b", "c"]
+    assert run(["store", "prune", "--unused", "--apply"]) == 0
+    assert left(state) == ["a", "b"]
 
 
 def test_the_list_shows_what_is_kept_the_oldest_first(entry, capsys):

@@ -3,10 +3,14 @@
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.base import Command, Group, Settings, pass_settings
+
+if TYPE_CHECKING:
+    from goldsmith.plan.store import EntryInfo, Store
 
 
 @click.group(cls=Group)
@@ -17,10 +21,12 @@ def store() -> None:
 @store.command(name="list", cls=Command)
 @pass_settings
 def list_entries(settings: Settings) -> None:
-    """List the entries: stage, recipe, size, age, and the time it took to make them."""
+    """List the entries: stage, recipe, size, age, the time it took to make them, and which recipes use them."""
     from goldsmith.host.files import human_size, human_time
     from goldsmith.plan.store import Store
+    from goldsmith.record.uses import uses
 
+    used = uses(settings.state / "builds")
     found = sorted(Store(settings.state).entries(), key=lambda one: one.created)
     if settings.json:
         settings.emit(
@@ -33,6 +39,7 @@ def list_entries(settings: Settings) -> None:
                     "created": one.created,
                     "seconds": one.seconds,
                     "parent": one.parent,
+                    "used_by": list(used.get(one.entry.key, ())),
                 }
                 for one in found
             ]
@@ -43,6 +50,7 @@ def list_entries(settings: Settings) -> None:
         click.echo(
             f"{one.entry.key[:12]}  {one.recipe:<16} {one.stage:<24} {human_size(one.size):>10}"
             f"  made in {human_time(one.seconds)}, {age} ago"
+            f"  {', '.join(used.get(one.entry.key, ())) or 'unused'}"
         )
     click.echo(f"{len(found)} entries, {human_size(sum(one.size for one in found))}")
 
@@ -57,22 +65,17 @@ def list_entries(settings: Settings) -> None:
 @click.option(
     "--to-size", "limit", metavar="SIZE", help="Remove the oldest until no more is left, such as 50 GiB."
 )
+@click.option("--unused", is_flag=True, help="Remove what the newest good build of no recipe has.")
 @click.option("--apply", is_flag=True, help="Remove; without it the command only tells.")
 @pass_settings
-def prune(settings: Settings, *, days: float | None, limit: str | None, apply: bool) -> None:
+def prune(settings: Settings, *, days: float | None, limit: str | None, unused: bool, apply: bool) -> None:
     """Remove old entries and broken-off downloads; a build makes again what it needs."""
     from goldsmith.host.files import human_size
-    from goldsmith.plan.pruning import old_ones, to_fit
     from goldsmith.plan.store import Store
 
-    place, used = Store(settings.state), _in_use(settings)
-    entries = list(place.entries())
+    place = Store(settings.state)
     before = time.time() - 86400 * (30.0 if days is None else days)
-    doomed = old_ones(entries, made_before=before, used=used) if days is not None or limit is None else []
-    if limit is not None:
-        gone = {one.entry.key for one in doomed}
-        left = [one for one in entries if one.entry.key not in gone]
-        doomed += to_fit(left, _size(limit), used=used)
+    doomed = _doomed(settings, place, days=days, limit=limit, unused=unused)
     broken = _broken_off(settings, before)
     size = sum(one.size for one in doomed) + sum(_bytes(path) for path in broken)
     if apply:
@@ -92,6 +95,30 @@ def prune(settings: Settings, *, days: float | None, limit: str | None, apply: b
         click.echo(f"a download that broke off  {path.name}  {human_size(_bytes(path))}")
     verb = "removed" if apply else "would remove (--apply does it)"
     click.echo(f"{verb} {len(doomed)} entries, {len(broken)} broken-off downloads, {human_size(size)}")
+
+
+def _doomed(
+    settings: Settings, place: "Store", *, days: float | None, limit: str | None, unused: bool
+) -> "list[EntryInfo]":
+    """Return what is to go by all that was asked for, the topmost first; by age where nothing was."""
+    from goldsmith.plan.pruning import old_ones, to_fit
+    from goldsmith.record.uses import uses
+
+    used, left = _in_use(settings), list(place.entries())
+    doomed: list[EntryInfo] = []
+    if unused:
+        doomed += old_ones(left, made_before=time.time(), used={*used, *uses(settings.state / "builds")})
+    if days is not None or (limit is None and not unused):
+        gone = {one.entry.key for one in doomed}
+        left = [one for one in left if one.entry.key not in gone]
+        doomed += old_ones(
+            left, made_before=time.time() - 86400 * (30.0 if days is None else days), used=used
+        )
+    if limit is not None:
+        gone = {one.entry.key for one in doomed}
+        left = [one for one in left if one.entry.key not in gone]
+        doomed += to_fit(left, _size(limit), used=used)
+    return doomed
 
 
 def _bytes(folder: Path) -> int:

@@ -1,0 +1,23 @@
+"""Which results of the store the builds of today stand on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from goldsmith.record.reading import read_builds
+from goldsmith.record.story import BuildState
+
+
+def uses(builds: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return by key the recipes whose newest good build has it, and those that are being built now."""
+    found: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for build in read_builds(builds):  # the newest first
+        if build.state is BuildState.DONE and build.recipe not in seen:
+            seen.add(build.recipe)
+        elif build.state is not BuildState.RUNNING:
+            continue
+        for stage in build.document.get("stages") or ():
+            names = found.setdefault(str(stage.get("key")), [])
+            if build.recipe not in names:
+                names.append(build.recipe)
+    return {key: tuple(sorted(names)) for key, names in found.items()}
