@@ -4,12 +4,15 @@ import json
 import os
 from uuid import uuid4
 
+import jsonschema
 import pytest
 from bad_proxy import BadProxy
 
 from goldsmith.cli.main import run
+from goldsmith.recipe.outputs import output_schemas
 
 pytestmark = pytest.mark.real
+SCHEMAS = output_schemas()
 
 
 @pytest.fixture
@@ -32,7 +35,11 @@ def goldsmith(cloud, glance, tmp_path, monkeypatch, capsys):
     def command(*words, catalog="cloud"):
         code = run([*map(str, words), "--catalog", catalog, "--json"])
         said = capsys.readouterr()
-        return code, json.loads(said.out) if said.out else None, said.err
+        told = json.loads(said.out) if said.out else None
+        names = [" ".join(map(str, words[:count])) for count in (3, 2)]
+        if (schema := next((SCHEMAS[name] for name in names if name in SCHEMAS), None)) and code == 0:
+            jsonschema.validate(told, schema)
+        return code, told, said.err
 
     command.project = f"{project}x"
     return command

@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
+
+from goldsmith.recipe.outputs import output_schemas
 
 SRC = Path(__file__).parents[2] / "src"
 CALM = "nightly: {boot_test: false, promote_to: null, retry_after: 1 s}\n"
@@ -36,6 +39,7 @@ def test_every_recipe_is_built_and_a_second_night_leaves_them_alone(night):
     night.recipe("other")
     done = night("nightly", "--json")
     assert (done.code, done.err) == (0, "")
+    jsonschema.validate(json.loads(done.out), output_schemas()["nightly"])
     found = recipes(done)
     assert {name: one["ended"] for name, one in found.items()} == {"r": "built", "other": "built"}
     assert found["r"]["why"] == "fetch: not in the store"

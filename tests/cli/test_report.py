@@ -9,10 +9,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from goldsmith.cli.main import run
 from goldsmith.events import BuildFinished, BuildStarted
+from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import BuildRecord
 
 SRC = Path(__file__).parents[2] / "src"
@@ -31,6 +33,7 @@ def test_pages_are_written_where_one_says_or_into_the_state_folder(state, tmp_pa
     assert capsys.readouterr().out == f"{tmp_path}/site/index.html\n"
     assert run(["report", "--state", str(state), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
+    jsonschema.validate(told, output_schemas()["report"])
     assert told == {"index": f"{state}/report/index.html", "url": f"file://{state}/report/index.html"}
     assert "demo-1" in (state / "report" / "index.html").read_text()
 

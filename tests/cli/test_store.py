@@ -4,12 +4,14 @@ import json
 import os
 import time
 
+import jsonschema
 import pytest
 
 from goldsmith.cli.main import run
 from goldsmith.events import BuildFinished, BuildStarted, StageOutlook
 from goldsmith.host.locks import locked
 from goldsmith.plan.store import Store
+from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import BuildRecord
 
 DAY = 86_400.0
@@ -70,7 +72,9 @@ def test_the_list_tells_which_recipes_use_an_entry_today(state, entry, capsys):
     a_build(state, "r-3", "c", ok=False)
     a_build(state, "s-1", "a", recipe="s")
     assert run(["store", "list", "--json"]) == 0
-    used = {one["key"][0]: sorted(one["used_by"]) for one in json.loads(capsys.readouterr().out)}
+    listed = capsys.readouterr().out
+    jsonschema.validate(json.loads(listed), output_schemas()["store list"])
+    used = {one["key"][0]: sorted(one["used_by"]) for one in json.loads(listed)}
     assert used == {"a": ["r", "s"], "b": [], "c": []}
     assert run(["store", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()

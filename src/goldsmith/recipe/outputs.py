@@ -3,6 +3,7 @@
 from typing import Any
 
 from goldsmith.recipe.channel_outputs import channel_outputs
+from goldsmith.recipe.more_outputs import more_outputs
 
 Schema = dict[str, Any]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,6 +29,7 @@ def output_schemas() -> dict[str, Schema]:
         "recipes": _recipes(),
         "selftest": _selftest(),
         **channel_outputs(),
+        **more_outputs(_image()),
         "keygen": _keygen(),
         "sign": {"description": "What was signed.", "type": "array", "items": _signed()},
         "verify": _verified(),

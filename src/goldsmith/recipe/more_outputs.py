@@ -1,0 +1,67 @@
+"""The JSON Schemas of what the commands on clouds, on the store and on many builds print with ``--json``."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+_TEXT: Schema = {"type": "string"}
+_FLAG: Schema = {"type": "boolean"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
+_NUMBER: Schema = {"type": "number", "minimum": 0}
+_TEXTS: Schema = {"type": "array", "items": _TEXT}
+
+
+def more_outputs(image: Schema) -> dict[str, Schema]:
+    """Return one schema for each command, by the command's name; ``image`` is that of an image."""
+    member = _object("image_id", "member_id", status={"enum": ["pending", "accepted", "rejected"]})
+    place = _object("id", "description", default=_FLAG, read_only=_FLAG)
+    limits = dict.fromkeys(("largest", "total", "used", "count", "count_used"), _COUNT_OR_NULL)
+    imported = _object(image=image, notes=_TEXTS)
+    stores = _object(stores=_list(place), limits=_object(**limits))
+    members = _list(member, "The projects that an image is shared with.")
+    return {
+        "image import": {**imported, "description": "What was brought into a catalog."},
+        **{f"image members {verb}": members for verb in ("list", "add", "remove", "accept", "reject")},
+        "image stores": {
+            **stores,
+            "description": "Where a catalog keeps bytes; null is what it does not tell.",
+        },
+        "image copy-to-store": image,
+        "store list": _list(_entry(), "The results that are kept, the oldest first."),
+        "nightly": _night(),
+        "report": {**_object("index", "url"), "description": "The first page."},
+    }
+
+
+def _entry() -> Schema:
+    return _object(
+        *("key", "stage", "recipe", "parent"),
+        size={**_COUNT, "description": "Bytes on disk."},
+        created={**_NUMBER, "description": "Seconds since the epoch."},
+        seconds={**_NUMBER, "description": "What it took to make, and would take again."},
+        used_by={**_TEXTS, "description": "Recipes whose newest good build has it, or that are being built."},
+    )
+
+
+def _night() -> Schema:
+    recipe = _object(
+        *("recipe", "why", "error", "build", "channel"),
+        ended={"enum": ["built", "unchanged", "skipped", "failed", "stopped"]},
+        seconds=_NUMBER,
+        exit_code=_COUNT,
+        image={"type": "object"},
+        tries=_COUNT,
+        refused={**_TEXTS, "description": "The gates that did not let its version into the channel."},
+    )
+    night = _object("began", "summary", "page", seconds=_NUMBER, exit_code=_COUNT, recipes=_list(recipe))
+    return {**night, "description": "How the builds of a night ended."}
+
+
+def _object(*texts: str, **others: Schema) -> Schema:
+    properties = {**dict.fromkeys(texts, _TEXT), **others}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(items: Schema, description: str = "") -> Schema:
+    told = {"description": description} if description else {}
+    return {**told, "type": "array", "items": items}
