@@ -20,7 +20,7 @@ from bad_proxy import BadProxy, Fault
 
 from goldsmith.catalog.entry import NewImage, Query, Status
 from goldsmith.catalog.facts import ImportMethod, Source
-from goldsmith.errors import CatalogError
+from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import digest
 
 pytestmark = pytest.mark.real
@@ -414,13 +414,13 @@ def test_an_import_that_fails_leaves_nothing_and_tells_its_cause(cloud, server, 
     )
 
 
-def test_an_import_with_a_bad_signature_leaves_nothing(cloud, server, project, disk, row):
+def test_an_import_of_a_signed_image_is_refused_before_anything_is_sent(cloud, server, project, disk, row):
     catalog = cloud(server, token=f"me:{project}:member", timeouts=QUICK)
     signed = NewImage("disk", disk_format="raw", properties=SIGNED)
-    with pytest.raises(CatalogError, match=r"could not import the image(.|\n)*its task says: (.|\n)*fix: "):
+    with pytest.raises(UsageError, match=r"'disk' is signed, but a server that imports may convert it"):
         catalog.import_image(signed, Source(disk, ImportMethod.GLANCE_DIRECT))
     nothing_left(server, project, catalog)
-    row("import: wrong signature", "importing for ever", "sees the task's failure, deletes it, exit 6")
+    row("import: wrong signature", "importing for ever", "imports no signed image: it is pushed, exit 2")
 
 
 def test_a_worker_that_dies_during_an_import_ends_in_time(cloud, server, project, tmp_path, row):
