@@ -62,9 +62,9 @@ def _pump(channel: paramiko.Channel, source: int) -> None:
                 channel.shutdown_write()
         if waiting and channel.send_ready():
             waiting = waiting[channel.send(waiting) :]
-        if not said and channel.exit_status_ready() and not channel.recv_ready():
-            return
-        if channel.closed and not said:
+        # The exit status may come before the last bytes: only the end of the stream says that there are no more.
+        over = channel.closed or (channel.eof_received and channel.exit_status_ready())
+        if over and not said and not channel.recv_ready() and not channel.recv_stderr_ready():
             return
 
 
