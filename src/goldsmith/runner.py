@@ -133,7 +133,7 @@ class Runner:
         before = self._disk_before(together[0].stage)
         for step in together:
             yield step, before
-            before = step.key
+            before = step.key if step.stage.kind is Kind.DISK else before
 
     def _disk_before(self, stage: Stage) -> str:
         """Return the key of the last disk that was made before this stage, or ""."""

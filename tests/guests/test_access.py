@@ -1,4 +1,6 @@
 import json
+import re
+import subprocess
 
 from goldsmith.guests.access import USER, TemporaryAccess, seed_files, withdraw_script
 from goldsmith.guests.family import Access
@@ -52,3 +54,35 @@ def test_the_withdrawal_fails_when_the_build_user_stays():
 
 def test_a_planted_root_key_is_taken_away():
     assert "rm -rf /root/.ssh" in withdraw_script(Access.OFFLINE, leftovers=())
+
+
+def test_what_cloud_init_left_of_the_build_goes_and_the_vendors_seed_and_scripts_have_their_way(tmp_path):
+    for name in (
+        "var/lib/cloud/seed/nocloud/meta-data",
+        "var/lib/cloud/instances/build-1/user-data.txt",
+        "var/lib/cloud/data/instance-id",
+        "var/log/cloud-init.log.1",
+        "var/log/cloud-init-output.log",
+        "var/log/dpkg.log",
+        "etc/cloud/clean.d/README",
+        "etc/cloud/clean.d/90-fails",
+        "etc/cloud/clean.d/99-vendor",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran-$(basename $0); exit 1\n")
+    for name in ("90-fails", "99-vendor"):
+        (tmp_path / "etc/cloud/clean.d" / name).chmod(0o755)
+    script = withdraw_script(Access.OFFLINE, leftovers=())
+    forget = script[script.index("for path in") : script.index("rm -rf /root/.ssh")]
+    forget = re.sub(r"(?<![\w.])/(var|etc)/", rf"{tmp_path}/\1/", forget)
+    subprocess.run(["/bin/sh", "-eu", "-c", forget], check=True, env={"PATH": "/usr/bin:/bin"})
+    left = sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file())
+    assert left == [
+        "etc/cloud/clean.d/90-fails",
+        "etc/cloud/clean.d/99-vendor",
+        "etc/cloud/clean.d/README",
+        "ran-90-fails",
+        "ran-99-vendor",
+        "var/lib/cloud/seed/nocloud/meta-data",
+        "var/log/dpkg.log",
+    ]

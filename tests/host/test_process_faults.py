@@ -1,7 +1,10 @@
+import threading
+import time
+
 import pytest
 
 from goldsmith.errors import HostError, ToolError
-from goldsmith.host.process import LocalHost
+from goldsmith.host.process import LocalHost, stoppable
 
 
 def test_a_listener_that_fails_does_not_stop_the_program_and_its_error_is_raised_after_it(
@@ -33,3 +36,21 @@ def test_a_tool_that_hangs_is_ended_after_its_time(fake_tool):
     fake_tool("sleeper", "exec sleep 60")
     with pytest.raises(ToolError, match="no end after 1 s: sleeper"):
         LocalHost().run("sleeper", timeout=1)
+
+
+def test_a_tool_is_ended_when_another_thread_says_so(fake_tool):
+    fake_tool("sleeper", "exec sleep 60")
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    started = time.monotonic()
+    with pytest.raises(ToolError, match="killed by SIGTERM: sleeper"):
+        stoppable(LocalHost(), stop).run("sleeper")
+    assert time.monotonic() - started < 30
+
+
+def test_a_tool_that_may_be_stopped_still_has_its_time_and_its_end(fake_tool):
+    fake_tool("sleeper", "echo here; exec sleep 60")
+    with pytest.raises(ToolError, match="no end after 1 s: sleeper"):
+        stoppable(LocalHost(), threading.Event()).run("sleeper", timeout=1)
+    fake_tool("talker", "echo hello")
+    assert stoppable(LocalHost(), threading.Event()).run("talker").stdout == "hello\n"

@@ -2,9 +2,13 @@
 
 import difflib
 import os
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from goldsmith.audit import secrets as bytes_search
@@ -17,7 +21,7 @@ from goldsmith.audit.gather import look
 from goldsmith.audit.report import Report, Result, harmless, judged
 from goldsmith.audit.tree import Unseen
 from goldsmith.errors import UsageError
-from goldsmith.host.process import Host
+from goldsmith.host.process import Host, stoppable
 
 _RED_HAT = frozenset(
     {
@@ -47,6 +51,7 @@ def audit(
     waivers: Mapping[str, str] | None = None,
     copies: Sequence[Path] = (),
     scratch: Path | None = None,
+    looked: Callable[[], Guest] | None = None,
 ) -> Report:
     """Look into an image, read-only, and answer every check of its profile.
 
@@ -54,6 +59,7 @@ def audit(
 
     ``env`` are the settings of libguestfs. Without ``profile`` the guest's system decides; without ``format`` the
     content does. ``waivers`` are reasons by check id. ``scratch`` is a folder with 64 MiB for the search for secrets.
+    ``looked`` answers for the look, where one has begun at a disk that is known to hold the same bytes.
     Raises UsageError for what cannot be audited at all, ToolError when the appliance fails; a failed check raises
     nothing.
     """
@@ -62,7 +68,8 @@ def audit(
     chosen = Profile(profile) if profile else None
     wanted = expected or Expected()
     wanted = replace(wanted, format=named(format)) if format else wanted
-    facts = _gathered(container, chosen, wanted, host, env)
+    look_now = partial(_look, container.path, FORMATS[container.format], chosen, host, env)
+    facts = _gathered(container, chosen, wanted, host, looked or look_now)
     if secrets and facts.guest:
         facts = replace(
             facts, search=_searched([facts.container, *map(recognise, copies)], secrets, host, scratch)
@@ -75,6 +82,23 @@ def audit(
         checks=tuple(answers(facts, {} if container.dangers else waivers or {})),
         seconds=time.monotonic() - started,
     )
+
+
+@contextmanager
+def looking(
+    disk: Path, *, driver: str, profile: str, host: Host, env: Mapping[str, str]
+) -> Iterator[Callable[[], Guest]]:
+    """Begin the look into a disk, and give the function that waits for what it shows; it ends with the context.
+
+    ``driver`` is QEMU's name of its format. The function raises what the look raises.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="look") as pool:
+        guest = pool.submit(_look, disk, driver, Profile(profile), stoppable(host, stop), env)
+        try:
+            yield guest.result
+        finally:
+            stop.set()
 
 
 def check_request(
@@ -110,12 +134,12 @@ def _answer(check: Check, facts: Facts) -> Finding:
 
 
 def _gathered(
-    container: Container, profile: Profile | None, expected: Expected, host: Host, env: Mapping[str, str]
+    container: Container, profile: Profile | None, expected: Expected, host: Host, looked: Callable[[], Guest]
 ) -> Facts:
     if container.dangers:
         return Facts(container, profile or Profile.GENERIC_LINUX, expected)
     container = ask_qemu(container, host)
-    guest = _look(container.path, FORMATS[container.format], profile, host, env)
+    guest = looked()
     return Facts(container, profile or profile_of(guest.systems), expected, guest)
 
 

@@ -7,10 +7,11 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
@@ -70,6 +71,7 @@ class LocalHost:
     on_line: Listener | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     mask: Callable[[str], str] = str
+    stop: threading.Event | None = None  # set by another thread: the program that runs is ended
 
     def run(
         self,
@@ -96,7 +98,7 @@ class LocalHost:
             process = self._start(command, env, cwd, fix, limits)
             try:
                 streams = _Streams(process, listeners, self.mask, stdin)
-                code = process.wait(timeout)
+                code = _wait(process, timeout, self.stop)
             except subprocess.TimeoutExpired:
                 _end(process)
                 streams.join()
@@ -263,6 +265,24 @@ def _prepare(limits: Limits | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
         if limits.cpu:
             resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu))
+
+
+def stoppable(host: Host, stop: threading.Event) -> Host:
+    """Return a host whose programs end when ``stop`` is set, for the use in a thread that Ctrl-C does not reach."""
+    return replace(host, stop=stop) if isinstance(host, LocalHost) else host
+
+
+def _wait(process: subprocess.Popen[str], timeout: float | None, stop: threading.Event | None) -> int:
+    if stop is None:
+        return process.wait(timeout)
+    until = time.monotonic() + (timeout or float("inf"))
+    while not stop.is_set():
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(0.2)  # seconds until the next look
+        if time.monotonic() > until:
+            raise subprocess.TimeoutExpired(process.args, timeout or 0)
+    _end(process)
+    return process.wait()
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from goldsmith.audit.facts import Expected, ExpectedWindows
-from goldsmith.audit.run import audit
+from goldsmith.audit.run import audit, looking
 from goldsmith.events import Warned
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
-from goldsmith.stages.exported import exported
+from goldsmith.stages.exported import FINISH, Looked, exported
 
 REPORT = "audit.json"
 
@@ -32,7 +34,7 @@ class Audit:
     name = "audit"
     kind = Kind.CHECK
     version = 2
-    group = ""
+    group = FINISH
 
     def inputs(self) -> Inputs:
         return {
@@ -48,6 +50,27 @@ class Audit:
         }
 
     def run(self, work: Work, context: Context) -> None:
+        self.check(work, context, looked=None)
+
+    def run_together(self, works: Sequence[Work], context: Context) -> None:
+        """Check what another build has exported."""
+        (work,) = works
+        with context.announce(work):
+            self.run(work, context)
+            work.commit()
+
+    def looking(self, disk: Path, context: Context) -> AbstractContextManager[Looked]:
+        """Begin the look at the disk that is exported in the meantime: with two processors it is for nothing."""
+        return looking(
+            disk,
+            driver="qcow2",
+            profile=self.profile,
+            host=context.host_for(self.name),
+            env=context.guestfs_env,
+        )
+
+    def check(self, work: Work, context: Context, *, looked: Looked | None) -> None:
+        """Audit the exported files; ``looked`` gives what a look at a disk of the same content has shown."""
         image, *copies = exported(context.results["export"])
         report = audit(
             image.path,
@@ -67,6 +90,7 @@ class Audit:
             secrets=self.secrets(),
             copies=[one.path for one in copies],
             waivers=self.waivers,
+            looked=looked,
         )
         text = json.dumps(report.as_json(), indent=1)
         files.write_atomically(context.folder / REPORT, text)  # also of a build that this stops

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from goldsmith.artifact import qemuimg
 from goldsmith.artifact.target import Target, settled
@@ -13,7 +15,7 @@ from goldsmith.host import files
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Export as Wanted
-from goldsmith.stages.exported import FACTS
+from goldsmith.stages.exported import FACTS, FINISH, Judge, Looked
 
 EXTENSIONS = {"qcow2": "qcow2", "raw": "raw", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vhd", "vhdx": "vhdx"}
 # How a format is written beyond what the recipe says: when it changes, so does the image.
@@ -30,7 +32,7 @@ class Export:
     name = "export"
     kind = Kind.ARTIFACT
     version = 1
-    group = ""
+    group = FINISH
 
     def inputs(self) -> Inputs:
         return {
@@ -51,6 +53,29 @@ class Export:
         return found
 
     def run(self, work: Work, context: Context) -> None:
+        self._export(work, context, compared=False)
+
+    def run_together(self, works: Sequence[Work], context: Context) -> None:
+        """Export, while the audit's look into the same disk goes on beside.
+
+        The two are worth one another only if file and disk are equal, so the file is then compared with the disk.
+        """
+        work, *judged = works
+        assert work.before
+        with ExitStack() as stack:
+            looks: list[tuple[Work, Judge, Looked]] = []
+            for one in judged:
+                judge = cast(Judge, one.stage)
+                looks.append((one, judge, stack.enter_context(judge.looking(work.before, context))))
+            with context.announce(work):
+                self._export(work, context, compared=bool(judged))
+                work.commit()
+            for one, judge, looked in looks:
+                with context.announce(one):
+                    judge.check(one, context, looked=looked)
+                    one.commit()
+
+    def _export(self, work: Work, context: Context, *, compared: bool) -> None:
         assert work.before
         host = context.host_for(self.name)
         room = qemuimg.measure(host, work.before)
@@ -59,7 +84,7 @@ class Export:
         for one, name in zip(self.wanted, self.names(), strict=True):
             target = work.folder / name
             context.reporter.tell(PhaseStarted(self.name, f"writing {one.format.value}"))
-            self._write(host, work.before, target, one, context, first=not noted)
+            self._write(host, work.before, target, one, context, compared=compared or bool(noted))
             context.reporter.tell(PhaseStarted(self.name, "reading its digests"))
             digests = files.digest(target)
             target.chmod(0o444)
@@ -76,11 +101,11 @@ class Export:
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
 
     def _write(
-        self, host: Host, disk: Path, target: Path, one: Wanted, context: Context, *, first: bool
+        self, host: Host, disk: Path, target: Path, one: Wanted, context: Context, *, compared: bool
     ) -> None:
-        """Write one image. The first is audited and booted; any other is compared with the disk that it is of."""
+        """Write one image. One that is itself looked into needs no comparison with the disk that it is of."""
         wish = target_of(one)
-        if first:
+        if not compared:
             qemuimg.convert(host, disk, target, to=wish, on_progress=self._heard(context))
             return
         heard = self._heard(context)

@@ -1,13 +1,20 @@
 """What the export stage left, as the stages after it read it."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from goldsmith.audit.facts import Guest
 from goldsmith.host.files import Digests
-from goldsmith.plan.stage import Entry
+from goldsmith.plan.stage import Context, Entry, Work
 
 FACTS = "export.json"
+FINISH = "finish"  # the group of the stages that read the finished disk side by side
+
+Looked = Callable[[], Guest]  # waits for a look that has begun
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,13 @@ class Exported:
     compression: str
     virtual_size: int
     digests: Digests
+
+
+class Judge(Protocol):
+    """The stage that judges the exported files, and can look into their disk while they are written."""
+
+    def looking(self, disk: Path, context: Context) -> AbstractContextManager[Looked]: ...
+    def check(self, work: Work, context: Context, *, looked: Looked | None) -> None: ...
 
 
 def exported(entry: Entry) -> list[Exported]:

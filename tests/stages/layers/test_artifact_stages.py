@@ -3,13 +3,14 @@
 import hashlib
 import json
 import re
+import time
 
 import pytest
 
 from goldsmith.artifact import qemuimg
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
-from goldsmith.errors import GateError, HostError
+from goldsmith.errors import GateError, GoldsmithError, HostError
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host.process import LocalHost
 from goldsmith.promote.attach import kept
@@ -100,6 +101,60 @@ def test_an_image_that_refers_to_other_files_is_refused_at_the_gate_and_its_repo
         bench.run(audit())
     report = json.loads((bench.folder / "audit.json").read_text())
     assert "failed" in {one["status"] for one in report["checks"]}
+
+
+# A guestfish that answers its first question only after the file beside it was exported: the two run side by side.
+SLOW_GUESTFISH = r"""
+bash -c '
+while IFS= read -r line; do
+  for tenth in $(seq 300); do [ -e "$0" ] && break; sleep 0.1; done
+  case "${line#-}" in quit) exit 0 ;; esac
+  eval "printf %s \"\" | cat ${line#*| cat }"
+done < "$6"' "FOLDER/r.qcow2" "$@"
+"""
+
+
+def test_the_audit_looks_into_the_disk_while_it_is_exported_and_the_file_is_compared(bench, disk, fake_tool):
+    works = [bench.work(Export(recipe="r", wanted=wanted(QCOW2)), disk)]
+    works.append(bench.work(audit()))
+    tool = fake_tool("guestfish", SLOW_GUESTFISH.replace("FOLDER", str(works[0].folder)))
+    with pytest.raises(GateError, match="operating system"):
+        works[0].stage.run_together(works, bench.context())
+    (call,) = tool.calls
+    assert str(disk) in call
+    assert set(bench.results) == {"export"}  # it is kept, whatever the audit says
+    assert {one.phase for one in bench.events if isinstance(one, PhaseStarted)} >= {"writing qcow2"}
+    assert "qemu-img compare" in bench.log
+    report = json.loads((bench.folder / "audit.json").read_text())
+    assert report["image"].endswith("r.qcow2")
+
+
+def test_a_file_that_is_not_the_disk_that_was_looked_into_ends_the_export_and_the_look(
+    bench, disk, fake_tool, tool_on_path
+):
+    works = [bench.work(Export(recipe="r", wanted=wanted(QCOW2)), disk)]
+    works.append(bench.work(audit()))
+    fake_tool("guestfish", "exec sleep 60")
+    tool_on_path("qemu-img").rename(bench.state.parent / "bin" / "real-qemu-img")
+    fake_tool("qemu-img", 'case $1 in compare) exit 1 ;; esac; exec "$BIN/real-qemu-img" "$@"')
+    started = time.monotonic()
+    with pytest.raises(GoldsmithError, match="does not hold the same disk"):
+        works[0].stage.run_together(works, bench.context())
+    assert time.monotonic() - started < 30
+    assert not bench.results
+
+
+def test_an_export_from_the_store_is_audited_by_a_look_of_its_own(bench, disk, fake_tool):
+    export(bench, disk)
+    work = bench.work(audit())
+    tool = fake_tool(
+        "guestfish",
+        SLOW_GUESTFISH.replace("FOLDER", str(bench.results["export"].folder)),
+    )
+    with pytest.raises(GateError):
+        work.stage.run_together([work], bench.context())
+    (call,) = tool.calls
+    assert str(exported(bench.results["export"])[0].path) in call
 
 
 def test_waivers_profile_checks_and_secrets_are_part_of_the_key_of_an_audit():
