@@ -24,6 +24,7 @@ from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
 from goldsmith.host.faults import host_fault
 from goldsmith.host.process import Host, LocalHost
+from goldsmith.plan.freshness import outdated
 from goldsmith.plan.kept import Keeper
 from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, make_plan
@@ -90,7 +91,7 @@ def plan_of(composed: Composed, store: Store, options: Options = Options()) -> P
     if keyed.cached:
         return keyed
     last = store.newest_inputs(composed.recipe.name)
-    return make_plan(composed.recipe.name, composed.stages, has=has, last=last, forced=forced)
+    return make_plan(composed.recipe.name, composed.stages, has=has, last=last, forced=forced, older=outdated)
 
 
 def run_build(composed: Composed, where: Where, view: Reporter, options: Options) -> Outcome:

@@ -20,6 +20,7 @@ from goldsmith.guests.writing import Rendered
 from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import Host, LocalHost
 from goldsmith.plan.stage import Stage
+from goldsmith.plan.store import Store
 from goldsmith.publish.item import Destination
 from goldsmith.recipe.load import MEDIA_HELP, load_recipe
 from goldsmith.recipe.model import Recipe
@@ -84,10 +85,12 @@ def compose(
     destinations: Sequence[Destination] = (),
     on_hashing: Callable[[int], None] | None = None,
     today: float | None = None,
+    anew_from: str = "",
 ) -> Composed:
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest.
 
-    ``today`` is the time of a build that is gone on with, in seconds since the epoch; else it is now.
+    ``today`` is the time of a build that is gone on with, in seconds since the epoch; else it is now. From the stage
+    ``anew_from`` on nothing is going to be taken from the store.
     """
     recipe = load(name, where, values)
     vault = Vault(state=where.state, host=LocalHost())
@@ -98,6 +101,7 @@ def compose(
         raise RecipeErrors(unknown)
     machine = build_machine(recipe, where)
     fresh: set[str] = set()
+    store = Store(where.state)
     given = Ingredients(
         recipe=recipe,
         family=FAMILIES[recipe.family],
@@ -114,6 +118,9 @@ def compose(
         refresh=refresh,
         reused=lambda stage: stage not in fresh,
         today=today or time.time(),
+        anew_from=anew_from,
+        has=store.has,
+        dates=store.dates,
         answers=answers,
         channels=load_project(where.project).channels,
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},

@@ -17,7 +17,7 @@ from goldsmith.events import (
     StageWaiting,
 )
 from goldsmith.host import files
-from goldsmith.plan.planner import Plan, Step
+from goldsmith.plan.planner import Plan, Step, noted_inputs
 from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
 from goldsmith.plan.store import Store
 
@@ -155,7 +155,7 @@ class Runner:
                 stage=step.stage.name,
                 recipe=self.plan.recipe,
                 parent=parent,
-                inputs=step.stage.inputs(),
+                inputs=noted_inputs(step.stage),
                 seconds=time.monotonic() - self._since,
             )
             self.results[step.stage.name] = entry

@@ -1,7 +1,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from goldsmith.plan.planner import fingerprint, make_plan
+import pytest
+
+from goldsmith.plan.planner import fingerprint, make_plan, noted_inputs
 from goldsmith.plan.stage import Kind
 
 
@@ -84,3 +86,52 @@ def test_a_long_value_is_cut_in_a_reason():
 def test_of_a_digest_the_beginning_is_enough():
     (told,) = reasons([Paint("0ff1ce" * 10)], (), {"paint": {"colour": "c0ffee" * 10}})
     assert told == "colour changed: c0ffeec0ffee… -> 0ff1ce0ff1ce…"
+
+
+@dataclass(frozen=True)
+class Mixed:
+    said: Mapping[str, object]
+    version: int = 1
+    name: str = "mixed"
+    kind: Kind = Kind.DISK
+    group: str = ""
+
+    def inputs(self) -> Mapping[str, object]:
+        return self.said
+
+    def run(self, work, context) -> None:
+        raise AssertionError("planning runs nothing")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            {"packages": {"install": ["vim"], "remove": []}},
+            {"packages": {"install": ["vim", "nano"], "remove": []}},
+            'packages.install changed: ["vim"] -> ["vim", "nano"]',
+        ),
+        (
+            {"run": {"environment": {"TOKEN": "secret 0011223344556677"}}},
+            {"run": {"environment": {"TOKEN": "secret 8899aabbccddeeff"}}},
+            'run.environment.TOKEN changed: "secret 0011223344556677" -> "secret 8899aabbccddeeff"',
+        ),
+        ({"a": 1}, {"b": True}, "a changed: 1 -> null; b changed: null -> true"),
+    ],
+)
+def test_of_what_is_nested_the_values_that_changed_are_told(old, new, told):
+    assert reasons([Mixed(new)], (), {"mixed": old}) == [told]
+
+
+def test_of_long_texts_the_part_that_differs_is_told():
+    old, new = "echo a\n" * 40 + "one" + "\necho b" * 40, "echo a\n" * 40 + "two" + "\necho b" * 40
+    (told,) = reasons([Mixed({"run": new})], (), {"mixed": {"run": old}})
+    assert "one" in told.partition(" -> ")[0]
+    assert "two" in told.partition(" -> ")[2]
+    assert len(told) < 150
+
+
+def test_a_stage_that_works_in_another_way_since_is_told():
+    last = {"mixed": noted_inputs(Mixed({}, version=1))}
+    assert reasons([Mixed({}, version=2)], (), last) == ["version of the stage changed: 1 -> 2"]
+    assert reasons([Mixed({}, version=2)], (), {"mixed": {}}) == ["not in the store"]

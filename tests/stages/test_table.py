@@ -9,6 +9,7 @@ from goldsmith.errors import RecipeError
 from goldsmith.guests import FAMILIES
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.process import LocalHost
+from goldsmith.plan.freshness import good_until, outdated
 from goldsmith.plan.planner import make_plan
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.secrets import Vault
@@ -24,7 +25,7 @@ JOINED = {"layer": False}
 
 @pytest.fixture
 def stages(tmp_path):
-    def make(*steps, media=None, kickstart=KICKSTART, register=True, **more):
+    def make(*steps, media=None, kickstart=KICKSTART, register=True, today=0.0, ingredients=None, **more):
         media = media or {"iso": "x.iso"}
         more.setdefault("boot_test", {"enabled": False})
         recipe = Recipe.model_validate(
@@ -41,7 +42,8 @@ def stages(tmp_path):
             sysprep_version="1.48",
             audit_checks="c",
             reused=lambda name: False,
-            today=0.0,
+            today=today,
+            **(ingredients or {}),
         )
         return stages_for(given, register=register)
 
@@ -167,3 +169,142 @@ def test_the_memory_that_is_promised_is_what_the_family_needs(stages, family, le
     register = stages(family=family)[-1]
     assert register.min_ram == least
     assert stages(family=family, catalog={"min_ram": 4096})[-1].min_ram == 4096
+
+
+NOON = 1_769_860_800.0  # 2026-01-31 12:00 UTC
+DAY = 86_400.0
+VIM = {"packages": {"install": ["vim"]}}
+
+
+class Stored:
+    """What a store tells of a chain of stages that was built."""
+
+    def __init__(self, *chains):
+        self.known = {key for chain in chains for key in keys(chain).values()}
+        self.noted = [(one.name, one.inputs().get("refresh")) for chain in chains for one in chain]
+
+    def ingredients(self, **more):
+        return {
+            "has": self.known.__contains__,
+            "dates": lambda name: [date for stage, date in self.noted if stage == name and date],
+            **more,
+        }
+
+
+def dates(made):
+    return {one.name: one.inputs()["refresh"] for one in made if "refresh" in one.inputs()}
+
+
+def rebuilt(made, store):
+    return [name for name, key in keys(made).items() if key not in store.known]
+
+
+@pytest.mark.parametrize(
+    ("step", "after", "anew"),
+    [
+        (VIM, 6 * DAY, False),
+        (VIM, 7 * DAY, True),
+        ({"packages": {"update": "all"}}, 7 * DAY, True),
+        ({"packages": {"remove": ["vim"]}}, 900 * DAY, False),
+        ({"run": "true"}, 900 * DAY, False),
+        ({"run": "true", "refresh": "weekly"}, 7 * DAY, True),
+        ({"run": "true", "refresh": "daily"}, DAY / 3, False),
+        ({"run": "true", "refresh": "daily"}, DAY, True),
+        ({**VIM, "refresh": "never"}, 900 * DAY, False),
+        ({**VIM, "refresh": "always"}, 1.0, True),
+        ({**VIM, "via": "offline"}, 7 * DAY, True),
+    ],
+)
+def test_what_reads_the_outside_world_is_made_anew_after_a_week_or_as_the_step_says(
+    stages, step, after, anew
+):
+    store = Stored(stages(step, run("b"), today=NOON))
+    later = stages(step, run("b"), today=NOON + after, ingredients=store.ingredients())
+    assert bool(rebuilt(later, store)) == anew
+    assert all(re.fullmatch(r"\w+ as of 2026-0[12]-\d\d(T.*Z)?", one) for one in dates(later).values())
+
+
+def test_a_step_without_a_layer_of_its_own_is_as_old_as_its_layer_may_be(stages):
+    steps = ({**VIM, **JOINED, "refresh": "daily"}, {"packages": {"update": "all"}, "name": "all"})
+    store = Stored(stages(*steps, today=NOON))
+    assert dates(stages(*steps, today=NOON)) == {"steps-1-2-all": "packages, all as of 2026-01-31"}
+    assert not rebuilt(stages(*steps, today=NOON, ingredients=store.ingredients()), store)
+    assert (
+        rebuilt(stages(*steps, today=NOON + DAY, ingredients=store.ingredients()), store)[0]
+        == "steps-1-2-all"
+    )
+
+
+def test_the_newest_that_is_fresh_is_taken_and_only_of_the_same_history(stages):
+    old, new = stages(VIM, today=NOON), stages(VIM, today=NOON + 3 * DAY)
+    store = Stored(old, new, stages(VIM, today=NOON + 4 * DAY, disk={"size": "9 GiB"}))
+    found = stages(VIM, today=NOON + 5 * DAY, ingredients=store.ingredients())
+    assert dates(found) == {"step-1-packages": "packages as of 2026-02-03"}
+    past = stages(VIM, today=NOON - DAY, ingredients=store.ingredients())  # a clock that went back
+    assert dates(past) == {"step-1-packages": "packages as of 2026-01-30"}
+
+
+def test_what_is_made_anew_in_any_case_has_the_date_of_today(stages):
+    store = Stored(stages(run("a"), VIM, today=NOON))
+    for start, day in (("fetch", "02-01"), ("step-1-a", "02-01"), ("sysprep", "01-31")):
+        given = store.ingredients(anew_from=start)
+        assert dates(stages(run("a"), VIM, today=NOON + DAY, ingredients=given)) == {
+            "step-2-packages": f"packages as of 2026-{day}"
+        }
+
+
+def test_a_nightly_build_reads_again_what_is_not_for_ever(stages):
+    steps = (VIM, run("b"), {**VIM, "refresh": "never"})
+    store = Stored(stages(*steps, today=NOON))
+    given = store.ingredients(refresh=True)
+    assert dates(stages(*steps, today=NOON + 1.5, ingredients=given)) == {
+        "step-1-packages": "packages as of 2026-01-31T12:00:01.500Z"
+    }
+
+
+def test_an_install_from_elsewhere_than_the_medium_is_made_anew_after_a_week(stages):
+    repos = {"repos": [{"name": "extra", "baseurl": "http://mirror.example.com/x"}]}
+    store = Stored(stages(install=repos, today=NOON))
+    assert not rebuilt(stages(install=repos, today=NOON + 6 * DAY, ingredients=store.ingredients()), store)
+    later = stages(install=repos, today=NOON + 7 * DAY, ingredients=store.ingredients())
+    assert rebuilt(later, store)[0] == "install"
+    assert dates(later) == {"install": "packages as of 2026-02-07"}
+    assert not dates(stages(install={**repos, "content": {"refresh": "never"}}, today=NOON))
+    assert not dates(stages(today=NOON))
+
+
+@pytest.mark.parametrize(
+    ("after", "given", "told"),
+    [
+        (8 * DAY, {}, "packages as of 2026-01-31, older than a week"),
+        (3600.0, {"refresh": True}, "packages as of 2026-01-31, to be read again"),
+    ],
+)
+def test_the_plan_names_the_age_of_what_is_too_old(stages, after, given, told):
+    first = stages(run("a"), VIM, today=NOON)
+    store = Stored(first)
+    last = {one.name: one.inputs() for one in first}
+    later = stages(run("a"), VIM, today=NOON + after, ingredients=store.ingredients(**given))
+    plan = make_plan("r", later, has=store.known.__contains__, last=last, older=outdated)
+    reasons = {step.stage.name: step.reason for step in plan.steps}
+    assert reasons["step-1-a"] == ""
+    assert reasons["step-2-packages"] == told
+    assert reasons["withdraw"] == "follows step-2-packages"
+
+
+def test_a_stage_that_only_follows_is_not_told_to_be_old(stages):
+    first = stages(run("a"), VIM, today=NOON)
+    last = {one.name: one.inputs() for one in first}
+    store = Stored(first)
+    later = stages({"run": "false", "name": "a"}, VIM, today=NOON + DAY, ingredients=store.ingredients())
+    plan = make_plan("r", later, has=store.known.__contains__, last=last, older=outdated)
+    reasons = {step.stage.name: step.reason for step in plan.steps}
+    assert reasons["step-1-a"] == 'run.script changed: "true" -> "false"'
+    assert reasons["step-2-packages"] == "follows step-1-a"
+
+
+def test_until_when_a_result_is_taken_can_be_told(stages):
+    made = {one.name: one for one in stages(VIM, {**VIM, "refresh": "always"}, run("c"), today=NOON)}
+    assert good_until(made["step-1-packages"]) == "2026-02-06"
+    assert good_until(made["step-2-packages"]) == ""
+    assert good_until(made["step-3-c"]) == ""

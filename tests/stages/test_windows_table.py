@@ -62,6 +62,19 @@ def test_updates_steps_and_sysprep_share_one_boot(stages):
     assert {one.group for one in (made[0], made[1], *made[6:])} == {""}
 
 
+@pytest.mark.parametrize(
+    ("said", "reads"),
+    [
+        ("", "updates as of 1970-01-01"),
+        (", update_refresh: always", "updates as of 1970-01-01T00:00:00.000Z"),
+        (", update_refresh: never", None),
+    ],
+)
+def test_updates_are_in_the_key_with_their_day(stages, said, reads):
+    made = stages(f"os: win2k22\nwindows: {{update_rounds: 3{said}}}\n")
+    assert made[2].inputs() == {"rounds": 3, **({"refresh": reads} if reads else {})}
+
+
 def test_a_recipe_without_steps_is_installed_and_generalized(stages):
     assert [one.name for one in stages()] == ["fetch", "install", "sysprep", *END]
 

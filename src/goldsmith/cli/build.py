@@ -104,6 +104,7 @@ def plan(
         refresh=refresh,
         destinations=Parts().destinations(settings),
         on_hashing=Hashing(settings.quiet),
+        anew_from="fetch" if no_cache else start,
     )
     _check_stage(start, [stage.name for stage in composed.stages])
     found = plan_of(composed, Store(where.state), Options(start=start, no_cache=no_cache))
@@ -214,6 +215,7 @@ def _build_one(
         destinations=parts.destinations(settings),
         on_hashing=Hashing(settings.quiet),
         today=today,
+        anew_from="fetch" if options.no_cache else options.start,
     )
     composed = with_mended(composed, asked)
     known = replace(

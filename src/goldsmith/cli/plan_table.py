@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from goldsmith.host.files import human_time
+from goldsmith.plan.freshness import good_until
 from goldsmith.plan.planner import Plan
+from goldsmith.plan.stage import REFRESH
 from goldsmith.record import expected_seconds
 
 
@@ -30,6 +32,8 @@ def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
                 "kind": step.stage.kind.value,
                 "cached": step.cached,
                 "reason": step.reason,
+                "as_of": str(step.stage.inputs().get(REFRESH, "")),
+                "good_until": good_until(step.stage),
                 "expected": expected(step.stage.name),
             }
             for step in plan.steps
@@ -45,6 +49,12 @@ def print_plan(document: dict[str, Any], *, verbose: bool) -> None:
         key = one["key"] if verbose else one["key"][:12]
         state = "cached" if one["cached"] else "run   "
         expected = "" if one["cached"] or not one["expected"] else f"  (about {human_time(one['expected'])})"
-        click.echo(f"{one['name']:<{width}}  {state}  {key}  {one['reason']}{expected}".rstrip())
+        told = one["reason"] or _freshness(one)
+        click.echo(f"{one['name']:<{width}}  {state}  {key}  {told}{expected}".rstrip())
     if document["cached"]:
         click.echo("nothing to do: every stage is cached")
+
+
+def _freshness(stage: dict[str, Any]) -> str:
+    until = f", taken until {stage['good_until']}" if stage["good_until"] else ""
+    return f"{stage['as_of']}{until}" if stage["as_of"] else ""

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldsmith.plan.stage import Inputs, Json, Kind, Stage
+from goldsmith.plan.stage import REFRESH, Inputs, Json, Kind, Stage
 
+VERSION = "version of the stage"  # beside the inputs that are noted
 _DIGEST = re.compile(r"[0-9a-f]{16,}")
 SHOWN = 60  # characters of an old or new value in a reason
 
@@ -48,11 +49,13 @@ def make_plan(
     has: Callable[[str], bool],
     last: Mapping[str, Inputs],
     forced: Callable[[str], str] = lambda _name: "",
+    older: Callable[[Stage, Json], str] = lambda _stage, _old: "",
 ) -> Plan:
     """Return one step for each stage, in order.
 
     ``last`` holds the inputs of the previous build of the same recipe; it only makes the reasons readable, for what
-    is cached is decided by the keys alone. ``forced`` gives the reason why a stage must run all the same, or "".
+    is cached is decided by the keys alone. ``forced`` gives the reason why a stage must run all the same, or "";
+    ``older`` says why what it read then, with that date, is too old now.
     """
     keys = keys_of(stages)
     present = [has(key) and not forced(stage.name) for stage, key in zip(stages, keys, strict=True)]
@@ -66,9 +69,10 @@ def make_plan(
         if stage.kind is Kind.MEDIA:  # media that no stage is going to read need not be there
             why = why or ("" if present[at] or start > at + 1 else "not in the store")
         elif at >= start:
-            why = (
-                why or _changed(last.get(stage.name), stage.inputs()) or _follows(steps) or "not in the store"
-            )
+            follows = _follows(steps)
+            changed = _changed(last.get(stage.name), noted_inputs(stage))
+            aged = "" if follows else older(stage, last.get(stage.name, {}).get(REFRESH))
+            why = why or "; ".join(filter(None, (changed, aged))) or follows or "not in the store"
         steps.append(Step(stage, key, why))
     return Plan(recipe, tuple(steps))
 
@@ -85,21 +89,41 @@ def _follows(steps: Sequence[Step]) -> str:
     return f"follows {steps[-1].stage.name}" if steps and not steps[-1].cached else ""
 
 
+def noted_inputs(stage: Stage) -> Inputs:
+    """Return what is kept of a result for the reasons of later plans: its inputs, and its stage's own version."""
+    return {**stage.inputs(), VERSION: stage.version}
+
+
 def _changed(before: Inputs | None, now: Inputs) -> str:
     if before is None:
         return ""
-    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    return "; ".join(f"{name} changed{_from_to(before.get(name), now.get(name))}" for name in names)
+    known = {**before, VERSION: before.get(VERSION, now[VERSION])}  # older versions of Goldsmith noted none
+    names = sorted(name for name in {*known, *now} - {REFRESH} if known.get(name) != now.get(name))
+    return "; ".join(one for name in names for one in _differences(name, known.get(name), now.get(name)))
 
 
-def _from_to(old: Json, new: Json) -> str:
-    if isinstance(old, str | int | float | None) and isinstance(new, str | int | float | None):
-        return f": {_short(old)} -> {_short(new)}"
-    return ""
+def _differences(name: str, old: Json, new: Json) -> Iterator[str]:
+    """Yield each changed value with what it was; what is nested is named as in ``packages.install``."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for inner in sorted({*old, *new}):
+            if old.get(inner) != new.get(inner):
+                yield from _differences(f"{name}.{inner}", old.get(inner), new.get(inner))
+        return
+    before, after = _text(old), _text(new)
+    same = next((at for at, (one, two) in enumerate(zip(before, after, strict=False)) if one != two), 0)
+    yield f"{name} changed: {_short(before, same)} -> {_short(after, same)}"
 
 
-def _short(value: Json) -> str:
+def _text(value: Json) -> str:
     if isinstance(value, str) and _DIGEST.fullmatch(value):
         return f"{value[:12]}…"  # enough to tell two apart
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _short(text: str, same: int) -> str:
+    """Cut a long text to the part where the two differ."""
+    if len(text) <= SHOWN:
+        return text
+    start = max(0, min(same - SHOWN // 4, len(text) - SHOWN))
+    cut = text[start : start + SHOWN - 2]
+    return ("…" if start else "") + cut + ("…" if start + len(cut) < len(text) else "")

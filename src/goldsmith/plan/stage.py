@@ -16,6 +16,7 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Inputs = Mapping[str, Json]
 
 DISK = "disk.qcow2"
+REFRESH = "refresh"  # the input that says as of when a stage has read the outside world
 
 
 class Kind(StrEnum):

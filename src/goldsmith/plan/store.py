@@ -16,7 +16,7 @@ from goldsmith.host import files
 from goldsmith.host.sealed import is_whole, sealed_text
 from goldsmith.plan import damage, memory
 from goldsmith.plan.damage import Damage
-from goldsmith.plan.stage import Entry, Inputs, Json
+from goldsmith.plan.stage import REFRESH, Entry, Inputs, Json
 
 SEAL = "entry.json"
 KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
@@ -160,6 +160,13 @@ class Store:
                 newest[one.stage] = one
         found = {stage: self.facts(one.entry.key).get("inputs") for stage, one in newest.items()}
         return {stage: inputs for stage, inputs in found.items() if isinstance(inputs, Mapping)}
+
+    def dates(self, stage: str) -> list[str]:
+        """Return as of when the results of a stage have read the outside world, of those that tell."""
+        noted = (self.facts(key) for key in self.keys())
+        inputs = (one.get("inputs") for one in noted if one.get("stage") == stage)
+        found = (one.get(REFRESH) for one in inputs if isinstance(one, Mapping))
+        return sorted({one for one in found if isinstance(one, str)})
 
     def standing_on(self, key: str) -> list[str]:
         """Return the keys of all entries whose disk stands on this one, the topmost first."""

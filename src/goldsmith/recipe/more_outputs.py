@@ -1,4 +1,4 @@
-"""The JSON Schemas of what the commands on clouds, on the store and on many builds print with ``--json``."""
+"""The JSON Schemas of what the commands on plans, clouds, the store and many builds print with ``--json``."""
 
 from typing import Any
 
@@ -27,9 +27,30 @@ def more_outputs(image: Schema) -> dict[str, Schema]:
             "description": "Where a catalog keeps bytes; null is what it does not tell.",
         },
         "image copy-to-store": image,
+        "plan": _plan(),
         "store list": _list(_entry(), "The results that are kept, the oldest first."),
         "nightly": _night(),
         "report": {**_object("index", "url"), "description": "The first page."},
+    }
+
+
+def _plan() -> Schema:
+    required = _object("name", "key", "reason", cached=_FLAG)
+    more: Schema = {
+        "kind": {"enum": ["media", "disk", "check", "artifact", "catalog"]},
+        "key": {**_TEXT, "description": "Names the result by its whole history."},
+        "reason": {**_TEXT, "description": "Why it runs; empty when it is cached."},
+        "expected": {"type": ["number", "null"], "description": "Seconds, from earlier builds on this host."},
+        "as_of": {**_TEXT, "description": "What it read from the outside world, and when; empty for most."},
+        "good_until": {**_TEXT, "description": "The last day on which that is taken as it is."},
+    }
+    stage = {**required, "description": "One stage.", "properties": {**required["properties"], **more}}
+    plan = _object(stages=_list(stage))
+    optional = {"recipe": _TEXT, "cached": _FLAG}
+    return {
+        **plan,
+        "description": "What a build would do.",
+        "properties": {**plan["properties"], **optional},
     }
 
 

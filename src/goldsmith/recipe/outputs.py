@@ -17,7 +17,6 @@ DISK_FORMATS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "ari
 def output_schemas() -> dict[str, Schema]:
     """Return one schema for each command, by the command's name."""
     schemas = {
-        "plan": _plan(),
         "doctor": _checks("Is this host fit?"),
         "audit": _checks("Does this image conform?"),
         "boot-test": _checks("Does what this image boots into conform?"),
@@ -47,20 +46,6 @@ def _object(
         "properties": {**required, **(optional or {})},
         "required": list(required),
     }
-
-
-def _plan() -> Schema:
-    stage = _object(
-        "One stage.",
-        {
-            "name": _TEXT,
-            "key": {**_TEXT, "description": "Names the result by its whole history."},
-            "cached": {"type": "boolean"},
-            "reason": {**_TEXT, "description": "Why it runs; empty when it is cached."},
-        },
-        {"expected": {"type": ["number", "null"], "description": "Seconds, from earlier builds."}},
-    )
-    return _object("What a build would do.", {"stages": {"type": "array", "items": stage}}, {"recipe": _TEXT})
 
 
 def _checks(description: str) -> Schema:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, refuse
 from goldsmith.recipe.secrets import Secret, TextOrSecret
+from goldsmith.recipe.steps import Refresh
 
 _URL = r"^https?://[^\s\"'<>]+$"
 _SERVER = r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?$"
@@ -49,6 +50,11 @@ class Content(Part):
         default=(), description="Packages that come from there, such as cloud-init for RHEL 6 and 7."
     )
     update: bool = Field(default=True, description="Update all packages, with rhsm and system.")
+    refresh: Annotated[Refresh, Field(strict=False)] | None = Field(
+        default=None,
+        description="Install anew after a day, a week, never, or always; weekly where content comes from elsewhere "
+        "than the medium, else never.",
+    )
 
 
 class Subscription(Part):
@@ -175,6 +181,12 @@ class Sources(Part):
         if self.subscription:
             return Origin.RHSM
         return Origin.REPOS if self.repos else Origin.MEDIUM
+
+    @property
+    def freshness(self) -> Refresh:
+        """Return how long the installed disk is taken from the store though nothing in the recipe changed."""
+        outside = self.origin is not Origin.MEDIUM
+        return self.content.refresh or (Refresh.WEEKLY if outside else Refresh.NEVER)
 
     def content_variables(self) -> dict[str, str | Secret]:
         """Return the environment of kickstarts/parts/content.sh, which takes the content in the guest."""

@@ -194,8 +194,10 @@ class Step(Part):
     timeout: Time | None = Field(
         default=None, description="The longest this step may take; else machine.timeouts.step."
     )
-    refresh: Annotated[Refresh, Field(strict=False)] = Field(
-        default=Refresh.NEVER, description="Build this step anew after a day, a week, never, or always."
+    refresh: Annotated[Refresh, Field(strict=False)] | None = Field(
+        default=None,
+        description="Build this step anew after a day, a week, never, or always; weekly where it installs or updates "
+        "packages, else never.",
     )
     layer: bool = Field(default=True, description="Keep the disk after this step as a layer of its own.")
 
@@ -224,6 +226,12 @@ class Step(Part):
         """Return what the step does, as the model of its kind (True for a reboot)."""
         found: Action = getattr(self, self.kind)
         return found
+
+    @property
+    def freshness(self) -> Refresh:
+        """Return how long its layer is taken: what is said, else by whether it reads the outside world."""
+        outside = self.packages is not None and bool(self.packages.install or self.packages.update)
+        return self.refresh or (Refresh.WEEKLY if outside else Refresh.NEVER)
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, refuse
 from goldsmith.recipe.secrets import TextOrSecret
+from goldsmith.recipe.steps import Refresh
 
 DIGEST = r"^[0-9a-fA-F]{64}$"
 ACCOUNT = (
@@ -153,6 +154,9 @@ class Windows(Part):
     )
     update_rounds: int = Field(
         default=0, ge=0, le=10, description="How often Windows Update is run until nothing is left."
+    )
+    update_refresh: Annotated[Refresh, Field(strict=False)] = Field(
+        default=Refresh.WEEKLY, description="Update anew after a day, a week, never, or always."
     )
     rdp: bool = Field(default=True, description="Allow Remote Desktop, with network level authentication.")
     admin_user: str = Field(

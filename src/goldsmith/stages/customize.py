@@ -22,10 +22,10 @@ from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.plan.keeping import write_way
 from goldsmith.plan.memory import Life
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.evidence import last_look, with_evidence
-from goldsmith.stages.guest import Guest, Task, said_with
+from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
 from goldsmith.stages.lives import Lives, access_of
 from goldsmith.stages.parts import (
     PATIENCE,
@@ -55,7 +55,7 @@ PATH=$PATH:/usr/sbin:/sbin setfiles -F "$contexts" /root/.ssh /etc/ssh || touch 
 
 
 @dataclass(frozen=True)
-class Customize:
+class Customize(OfSteps):
     """One step of the recipe, done in the running guest; ``step`` None is the last: take the access away.
 
     ``earlier`` are steps that want no layer of their own: they are done before it, and share its layer.
@@ -73,11 +73,17 @@ class Customize:
     version = 1
 
     def inputs(self) -> Inputs:
-        if self.step is not None:
-            return said_with(self.earlier, self.said)
-        family = self.guest.family
-        said = {"script": temporary.withdraw_script(family.access, leftovers=tuple(family.leftovers))}
+        said, family = dict(self.said), self.guest.family
+        if self.step is None:
+            said["script"] = temporary.withdraw_script(family.access, leftovers=tuple(family.leftovers))
         return said_with(self.earlier, said)
+
+    def dated(self, as_of: str) -> "Customize":
+        return replace(self, said={**self.said, REFRESH: as_of})
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return [*(one.step for one in self.earlier), *([self.step] if self.step else [])]
 
     def run(self, work: Work, context: Context) -> None:
         self.run_together([work], context)

@@ -8,7 +8,7 @@ from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.plan.stage import Inputs
 from goldsmith.recipe.secrets import Secret
-from goldsmith.recipe.steps import Step
+from goldsmith.recipe.steps import Refresh, Step
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,24 @@ class Task:
     step: Step
     said: Inputs
     at: Mark | None = None
+
+
+class OfSteps:
+    """How old the layer of some steps may be: what one of them read from the outside world is as of its making."""
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        raise NotImplementedError
+
+    @property
+    def refresh(self) -> Refresh:
+        by_age = (Refresh.ALWAYS, Refresh.DAILY, Refresh.WEEKLY)
+        wanted = {one.freshness for one in self.steps}
+        return next((one for one in by_age if one in wanted), Refresh.NEVER)
+
+    @property
+    def reads(self) -> str:
+        return ", ".join(one.title for one in self.steps if one.freshness is not Refresh.NEVER)
 
 
 def said_with(earlier: Sequence[Task], said: Inputs) -> Inputs:

@@ -18,7 +18,8 @@ from goldsmith.host import injected
 from goldsmith.host.clock import outside
 from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
 from goldsmith.host.process import Host
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
+from goldsmith.recipe.steps import Refresh
 from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.parts import (
     domain_name,
@@ -44,8 +45,11 @@ class Install:
     kickstart_digest: str
     boot_arguments: tuple[str, ...]
     limits: Limits
+    refresh: Refresh = Refresh.NEVER
+    as_of: str = ""
 
     name = "install"
+    reads = "packages"
     kind = Kind.DISK
     version = 1
     group = ""
@@ -62,7 +66,11 @@ class Install:
             "disk_size": self.disk_size,
             "kickstart": self.kickstart_digest,
             "boot_arguments": list(self.boot_arguments),
+            **({REFRESH: self.as_of} if self.as_of else {}),
         }
+
+    def dated(self, as_of: str) -> "Install":
+        return replace(self, as_of=as_of)
 
     def run(self, work: Work, context: Context) -> None:
         host = context.host_for(self.name)

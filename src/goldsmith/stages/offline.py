@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
@@ -10,17 +10,17 @@ from goldsmith.errors import Mark, RecipeError, ToolError
 from goldsmith.events import ToolSaid
 from goldsmith.guests import cloudcfg
 from goldsmith.guests.actions import FRAGMENT
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
-from goldsmith.stages.guest import Guest, Task, said_with
+from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
 from goldsmith.stages.parts import PATIENCE, private_folder
 
 Reveal = Callable[[str | Secret], str]
 
 
 @dataclass(frozen=True)
-class Offline:
+class Offline(OfSteps):
     """One step with ``via: offline``. Scripts run in a chroot of the appliance: no services, no network."""
 
     name: str
@@ -36,6 +36,13 @@ class Offline:
 
     def inputs(self) -> Inputs:
         return said_with(self.earlier, self.said)
+
+    def dated(self, as_of: str) -> "Offline":
+        return replace(self, said={**self.said, REFRESH: as_of})
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return [*(one.step for one in self.earlier), self.step]
 
     def run(self, work: Work, context: Context) -> None:
         assert work.before

@@ -1,7 +1,6 @@
-"""What a customize step says, as inputs of its key: files by digest, secrets by keyed digest, age by date."""
+"""What a customize step says, as inputs of its key: files by digest, secrets by keyed digest."""
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from goldsmith.errors import RecipeError
 from goldsmith.guests.actions import digest_of
 from goldsmith.plan.stage import Inputs, Json
 from goldsmith.recipe.secrets import Secret
-from goldsmith.recipe.steps import Refresh, Step
+from goldsmith.recipe.steps import Step
 
 _DO_NOT_CHANGE_THE_DISK = {"name", "timeout", "layer", "refresh"}
 
@@ -24,26 +23,13 @@ def step_name(at: int, step: Step, *, since: int | None = None) -> str:
     return f"{numbers}-{title or step.kind}"
 
 
-def step_inputs(step: Step, *, digest: Callable[[Secret], str], now: float, refresh: bool = False) -> Inputs:
-    """Return all that can change what the step makes. ``now`` is in seconds since the epoch.
-
-    With ``refresh`` a step that reads the outside world is new at each build, however seldom the recipe asks for it.
-    """
-    said = {
+def step_inputs(step: Step, *, digest: Callable[[Secret], str]) -> Inputs:
+    """Return all that the recipe says of what the step makes; as of when it did is up to its stage."""
+    return {
         name: _plain(getattr(step, name), digest)
         for name in type(step).model_fields
         if name not in _DO_NOT_CHANGE_THE_DISK and getattr(step, name) is not None
     }
-    wanted = Refresh.ALWAYS if refresh and step.refresh is not Refresh.NEVER else step.refresh
-    if freshness := _freshness(wanted, now):
-        said["refresh"] = freshness
-    return said
-
-
-def _freshness(refresh: Refresh, now: float) -> str:
-    day = time.strftime("%Y-%m-%d", time.gmtime(now))
-    week = time.strftime("%G week %V", time.gmtime(now))
-    return {Refresh.ALWAYS: f"{now:.3f}", Refresh.DAILY: day, Refresh.WEEKLY: week}.get(refresh, "")
 
 
 def _plain(value: object, digest: Callable[[Secret], str]) -> Json:

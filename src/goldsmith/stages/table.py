@@ -14,6 +14,7 @@ from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
 from goldsmith.guests.windows_answers import said_of, version_of
 from goldsmith.guests.writing import Rendered
+from goldsmith.plan.freshness import freshened
 from goldsmith.plan.stage import Stage
 from goldsmith.publish.item import Destination
 from goldsmith.recipe.model import Recipe
@@ -60,6 +61,9 @@ class Ingredients:
     today: float  # seconds since the epoch, for steps that are to be done anew after a time
     boot_checks: str = ""
     refresh: bool = False  # what is read from the outside world is read again
+    anew_from: str = ""  # the stage from which on nothing is taken from the store
+    has: Callable[[str], bool] = lambda _key: False  # whether the store has this result
+    dates: Callable[[str], Sequence[str]] = lambda _stage: ()  # of the results that the store has of a stage
     answers: Mapping[str, Rendered] = field(
         default_factory=dict
     )  # of Windows, by their paths on the answer disc
@@ -104,7 +108,14 @@ def stages_for(
     if register:
         stages.append(registration(recipe, family, channels=given.channels))
         stages += [Upload(one) for one in given.destinations]
-    return tuple(stages)
+    return freshened(
+        stages,
+        now=given.today,
+        always=given.refresh,
+        anew_from=given.anew_from,
+        has=given.has,
+        dates=given.dates,
+    )
 
 
 def registration(
@@ -163,8 +174,6 @@ def _finished_disk(given: Ingredients) -> Sequence[Stage]:
             given.machine,
             answers=given.answers,
             vault=given.vault,
-            today=given.today,
-            refresh=given.refresh,
         )
     sysprep = Sysprep(
         enable=recipe.sysprep.enable,
@@ -205,6 +214,7 @@ def _install(given: Ingredients, kickstart: Rendered) -> Install:
         kickstart_digest=hashlib.sha256(kickstart.text.encode()).hexdigest(),
         boot_arguments=(*given.family.boot_arguments, *recipe.install.boot_arguments),
         limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase, disk=waits.disk),
+        refresh=recipe.install.freshness,
     )
 
 
@@ -222,7 +232,7 @@ def _customize(given: Ingredients) -> list[Stage]:
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     boot = 1
     for at, step in enumerate(recipe.customize):
-        said = step_inputs(step, digest=given.vault.digest, now=given.today, refresh=given.refresh)
+        said = step_inputs(step, digest=given.vault.digest)
         place = recipe.at("customize", at)
         if not step.layer:
             _require_partner(recipe, at)

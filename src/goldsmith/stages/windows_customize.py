@@ -1,15 +1,16 @@
 """Change a Windows guest step by step, by its agent: one boot for all steps, one layer for each of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldsmith.errors import GuestError, Mark
 from goldsmith.events import PhaseStarted
 from goldsmith.guests import windows_actions
 from goldsmith.guests.windows_session import WindowsSession
-from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
+from goldsmith.recipe.steps import Refresh, Step
 from goldsmith.stages import windows_boot
-from goldsmith.stages.guest import Guest, Task, said_with
+from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
 
 UPDATE = "C:\\goldsmith\\update.ps1"  # build.cmd put it there
 _POWERSHELL = ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", UPDATE)
@@ -17,7 +18,7 @@ _NOTHING_LEFT, _REBOOT = 0, 3010
 
 
 @dataclass(frozen=True)
-class WindowsStep:
+class WindowsStep(OfSteps):
     """One step of the recipe; ``earlier`` are steps that want no layer of their own, which are done before it."""
 
     name: str
@@ -32,6 +33,13 @@ class WindowsStep:
 
     def inputs(self) -> Inputs:
         return said_with(self.earlier, self.task.said)
+
+    def dated(self, as_of: str) -> "WindowsStep":
+        return replace(self, task=replace(self.task, said={**self.task.said, REFRESH: as_of}))
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return [one.step for one in (*self.earlier, self.task)]
 
     def run(self, work: Work, context: Context) -> None:
         self.run_together([work], context)
@@ -66,16 +74,21 @@ class WindowsUpdates:
     group: str
     guest: Guest
     rounds: int
-    day: str  # when: what Microsoft offers changes, and a layer of another day is not taken
+    refresh: Refresh  # what Microsoft offers changes
     at: Mark | None = None
+    as_of: str = ""
 
     name = "updates"
+    reads = "updates"
     kind = Kind.DISK
     version = 1
     ends = False
 
     def inputs(self) -> Inputs:
-        return {"rounds": self.rounds, "day": self.day}
+        return {"rounds": self.rounds, **({REFRESH: self.as_of} if self.as_of else {})}
+
+    def dated(self, as_of: str) -> "WindowsUpdates":
+        return replace(self, as_of=as_of)
 
     def run(self, work: Work, context: Context) -> None:
         self.run_together([work], context)

@@ -1,6 +1,5 @@
 """Which stages of their own a recipe for Windows has, in order; what all guests share is in table.py."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,10 +42,8 @@ def windows_stages(
     *,
     answers: Mapping[str, Rendered],
     vault: Vault,
-    today: float,
-    refresh: bool = False,
 ) -> Sequence[Stage]:
-    """Return the stages from the install to the generalized disk. ``today`` is in seconds since the epoch."""
+    """Return the stages from the install to the generalized disk."""
     waits, hardware = recipe.machine.timeouts, hardware_of(recipe)
     guest = Guest(
         family=family,
@@ -68,16 +65,16 @@ def windows_stages(
     )
     stages: list[Stage] = [install]
     if rounds := said_of(recipe).update_rounds:
-        day = time.strftime("%Y-%m-%d", time.gmtime(today)) if not refresh else f"{today:.3f}"
-        stages.append(WindowsUpdates(BOOT, guest, rounds, day, recipe.at("windows", "update_rounds")))
-    return [*stages, *_steps(recipe, guest, vault, today, refresh=refresh), WindowsSysprep(BOOT, guest)]
+        place = recipe.at("windows", "update_rounds")
+        stages.append(WindowsUpdates(BOOT, guest, rounds, said_of(recipe).update_refresh, place))
+    return [*stages, *_steps(recipe, guest, vault), WindowsSysprep(BOOT, guest)]
 
 
-def _steps(recipe: Recipe, guest: Guest, vault: Vault, today: float, *, refresh: bool) -> Sequence[Stage]:
+def _steps(recipe: Recipe, guest: Guest, vault: Vault) -> Sequence[Stage]:
     stages: list[Stage] = []
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     for at, step in enumerate(recipe.customize):
-        said = step_inputs(step, digest=vault.digest, now=today, refresh=refresh)
+        said = step_inputs(step, digest=vault.digest)
         task = Task(step, said, recipe.at("customize", at))
         last = at + 1 == len(recipe.customize)
         if not step.layer and not last:
