@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from goldsmith.plan.store import Store
+from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import BuildState, read_builds
 
 ROAD = [
@@ -80,9 +82,22 @@ def test_a_change_to_the_last_step_runs_that_and_what_follows_and_the_plan_says_
     path.write_text(path.read_text().replace("echo two", "echo three"))
     plan = {one["name"]: one["reason"] for one in json.loads(factory("plan", "r", "--json").out)["stages"]}
     assert plan["step-1-one"] == ""
-    assert plan["step-2-two"].startswith("run changed")
+    assert plan["step-2-two"] == 'run.script changed: "echo two" -> "echo three"'
     assert plan["sysprep"] == "follows step-2-two"
     assert factory("build", "r", "--json").stages("StageStarted") == ROAD[3:]
+
+
+def test_a_plan_expects_the_time_that_earlier_builds_took_in_the_same_way(factory, monkeypatch):
+    factory("build", "r")
+
+    def expected(way):
+        monkeypatch.setenv("GOLDSMITH_ACCEL", way)
+        plan = json.loads(factory("plan", "r", "--no-cache", "--json").out)
+        jsonschema.validate(plan, output_schemas()["plan"])
+        return {one["name"]: one["expected"] for one in plan["stages"]}
+
+    assert all(expected("tcg").values())
+    assert not any(expected("kvm").values())
 
 
 def test_planning_makes_no_layer_and_no_record(factory):

@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from goldsmith.record import expected_seconds, read_history
 
 
-def build(builds, name, *stages, recipe="demo", virt_type="qemu", age=0):
+def build(builds, name, *stages, recipe="demo", virt_type="qemu", age=0, **more):
     folder = builds / name
     folder.mkdir(parents=True)
     document = {
         "recipe": recipe,
         "virt_type": virt_type,
+        **more,
         "stages": [{"name": stage, "state": state, "seconds": took} for stage, state, took in stages],
     }
     path = folder / "build.json"
@@ -40,6 +42,12 @@ def test_runs_with_and_without_kvm_and_of_other_recipes_are_kept_apart(builds):
     build(builds, "c", ("install", "done", 5.0), recipe="rhel7")
     assert expected_seconds(builds, recipe="demo", stage="install", virt_type="qemu") == 500.0
     assert expected_seconds(builds, recipe="demo", stage="install", virt_type="kvm") == 50.0
+
+
+def test_runs_on_another_host_are_left_out(builds):
+    build(builds, "here", ("install", "done", 500.0), host=socket.gethostname())
+    build(builds, "there", ("install", "done", 5.0), host="elsewhere.example.com")
+    assert read_history(builds, recipe="demo", virt_type="qemu").seconds == {"install": (500.0,)}
 
 
 def test_old_runs_give_way_to_new_ones(builds):

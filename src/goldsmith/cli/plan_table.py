@@ -1,11 +1,15 @@
 """A plan for people and for programs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from goldsmith.errors import GoldsmithError
+from goldsmith.host import accel
 from goldsmith.host.files import human_time
+from goldsmith.host.process import LocalHost
 from goldsmith.plan.freshness import good_until
 from goldsmith.plan.planner import Plan
 from goldsmith.plan.stage import REFRESH
@@ -13,13 +17,11 @@ from goldsmith.record import expected_seconds
 
 
 def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
-    """Return the plan as JSON values; ``expected`` are seconds, from the newest builds on this host."""
+    """Return the plan as JSON values; ``expected`` are seconds, from builds on this host that ran guests as now."""
+    kinds = _kinds(plan, state)
 
     def expected(stage: str) -> float | None:
-        times = (
-            expected_seconds(state, recipe=plan.recipe, stage=stage, virt_type=kind)
-            for kind in ("kvm", "qemu")
-        )
+        times = (expected_seconds(state, recipe=plan.recipe, stage=stage, virt_type=kind) for kind in kinds)
         return next((one for one in times if one is not None), None)
 
     return {
@@ -39,6 +41,16 @@ def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
             for step in plan.steps
         ],
     }
+
+
+def _kinds(plan: Plan, state: Path) -> Sequence[str]:
+    """Return how guests run here, where it matters; where that is not known, both ways."""
+    if plan.cached or not (state / "builds").is_dir():  # without a history nothing needs to be measured
+        return ("kvm", "qemu")
+    try:
+        return (accel.detect(LocalHost(), state=state).virt_type,)
+    except (GoldsmithError, OSError):
+        return ("kvm", "qemu")
 
 
 def print_plan(document: dict[str, Any], *, verbose: bool) -> None:

@@ -1,5 +1,6 @@
 """How long the stages of a recipe took before, from the newest build records."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,10 +28,13 @@ class History:
 
 
 def read_history(builds: Path, *, recipe: str, virt_type: str) -> History:
-    """Read the runs of a recipe; those with and without KVM are kept apart (``virt_type``: kvm, qemu)."""
+    """Read the runs of a recipe on this host; those with and without KVM are kept apart (``virt_type``: kvm, qemu)."""
     seconds: dict[str, list[float]] = {}
+    here = socket.gethostname()
     for document in _newest(builds):
         if document.get("recipe") != recipe or document.get("virt_type", "") != virt_type:
+            continue
+        if document.get("host", here) != here:  # the state folder was copied, or is shared
             continue
         for stage, took in _runs(document):
             if len(seconds.setdefault(stage, [])) < SAMPLES:
