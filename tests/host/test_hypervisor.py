@@ -12,6 +12,7 @@ from goldsmith.host.domains import (
     Resets,
     disks_of,
     first_usable,
+    is_older_network,
     moved,
     network_xml,
     snapshot_xml,
@@ -19,6 +20,7 @@ from goldsmith.host.domains import (
 )
 from goldsmith.host.hypervisor import DomainInfo, DomainState, Hypervisor, connect
 from goldsmith.host.hypervisor_words import translated
+from goldsmith.host.libvirtd import ensure_network
 
 NODE = """
 <node>
@@ -201,3 +203,54 @@ def test_a_guest_that_ends_while_it_is_asked_is_no_fault_of_the_host():
     told = translated(error, "goldsmith-7")
     assert isinstance(told, GuestError)
     assert told.problem == f"the guest goldsmith-7 ended while it was asked: {message}"
+
+
+OLDER = """
+<network><name>goldsmith</name><forward mode="nat"/><bridge name="virbr7" stp="on" delay="0"/>
+  <ip address="192.168.177.1" netmask="255.255.255.0"><dhcp>
+    <range start="192.168.177.2" end="192.168.177.254"/></dhcp></ip></network>
+"""
+ON_IT = """
+<domain type="test"><name>{name}</name><memory>1024</memory><os><type>hvm</type></os>
+  <devices><interface type="network"><source network="{network}"/></interface></devices></domain>
+"""
+
+
+@pytest.mark.parametrize("guests", ["", ON_IT.format(name="a", network="default")])
+def test_a_network_of_an_older_goldsmith_is_made_anew_with_its_subnet(tmp_path, guests):
+    (tmp_path / "node.xml").write_text(f"<node>{OLDER}{guests}</node>")
+    with connect(f"test://{tmp_path}/node.xml") as hypervisor:
+        ensure_network(hypervisor)
+        assert hypervisor.network_active("goldsmith")
+        assert hypervisor.subnets() == {"192.168.177"}
+        described = hypervisor._connection.networkLookupByName("goldsmith").XMLDesc(0)
+        assert "stp='off'" in described
+        assert "<lease expiry='10'" in described
+
+
+def test_a_network_that_a_guest_is_on_is_left_as_it_is(tmp_path):
+    (tmp_path / "node.xml").write_text(f"<node>{OLDER}{ON_IT.format(name='a', network='goldsmith')}</node>")
+    with connect(f"test://{tmp_path}/node.xml") as hypervisor:
+        ensure_network(hypervisor)
+        assert hypervisor.network_active("goldsmith")
+        assert "stp='on'" in hypervisor._connection.networkLookupByName("goldsmith").XMLDesc(0)
+        hypervisor.destroy("a")
+        ensure_network(hypervisor)
+        assert "stp='off'" in hypervisor._connection.networkLookupByName("goldsmith").XMLDesc(0)
+
+
+def test_what_makes_a_network_an_older_one():
+    today = network_xml("goldsmith", "192.168.150")
+    assert not is_older_network(today)
+    assert is_older_network(OLDER)
+    for lost in ('stp="off"', '<lease expiry="10" unit="minutes" />', "dhcp-ignore-clid"):
+        assert lost in today
+        assert is_older_network(today.replace(lost, ""))
+
+
+def test_networks_of_others_and_those_that_are_not_there_are_left_alone(tmp_path):
+    (tmp_path / "node.xml").write_text(f"<node>{OLDER.replace('goldsmith', 'default')}</node>")
+    with connect(f"test://{tmp_path}/node.xml") as hypervisor:
+        assert not hypervisor.renew_network("goldsmith")
+        ensure_network(hypervisor, "default")
+        assert "stp='on'" in hypervisor._connection.networkLookupByName("default").XMLDesc(0)

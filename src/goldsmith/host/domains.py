@@ -154,6 +154,25 @@ def network_xml(name: str, subnet: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def is_older_network(network_xml: str) -> bool:
+    """Say whether a network lacks what ``network_xml`` gives one today: an older Goldsmith has made it."""
+    root = ET.fromstring(network_xml)
+    bridge = root.find("bridge")
+    options = {one.get("value") for one in root.iterfind(f"{{{_DNSMASQ}}}options/{{{_DNSMASQ}}}option")}
+    return (
+        bridge is None
+        or bridge.get("stp") != "off"
+        or root.find("ip/dhcp/range/lease") is None
+        or "dhcp-ignore-clid" not in options
+    )
+
+
+def on_network(domain_xml: str, name: str) -> bool:
+    """Say whether a card of a guest is on the network."""
+    sources = ET.fromstring(domain_xml).iterfind("./devices/interface/source")
+    return any(one.get("network") == name for one in sources)
+
+
 def first_usable(addresses: Sequence[str]) -> str | None:
     """Pick the IPv4 address another machine could talk to; loopback and link-local ones are none."""
     for address in addresses:

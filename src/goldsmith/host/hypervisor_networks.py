@@ -7,7 +7,9 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from goldsmith.errors import GuestError
-from goldsmith.host.domains import network_xml
+from goldsmith.host.domains import is_older_network, network_xml, on_network
+
+_KNOWS_OPTIONS = 5_006_000  # the version of libvirt since which a network may say what dnsmasq is told
 
 
 class Networks:
@@ -35,6 +37,30 @@ class Networks:
                 network.create()
             with suppress(libvirt.libvirtError):
                 network.setAutostart(1)
+
+    def renew_network(self, name: str) -> bool:
+        """Define a network anew that an older Goldsmith has made; returns whether it did, and then it does not run.
+
+        Not while a guest is on it, which would be cut off. Its subnet stays.
+        """
+        with suppress(GuestError), self._words(name):
+            if self._connection.getLibVersion() < _KNOWS_OPTIONS:
+                return False
+            network = self._connection.networkLookupByName(name)
+            described = network.XMLDesc(0)
+            running = self._connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+            address = ET.fromstring(described).find("ip")
+            subnet = "" if address is None else address.get("address", "").rpartition(".")[0]
+            if not subnet or not is_older_network(described):
+                return False
+            if any(on_network(one.XMLDesc(0), name) for one in running):
+                return False
+            if network.isActive():
+                network.destroy()
+            network.undefine()
+            self._connection.networkDefineXML(network_xml(name, subnet))
+            return True
+        return False
 
     def forget_network(self, name: str) -> None:
         """Undefine a network that does not run; one that is not there is left so."""

@@ -65,7 +65,12 @@ def ensure_network_of(machine_network: str, uri: str) -> None:
 
 
 def ensure_network(hypervisor: Hypervisor, name: str = NETWORK) -> None:
-    """Start a NAT network of libvirt, and make it first where this host has none of that name."""
+    """Start a NAT network of libvirt, and make it first where this host has none of that name.
+
+    Goldsmith's own is made anew where an older version has made it, unless a guest is on it.
+    """
+    if name == NETWORK:
+        hypervisor.renew_network(name)
     if hypervisor.network_active(name):
         return
     try:
