@@ -10,6 +10,7 @@ import pytest
 from goldsmith.errors import GuestError, HostError
 from goldsmith.host.domains import (
     Resets,
+    Screenshot,
     disks_of,
     first_usable,
     is_older_network,
@@ -237,6 +238,13 @@ def test_a_network_that_a_guest_is_on_is_left_as_it_is(tmp_path):
         hypervisor.destroy("a")
         ensure_network(hypervisor)
         assert "stp='off'" in hypervisor._connection.networkLookupByName("goldsmith").XMLDesc(0)
+
+
+def test_a_picture_is_kept_as_png_whatever_the_hypervisor_makes():
+    old = Screenshot.of(b"P6\n1 1\n255\n\x01\x02\x03", "image/x-portable-pixmap")
+    assert (old.suffix, old.mime, old.data[:4]) == (".png", "image/png", b"\x89PNG")
+    assert Screenshot.of(b"cut off", "image/x-portable-pixmap").suffix == ".ppm"
+    assert Screenshot.of(b"BM", "image/bmp") == Screenshot(b"BM", "image/bmp")
 
 
 def test_what_makes_a_network_an_older_one():

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from goldsmith.errors import GuestError
+from goldsmith.host.pictures import PNG, PPM, as_png
 
 NETWORK = "goldsmith"  # build machines are on it alone, and apart from each other
 _DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
@@ -32,14 +33,20 @@ class DomainInfo:
 
 @dataclass(frozen=True)
 class Screenshot:
-    """A picture of the guest's screen in the format that the hypervisor makes."""
+    """A picture of the guest's screen: a PNG, unless the hypervisor made one that is neither that nor a PPM."""
 
     data: bytes
-    mime: str  # "image/x-portable-pixmap" or "image/png"
+    mime: str
+
+    @classmethod
+    def of(cls, data: bytes, mime: str) -> "Screenshot":
+        """Take what the hypervisor made; QEMU before 7.1 knows PPM only."""
+        png = as_png(data)
+        return cls(data, mime) if png is None else cls(png, PNG)
 
     @property
     def suffix(self) -> str:
-        return ".png" if self.mime == "image/png" else ".ppm"
+        return {PNG: ".png", PPM: ".ppm"}.get(self.mime, ".img")
 
 
 class Resets:

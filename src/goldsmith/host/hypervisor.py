@@ -238,7 +238,7 @@ class Hypervisor(Networks, Memories):
             mime = guest.screenshot(stream, 0, 0)
             stream.recvAll(lambda _stream, part, keep: keep.append(part), parts)
             stream.finish()
-        return Screenshot(b"".join(parts), str(mime))
+        return Screenshot.of(b"".join(parts), str(mime))
 
     def disk_counters(self, name: str, disk: str) -> tuple[int, int]:
         """Return the bytes that the guest read from and wrote to a disk since its start."""
