@@ -1,9 +1,10 @@
+import json
 import threading
 from dataclasses import dataclass, field
 
 import pytest
 
-from goldsmith.errors import GuestError
+from goldsmith.errors import GuestError, HostError
 from goldsmith.events import StageCached, StageFailed, StageFinished, StageStarted, StageWaiting
 from goldsmith.host.accel import Acceleration
 from goldsmith.plan.planner import make_plan
@@ -164,3 +165,20 @@ def test_a_shared_run_that_ends_before_its_first_work_is_reported_once(tmp_path)
     with pytest.raises(GuestError):
         start(tmp_path, [NoBoot("a", group="boot"), NoBoot("b", group="boot")], notes)
     assert notes.names(StageFailed) == ["a"]
+
+
+def test_a_stage_that_the_disk_has_no_room_for_is_refused_before_it_begins(tmp_path):
+    first = [Write("a"), Write("b", "1")]
+    start(tmp_path, first)
+    seal = next(
+        path
+        for path in (tmp_path / "store" / "layers").glob("*/entry.json")
+        if json.loads(path.read_text())["stage"] == "b"
+    )
+    seal.write_text(json.dumps({**json.loads(seal.read_text()), "size": 1 << 60}))
+    notes, second = Notes(), [Write("a"), Write("b", "2")]
+    with pytest.raises(HostError, match=r"b \(as it took in an earlier build\) needs .* TiB in .*free"):
+        start(tmp_path, second, notes)
+    assert second[1].ran == []
+    assert notes.names(StageFailed) == ["b"]
+    assert not [one for one in (tmp_path / "store" / "layers").iterdir() if not (one / "entry.json").exists()]

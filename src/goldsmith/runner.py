@@ -18,6 +18,7 @@ from goldsmith.events import (
 )
 from goldsmith.host import files
 from goldsmith.plan.planner import Plan, Step, noted_inputs
+from goldsmith.plan.room import require_room
 from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
 from goldsmith.plan.store import Store
 
@@ -102,6 +103,7 @@ class Runner:
     def _make(self, together: Sequence[Step], context: Context) -> None:
         self._since = time.monotonic()
         first = together[0]
+        self._require_room(together)
         works = [self._work(step, before) for step, before in self._with_parents(together)]
         try:
             if first.stage.group:
@@ -122,6 +124,19 @@ class Runner:
                     context.keeper.settle(self.store, context.folder.parent)
                 else:
                     self.store.remove(work.key)
+
+    def _require_room(self, together: Sequence[Step]) -> None:
+        """Refuse before the work what would fail in the middle of it; media are measured when they are got."""
+        if together[0].stage.kind is Kind.MEDIA:
+            return
+        stages, keys = [step.stage for step in together], [step.key for step in together]
+        before = self._disk_before(stages[0])
+        try:
+            require_room(stages, keys, recipe=self.plan.recipe, before=before, store=self.store)
+        except HostError as error:
+            self._start(stages[0].name, keys[0])
+            self.reporter.tell(StageFailed(stages[0].name, 0.0, error.text()))
+            raise
 
     def _end_unannounced(self, first: Step, error: BaseException) -> None:
         """Close the report of a shared run that ended before its first work began, in the boot for example."""

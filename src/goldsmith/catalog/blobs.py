@@ -23,6 +23,7 @@ from goldsmith.host.files import (
     copy,
     digest,
     fsync_tree,
+    need_space,
     remember,
     sha256_of,
 )
@@ -106,6 +107,8 @@ class Blobs:
         """
         before = look(file)
         part = self._incoming / f"{image_id}.part"
+        if digests is None or file.stat().st_dev != self._incoming.stat().st_dev:  # it cannot be shared
+            need_space(self._incoming, allocated(file), what=f"a copy of {file.name}")
         how = clone(file, part) if digests else copy(file, part)
         part.chmod(READ_ONLY)
         shared = digests if how is not Copied.COPY else None
