@@ -106,3 +106,14 @@ def test_one_that_goes_off_by_itself_is_told(tmp_path):
 
 def test_a_windows_needs_no_ssh(tmp_path):
     assert trial(Profile.WINDOWS).first.ssh is None
+
+
+def test_a_guest_that_starts_again_and_again_is_told_by_what_fails(tmp_path):
+    log = Path(__file__).parents[1] / "consoles" / "windows-start-loop.txt"
+    (tmp_path / "console").write_text(log.read_text())
+    with pytest.raises(
+        GuestError, match=r"restarts the guest again and again: it runs NetworkConfigPlugin"
+    ) as told:
+        boot(Played(""), tmp_path)
+    assert "cloudbase.plugins" in told.value.fix
+    assert told.value.evidence

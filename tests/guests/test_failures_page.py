@@ -7,6 +7,7 @@ from pathlib import Path
 from goldsmith.audit.generalized import CAUSES as SYSPREP
 from goldsmith.guests.causes import anaconda, content, linux
 from goldsmith.guests.windows_causes import CAUSES as WINDOWS
+from goldsmith.guests.windows_causes import LOOP
 
 PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
 START, END = "<!-- causes -->\n", "<!-- end of causes -->\n"
@@ -21,6 +22,7 @@ SECTIONS = {
     "First boot": linux.FIRST_BOOT,
     "Windows Setup, by its logs": WINDOWS,
     "Sysprep, by its logs": SYSPREP,
+    "First start of Windows, by what Cloudbase-Init writes to COM1": [LOOP],
 }
 
 
@@ -30,8 +32,9 @@ def words(cause):
 
 
 def row(one):
-    lines = getattr(one, "example", "").splitlines()
-    shown = next((f"`{line.strip()}`" for line in lines if one.pattern.search(line)), "—")
+    lines = one.example.splitlines()
+    pattern = re.compile(one.pattern, re.IGNORECASE) if isinstance(one.pattern, str) else one.pattern
+    shown = next(f"`{' '.join(line.split())}`" for line in lines if pattern.search(line))
     stuck = " *(if stuck)*" if getattr(one, "waits", False) else ""
     cells = [words(one.cause) + stuck, shown, words(one.fix)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"

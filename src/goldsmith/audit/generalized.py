@@ -50,6 +50,8 @@ class Cause:
     pattern: str
     cause: str
     fix: str
+    example: str  # a line of its logs
+    source: str = "Microsoft's support pages"
 
 
 CAUSES = (
@@ -57,46 +59,72 @@ CAUSES = (
         r"Package (\S+) was installed for a user, but not provisioned for all users",
         "the Store app {0} was installed for one user only (0x80073cf2)",
         "a customize step before Sysprep: Remove-AppxPackage -AllUsers -Package {0}",
+        "2026-08-15 11:15:35, Error                 SYSPRP Package "
+        "Microsoft.MicrosoftEdge.Stable_151.0.4129.86_neutral__8wekyb3d8bbwe was installed for a "
+        "user, but not provisioned for all users. This package will not function properly in the "
+        "sysprep image.",
+        "Microsoft KB 2769827, and logs as published",
     ),
     Cause(
         r"Failed to remove apps for the current user|0x80073cf2",
         "a Store app was installed for one user only (0x80073cf2)",
         "a customize step before Sysprep: Get-AppxPackage -AllUsers, then Remove-AppxPackage of those not provisioned",
+        "2026-08-15 11:15:35, Error                 SYSPRP Failed to remove apps for the current "
+        "user: 0x80073cf2.",
+        "Microsoft KB 2769827, and logs as published",
     ),
     Cause(
         r"BitLocker is on for the OS volume|0x80310039",
         "BitLocker encrypts the system volume (0x80310039)",
         "set PreventDeviceEncryption=1 while Windows installs; manage-bde -off C: in a customize step",
+        "2024-03-05 11:02:51, Error                 SYSPRP BitLocker-Sysprep: BitLocker is on for the"
+        " OS volume. Turn BitLocker off to run Sysprep. (0x80310039)",
     ),
     Cause(
         r"Windows updates that require a reboot|0x800f0975|if there is an active scenario",
         "updates wait for a reboot",
         "a customize step that reboots before Sysprep, or another round of updates",
+        "2024-03-05 11:03:20, Error                 SYSPRP Sysprep_Clean_Validate_Opk: Audit mode "
+        "can't be turned on if there is an active scenario.; hr = 0x800F0975",
+        "Microsoft's support pages on reserved storage",
     ),
     Cause(
         r"maximum allowed number of re-?arms|0xc004d307|rearm count",
         "the licence was rearmed too often (0xC004D307)",
         "build from the medium again; SkipRearm=1 in the pass generalize while testing",
+        "2024-03-05 11:04:08, Error      [0x0f0082] SYSPRP ActionPlatform::LaunchModule: Failure "
+        "occurred while executing 'SLReArmWindows' from slc.dll; dwRet = 0xc004d307",
     ),
     Cause(
         r"Sysprep will not run on an upgraded OS",
         "this Windows was upgraded from another, which Sysprep refuses",
         "install from a medium of the wanted version",
+        "2024-03-05 11:05:40, Error      [0x0f0036] SYSPRP spopk.dll:: Sysprep will not run on an "
+        "upgraded OS. You can only run Sysprep on a custom (clean) install version of Windows.",
     ),
     Cause(
         r"the machine is in an invalid state or we couldn.t update the recorded state",
         "an earlier Sysprep of this Windows had failed",
         "build again from the install stage: goldsmith build --from install",
+        "2024-03-05 11:06:12, Error      [0x0f00a8] SYSPRP WinMain:Hit failure while processing "
+        "sysprep generalize: the machine is in an invalid state or we couldn't update the recorded "
+        "state, dwRet = 0x1f",
     ),
     Cause(
         r"(?:unattend|answer) file.*?(?:not valid|invalid|could not be (?:parsed|read))|0x80220001",
         "Sysprep could not read the answer file",
         "goldsmith validate; look at Unattend.xml in goldsmith render",
+        "2024-03-05 11:06:30, Error      [0x060432] IBS    The provided unattend file is not valid; "
+        "hrResult = 0x80220001",
+        "setuperr.log, as published",
     ),
     Cause(
         r"cloudbase-?init.*?(?:failed|error|exit code [^0\s])",
         "Cloudbase-Init failed while Sysprep ran",
         "look into cloudbase-init.log among the build's logs; check plugins and metadata_services",
+        "2024-03-05 11:07:02, Error      [0x0f0043] SYSPRP RunExternalDlls: cloudbase-init.exe failed"
+        " with exit code 2",
+        "in the format of setuperr.log",
     ),
 )
 

@@ -9,6 +9,7 @@ from goldsmith.boottest.own import OwnCheck, answered
 from goldsmith.boottest.probe import WINDOWS
 from goldsmith.boottest.seed import Instance
 from goldsmith.errors import GuestError
+from goldsmith.guests.windows_causes import LOOP, restart_loop
 from goldsmith.guests.windows_session import WindowsSession
 from goldsmith.host import retry
 from goldsmith.host.windows_agent import WindowsShell
@@ -31,13 +32,15 @@ def boot_windows(
 ) -> Boot:
     """Return what one boot showed. The first boot of an image resets the machine, so the agent comes and goes.
 
-    Raises GuestError when no agent ever answered.
+    Raises GuestError when no agent ever answered, or when the guest starts again and again.
     """
     begun = time.monotonic()
     seen: dict[str, Sequence[str]] = {}
 
     def done() -> bool | None:
         session.require_running(meanwhile="it was waited for", fix="the screenshot shows where it stopped")
+        if loop := restart_loop(session.console.last):
+            raise GuestError(loop, evidence=session.evidence(), fix=LOOP.fix)
         if session.hypervisor.agent_ready(session.name):
             with suppress(GuestError):  # it is just being reset
                 seen.update(_asked(session))

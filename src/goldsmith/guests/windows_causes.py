@@ -1,48 +1,106 @@
 """Why Windows Setup failed, by the lines that it leaves in its logs: patterns, as data (Sysprep: audit/generalized.py).
 
-Sources: Microsoft's "Windows Setup log files and event logs", and its public lists of Setup's errors. None of them was
-seen here on real Windows.
+Sources: Microsoft's "Windows Setup log files and event logs" and its lists of Setup's errors, and logs that people have
+published. None of them was seen here on real Windows.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 
-from goldsmith.guests.causes.failure import Failure, failures
+from goldsmith.guests.causes.failure import Failure, detail
 
-CAUSES = failures(
-    (
-        r"(?i)(?:could|can)\s?not (?:parse|process|read) .*unattend|unattend(?:ed)? answer file .*(?:invalid|fail)"
-        r"|setting specified in the answer file|\[unattend\.xml\].*(?:invalid|unknown)",
-        "Setup refuses the answer file: {0}",
-        "the line above names the part; see the rendered Autounattend.xml in the build's folder",
+_PANTHER = "Panther's setuperr.log, as published"
+_SETUPAPI = "setupapi.dev.log, as published"
+_LOOPS = (
+    4  # times that a plugin runs; it may once in each pass, and once more after a restart that it asked for
+)
+
+CAUSES = (
+    Failure(
+        re.compile(
+            r"(?i)(?:could|can)\s?not (?:parse|process|read) .*unattend|unattend(?:ed)? answer file .*(?:invalid|fail)"
+            r"|setting specified in the answer file|\[unattend\.xml\].*(?:invalid|unknown)"
+            r"|unattend file is not valid|finding/loading the unattend file"
+        ),
+        "Setup refuses the answer file",
+        "the rendered Autounattend.xml is in the build's folder; goldsmith validate checks names, values and lengths",
+        details=(
+            detail(r"SMI data results dump: Source = .*?(/settings/.+)$", ": {1}"),
+            detail(r"SMI data results dump: Description = (.+?)\.?$", ": {1}"),
+            detail(r"for pass \[(\w+)\]", " (pass {1})"),
+        ),
+        example="2024-03-05 09:12:44, Error      [0x060432] IBS    The provided unattend file is not valid; "
+        "hrResult = 0x80220005",
+        source=_PANTHER,
     ),
-    (
-        r"(?i)(?:no|cannot find (?:an?|the)|could not find (?:an?|the)) image(?:.*(?:match|name)| )[^\n]*",
+    Failure(
+        re.compile(
+            r"(?i)(?:no|cannot find (?:an?|the)|could not find (?:an?|the)) image(?:.*(?:match|name)| )[^\n]*"
+        ),
         "Setup does not find the wanted image on its medium: {0}",
         "wiminfo install.wim shows the names; say windows.image_name",
+        example="2024-03-05 09:14:02, Error      [0x0600ae] IBS    Callback_ImageInstall_SelectImage: cannot find the "
+        "image with the name [Windows Server 2022 SERVERSTANDARD]",
+        source="Panther's setuperr.log, in its format",
     ),
-    (
-        r"(?i)product key .*(?:not valid|invalid|does not match|cannot be (?:used|validated))|0xC004F0(?:50|69)|"
-        r"no images? (?:are )?available",
+    Failure(
+        re.compile(
+            r"(?i)product key .*(?:not valid|invalid|does not match|cannot be (?:used|validated))|0xC004F0(?:50|69)|"
+            r"no images? (?:are )?available"
+        ),
         "Setup refuses the product key",
         "evaluation media want windows.product_key: none; other editions their own key",
+        example="2024-03-05 09:13:31, Error      [0x0604b8] IBS    The product key in the answer file cannot be "
+        "validated; hr = 0xC004F050",
+        source="Microsoft's list of activation errors, in the format of setuperr.log",
     ),
-    (
-        r"(?i)no (?:fixed )?disks? (?:was|were|could be)? ?found|cannot find any (?:drives|disks)|"
-        r"Disk \[?0\]? (?:does not exist|was not found)",
+    Failure(
+        re.compile(
+            r"(?i)no (?:fixed )?disks? (?:was|were|could be)? ?found|cannot find any (?:drives|disks)|"
+            r"Disk \[?0\]? (?:does not exist|was not found)"
+        ),
         "Setup sees no disk: the driver of its bus is missing",
         "see the driver paths in the rendered Autounattend.xml, and disk.bus in the recipe",
+        example="2024-03-05 09:13:58, Error      [0x06014d] IBS    ValidateDiskConfiguration: Disk [0] does not exist",
+        source="Panther's setuperr.log, in its format",
     ),
-    (
-        r"(?i)(?:driver package|signature).*(?:not (?:digitally )?signed|failed to (?:validate|verify)|"
-        r"does not contain a (?:digital )?signature)|0xe0000247|0x800b0109",
-        "Windows refuses the signature of a driver: {0}",
+    Failure(
+        re.compile(
+            r"(?i)(?:driver package|signature).*(?:not (?:digitally )?signed|failed to (?:validate|verify)|"
+            r"does not contain a (?:digital )?signature|not present in catalog)|0xe0000247|0x800b0109"
+        ),
+        "Windows refuses the signature of a driver",
         "this Windows may need another virtio-win (2012 R2: 0.1.215); see windows.drivers",
+        details=(detail(r"\b(?:Driver INF|{[^}]*}) ?-? ?.*?([\w-]+\.inf)\b", ": {1}"),),
+        example="!!!  sig: Driver package INF file hash is not present in catalog file. Error = 0xE000024B",
+        source=_SETUPAPI,
     ),
-    (
-        r"(?i)0x80070070|not enough (?:free )?(?:disk )?space",
+    Failure(
+        re.compile(r"(?i)0x80070070|not enough (?:free )?(?:disk )?space"),
         "the guest's disk is full",
         "raise disk.size",
+        example="2024-03-05 09:31:17, Error      CBS    Failed to stage execution package [HRESULT = 0x80070070 - "
+        "ERROR_DISK_FULL]",
+        source="Microsoft's list of Setup's errors, in the format of CBS.log",
     ),
+    Failure(
+        re.compile(r"Disk operation of type \[(\d+)\] failed; hr = (0x[0-9a-fA-F]+)"),
+        "Setup could not partition or format the disk (operation {1}, {2})",
+        "do the partitions of Autounattend.xml fit disk.size and machine.firmware (UEFI wants GPT)?",
+        example="2012-07-29 15:49:51, Error      [0x060492] IBS    PerformDiskOperation:Disk operation of type [14] "
+        "failed; hr = 0x8007009a",
+        source=_PANTHER,
+    ),
+)
+
+LOOP = Failure(
+    re.compile(r"cloudbaseinit\.init \[-\] Executing plugin '(\w+)'"),
+    "Cloudbase-Init restarts the guest again and again: it runs {1} each time",
+    "see cloudbase.plugins and cloudbase.unattend_plugins; the log of Cloudbase-Init is on COM1",
+    details=(detail(r"plugin '\w+' failed with error '(.*?)'(?:: [\w.]+:.*)?$", ", which fails: {1}"),),
+    example="2024-03-05 10:02:11.447 1532 INFO cloudbaseinit.init [-] Executing plugin 'SetHostNamePlugin'",
+    source="Cloudbase-Init, cloudbaseinit/init.py; its log as published",
 )
 
 
@@ -52,5 +110,18 @@ def cause_in(lines: Iterable[str]) -> tuple[Failure, str, str] | None:
     for one in CAUSES:
         for line in kept:
             if match := one.pattern.search(line):
-                return one, one.explain(match), line
+                return one, one.told(match, kept), line
     return None
+
+
+def restart_loop(lines: Iterable[str]) -> str:
+    """Return why a first start never ends, by what Cloudbase-Init wrote to COM1; "" where it is no loop."""
+    kept = list(lines)
+    runs = Counter(match[1] for line in kept if (match := LOOP.pattern.search(line)))
+    plugin, times = runs.most_common(1)[0] if runs else ("", 0)
+    if times < _LOOPS:
+        return ""
+    last = next(line for line in reversed(kept) if f"Executing plugin '{plugin}'" in line)
+    match = LOOP.pattern.search(last)
+    assert match
+    return LOOP.told(match, [line for line in kept if f"plugin '{plugin}' failed" in line])

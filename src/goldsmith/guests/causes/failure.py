@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 WINDOW = 80  # lines around a failure that may hold its details
@@ -18,6 +18,12 @@ class Detail:
     pattern: re.Pattern[str]
     text: str
     first: bool = False
+
+    def found_in(self, lines: Sequence[str]) -> str:
+        for line in lines if self.first else reversed(lines):
+            if match := self.pattern.search(line):
+                return self.text.format(match.group(0), *(group or "" for group in match.groups()))
+        return ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,10 @@ class Failure:
 
     def explain(self, match: re.Match[str]) -> str:
         return self.cause.format(match.group(0), *(group or "" for group in match.groups()))
+
+    def told(self, match: re.Match[str], lines: Sequence[str]) -> str:
+        """Return the cause with what ``lines`` add to it, those around the match."""
+        return self.explain(match) + "".join(one.found_in(lines) for one in self.details)
 
 
 @dataclass(frozen=True)
@@ -111,13 +121,5 @@ class Diagnoser:
         if not found:
             return None
         failure, match = found
-        added = "".join(self._added(one) for one in failure.details)
         number = match[failure.line] if failure.line else None
-        return Diagnosis(failure, failure.explain(match) + added, int(number) if number else None)
-
-    def _added(self, one: Detail) -> str:
-        lines: Iterable[str] = self._window if one.first else reversed(self._window)
-        for line in lines:
-            if match := one.pattern.search(line):
-                return one.text.format(match.group(0), *(group or "" for group in match.groups()))
-        return ""
+        return Diagnosis(failure, failure.told(match, self._window), int(number) if number else None)
