@@ -94,14 +94,9 @@ def compose(
     """
     recipe = load(name, where, values)
     vault = Vault(state=where.state, host=LocalHost())
-    if lacking := list(rhel.unregistrable(recipe, vault)):
-        raise RecipeErrors(lacking)
-    kickstart, answers = rendered(recipe, where, vault), windows_answers(recipe, where, vault)
-    if answers and (unknown := check_digests(recipe)):
-        raise RecipeErrors(unknown)
-    machine = build_machine(recipe, where)
+    kickstart, answers = _answer_files(recipe, where, vault)
+    machine, store = build_machine(recipe, where), Store(where.state)
     fresh: set[str] = set()
-    store = Store(where.state)
     given = Ingredients(
         recipe=recipe,
         family=FAMILIES[recipe.family],
@@ -129,6 +124,18 @@ def compose(
     )
     stages = stages_for(given, register=register, boot_test=boot_test)
     return Composed(recipe, kickstart, machine, stages, vault, fresh, answers)
+
+
+def _answer_files(
+    recipe: Recipe, where: Where, vault: Vault
+) -> tuple[Rendered | None, Mapping[str, Rendered]]:
+    """Return the kickstart and the files for Windows; raises RecipeErrors where a secret or a digest lacks."""
+    if lacking := list(rhel.unregistrable(recipe, vault)):
+        raise RecipeErrors(lacking)
+    kickstart, answers = rendered(recipe, where, vault), windows_answers(recipe, where, vault)
+    if answers and (unknown := check_digests(recipe)):
+        raise RecipeErrors(unknown)
+    return kickstart, answers
 
 
 def attestation(where: Where, secrets: Secrets) -> Attest | None:
