@@ -128,6 +128,9 @@ class Machine(Part):
         pattern=r"^[A-Za-z0-9._:-]+$",
         description="auto, user, or the name of a libvirt network.",
     )
+    keep_memory: bool = Field(
+        default=True, description="Keep the guest's memory beside a layer, so that later steps need no boot."
+    )
     timeouts: Timeouts = Timeouts()
 
 

@@ -22,6 +22,7 @@ class Guest:
     reveal: Callable[[str | Secret], str]
     tpm: bool = False
     secure_boot: bool = False
+    keep_memory: bool = True  # beside a layer, so that a later build goes on without a boot
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ class Lives:
 
     def memory_of(self, layer: Path) -> Memory | None:
         """Return the memory kept with a layer, if it is good for this build's machine, and nobody lives on it now."""
-        if self.guest.machine.network == "user":
+        if not self.guest.keep_memory:
+            memory.forget(layer)  # of an earlier build, when the recipe did not say so yet
+        if not self._keeps:
             return None
         found = memory.kept_with(layer, self.machine)
         if found is None or not self._hold(found.life):
@@ -131,8 +133,12 @@ class Lives:
                 memory.forget(one.entry.folder)
         self.keeper.keep(entry.folder, kept)
 
+    @property
+    def _keeps(self) -> bool:
+        return self.guest.keep_memory and self.guest.machine.network != "user"
+
     def _now(self) -> Life | None:
-        if self._life is None or self.guest.machine.network == "user":
+        if self._life is None or not self._keeps:
             return None
         return replace(self._life, lived=self._life.lived + time.monotonic() - self._since)
 

@@ -227,6 +227,7 @@ def _customize(given: Ingredients) -> list[Stage]:
         boot_timeout=recipe.machine.timeouts.boot,
         step_timeout=recipe.machine.timeouts.step,
         reveal=lambda value: given.vault.reveal(value) if isinstance(value, Secret) else value,
+        keep_memory=recipe.machine.keep_memory,
     )
     stages: list[Stage] = []
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step

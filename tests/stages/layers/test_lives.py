@@ -145,3 +145,19 @@ def test_a_guest_on_the_user_network_is_always_booted(bench):
         assert lives.memory_of(made.folder) is None
         lived(lives)
         assert lives.layer(StandIn(), bench.work(Step()), Path("/next")) is None
+
+
+def test_a_recipe_can_keep_memory_out_of_the_store(bench):
+    silent = replace(GUEST, keep_memory=False)
+    with connect("test:///default") as hypervisor:
+        with Lives.of(GUEST, hypervisor, bench.context()) as before:
+            made = entry(bench, "a" * 64, stage="step-1")
+            remembered(before, bench, made, lived(before))
+        assert memory.life_of(made.folder)
+        with Lives.of(silent, hypervisor, bench.context()) as lives:
+            assert lives.memory_of(made.folder) is None
+            assert not (made.folder / memory.PLACE).exists(), "what an earlier build kept goes as well"
+            lived(lives)
+            session = StandIn()
+            assert lives.layer(session, bench.work(Step()), Path("/next")) is None
+            assert session.layers == [(Path("/next"), False)]
