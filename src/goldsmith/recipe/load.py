@@ -51,7 +51,7 @@ def load_recipe(
     try:
         recipe = Recipe.model_validate(tree.bare())
     except ValidationError as error:
-        wrong = problems_of(error, tree, without_family=family is None)
+        wrong = problems_of(error, tree, model=Recipe, without_family=family is None)
         pending = {one.at for one in problems}  # a text that could not be filled in is told once
         problems += [one for one in wrong if one.at not in pending or one.at is None]
         raise _all(problems) from None

@@ -18,6 +18,7 @@ from goldsmith.recipe.secrets import TextOrSecret
 from goldsmith.recipe.steps import Step
 from goldsmith.recipe.upkeep import Upkeep
 from goldsmith.recipe.windows import Windows
+from goldsmith.recipe.words import Format, Visibility
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 VERSION = "{{ version }}"  # stands in the catalog's texts until the build gives the version
@@ -35,28 +36,10 @@ class Bus(StrEnum):
     IDE = "ide"
 
 
-class Format(StrEnum):
-    """Image API names of disk formats that can be exported."""
-
-    QCOW2 = "qcow2"
-    RAW = "raw"
-    VMDK = "vmdk"
-    VDI = "vdi"
-    VHD = "vhd"
-    VHDX = "vhdx"
-
-
 class Compression(StrEnum):
     NONE = "none"
     ZLIB = "zlib"
     ZSTD = "zstd"
-
-
-class Visibility(StrEnum):
-    PRIVATE = "private"
-    PUBLIC = "public"
-    SHARED = "shared"
-    COMMUNITY = "community"
 
 
 class Media(Part):

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from goldsmith.errors import RecipeError
 from goldsmith.recipe.marks import Node, Step, locate
-from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.secrets import Secret
 
@@ -33,7 +32,7 @@ Error = Mapping[str, Any]
 
 
 def problems_of(
-    error: ValidationError, root: Node, *, without_family: bool = False, model: type[Part] = Recipe
+    error: ValidationError, root: Node, *, model: type[Part], without_family: bool = False
 ) -> list[RecipeError]:
     """Return one RecipeError for each place that the model refuses.
 

@@ -7,13 +7,13 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 
 from goldsmith.errors import Mark, RecipeError, RecipeErrors
 from goldsmith.recipe.marks import Node, locate, read_nodes
-from goldsmith.recipe.model import Format, Visibility
 from goldsmith.recipe.nightly import Nightly, Notify
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart, Retention, check_channels
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
 from goldsmith.recipe.signing import Signing
+from goldsmith.recipe.words import Format, Visibility
 
 FILE = "goldsmith.yaml"
 LOCAL = "local"  # the embedded catalog, which needs no section

@@ -4,9 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from goldsmith.recipe.model import Visibility
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Age, Many, Size, refuse
+from goldsmith.recipe.words import Visibility
 
 CHANNEL = r"^[a-z][a-z0-9_]{0,30}$"  # it becomes a part of a property's name
 
