@@ -3,7 +3,6 @@
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ from goldsmith.catalog.entry import Image
 from goldsmith.cli.base import F, Settings
 from goldsmith.convert.disk import must_be_free, place
 from goldsmith.errors import UsageError
+from goldsmith.host.aside import aside
 from goldsmith.host.files import human_size
 
 EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
@@ -140,10 +140,8 @@ def export_image(
     wanted = disk_format or image.disk_format
     to_stdout = str(file) == "-"
     _check_target(image, file, wanted, force=force or to_stdout)
-    with tempfile.TemporaryDirectory(
-        prefix=".goldsmith-export-", dir=state if to_stdout else file.parent
-    ) as folder:
-        whole = Path(folder, "image")
+    with aside(state if to_stdout else file.parent, "export" if to_stdout else file.name) as folder:
+        whole = folder / "image"
         catalog.download(image.id, whole, on_bytes=on_bytes)
         if wanted != image.disk_format:
             whole = _converted(image, whole, wanted)

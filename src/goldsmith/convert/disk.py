@@ -1,6 +1,5 @@
 """One disk image into another format: written, compared with what it came from, and only then in its place."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from goldsmith.artifact.introspect import Inspection, inspect
 from goldsmith.artifact.target import Target, must_fit, settled
 from goldsmith.errors import GateError, GoldsmithError, HostError, UsageError
 from goldsmith.formats.source import open_file
+from goldsmith.host.aside import aside
 from goldsmith.host.files import copy, fsync_tree, human_size, need_space, sha256_of
 from goldsmith.host.process import Host
 
@@ -143,8 +143,8 @@ def placed(out: Path, *, force: bool) -> Iterator[Path]:
     Raises UsageError where the name is taken and not to be replaced, also when it was taken meanwhile.
     """
     must_be_free(out, force=force)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name[:80]}.", dir=out.parent) as folder:
-        whole = Path(folder, out.name)
+    with aside(out.parent, out.name) as folder:
+        whole = folder / out.name
         yield whole
         fsync_tree(whole)
         place(whole, out, force=force)
