@@ -1,6 +1,8 @@
 """A file on its way into a catalog: read once, digested on the way, and seen not to change."""
 
 import hashlib
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +15,7 @@ from goldsmith.errors import CatalogError, HostError, UsageError
 from goldsmith.host.files import Digests
 
 _AHEAD = 8  # blocks that wait to be digested, so that a pause of one side does not stop the other
+_BEHIND = 5  # how much nicer digesting is: the side that takes the bytes is waited for anyhow
 _BLOCK = 2 << 20  # small enough for a slow line to take within the time that is waited for a sign of life
 
 
@@ -30,7 +33,8 @@ class Digesting:
 
     def __init__(self) -> None:
         self._hashes = (hashlib.md5(usedforsecurity=False), hashlib.sha256(), hashlib.sha512())
-        self._threads = [ThreadPoolExecutor(1) for _ in self._hashes]  # one each: its blocks stay in order
+        # one each: its blocks stay in order
+        self._threads = [ThreadPoolExecutor(1, initializer=_stand_back) for _ in self._hashes]
         self._going: deque[list[Future[None]]] = deque()
         self.size = 0
 
@@ -57,6 +61,12 @@ class Digesting:
         while len(self._going) > most:
             for one in self._going.popleft():
                 one.result()
+
+
+def _stand_back() -> None:
+    """Let this thread alone (so it is on Linux) give way to the others, and to a server on this host."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _BEHIND)
 
 
 def look(file: Path) -> Seen:
