@@ -1,7 +1,8 @@
 """A real Keystone, Barbican and Glance from PyPI on 127.0.0.1, with SQLite and files: for tests of signing and sign-in.
 
 Projects and users, all with the password ``throwaway``: ``releng`` (member), ``imgadmin`` (admin) and ``auditor``
-(reader) of the project images, ``tenantuser`` (member) of the project tenant. What is installed is pinned by
+(reader) of the project images, ``tenantuser`` (member) of the project tenant, ``pooruser`` (member) of the project
+poor, whose images may take 6 MiB together (a unified limit of Keystone). What is installed is pinned by
 openstack/2026.2.txt. Making the databases takes a while, so that is done once and copied.
 """
 
@@ -25,7 +26,7 @@ from wsgi_server import Service, free_port
 DATA = Path(__file__).parent / "openstack"
 PINS = DATA / "2026.2.txt"
 PASSWORD = "throwaway"
-MADE = 2  # raised when what is made once changes
+MADE = 3  # raised when what is made once changes
 STANDS_FOR = "http://{}.invalid"  # in data made once: the address of a service
 ROLES = ("service", "creator")
 USERS = {  # user: project, roles
@@ -35,6 +36,14 @@ USERS = {  # user: project, roles
     "auditor": ("images", ("reader",)),
     "imgadmin": ("images", ("admin", "member")),
     "tenantuser": ("tenant", ("member",)),
+    "pooruser": ("poor", ("member",)),
+}
+POOR = 6  # MiB
+LIMITS = {  # of every project; sizes are MiB. What Glance asks for and Keystone does not know would be 0.
+    "image_size_total": 1 << 20,
+    "image_stage_total": 1 << 20,
+    "image_count_total": 1000,
+    "image_count_uploading": 100,
 }
 CLOUD = """  {name}:
     auth_type: password
@@ -92,12 +101,21 @@ class Stack:
             "programs": self.python.parents[1],
             "token_seconds": self.token_seconds,
             "cache_seconds": min(300, self.token_seconds),
+            "image_endpoint": self._image_endpoint(),
             "master_key": base64.b64encode(b"throwaway".ljust(32, b"-")).decode(),
             **self.ports,
         }
         for name, where in (("keystone", ""), ("glance-api", ""), ("barbican", ".barbican/")):
             text = (DATA / f"{name}.conf").read_text()
             (self.folder / f"{where}{name}.conf").write_text(text.format(**values))
+
+    def _image_endpoint(self) -> str:
+        """Return the id by which Glance finds its limits; none while there is no database yet."""
+        if not (self.folder / "keystone.sqlite").exists():
+            return ""
+        of_glance = "SELECT e.id FROM endpoint e JOIN service s ON s.id = e.service_id WHERE s.type = 'image'"
+        with contextlib.closing(sqlite3.connect(self.folder / "keystone.sqlite")) as database:
+            return str(database.execute(of_glance).fetchone()[0])
 
     def start(self) -> None:
         services = (self.keystone, self.barbican, self.glance)
@@ -203,7 +221,7 @@ def _populate(identity: "_Identity") -> None:
         if name not in roles:
             roles[name] = identity.ask("POST", "/roles", {"role": {"name": name}})["role"]["id"]
     projects: dict[str, str] = {}
-    for name in ("service", "images", "tenant"):
+    for name in ("service", "images", "tenant", "poor"):
         wanted = {"project": {"name": name, "domain_id": "default"}}
         projects[name] = identity.ask("POST", "/projects", wanted)["project"]["id"]
     for name, (project, held) in USERS.items():
@@ -212,9 +230,8 @@ def _populate(identity: "_Identity") -> None:
         for role in held:
             identity.ask("PUT", f"/projects/{projects[project]}/users/{user}/roles/{roles[role]}")
     for name, kind in (("glance", "image"), ("barbican", "key-manager")):
-        service = identity.ask("POST", "/services", {"service": {"name": name, "type": kind}})["service"][
-            "id"
-        ]
+        wanted = {"service": {"name": name, "type": kind}}
+        service = identity.ask("POST", "/services", wanted)["service"]["id"]
         endpoint = {
             "service_id": service,
             "interface": "public",
@@ -222,6 +239,16 @@ def _populate(identity: "_Identity") -> None:
             "url": STANDS_FOR.format(name),
         }
         identity.ask("POST", "/endpoints", {"endpoint": endpoint})
+        if kind == "image":
+            _limit(identity, service, projects["poor"])
+
+
+def _limit(identity: "_Identity", service: str, poor: str) -> None:
+    here = {"service_id": service, "region_id": "RegionOne"}
+    known = [{**here, "resource_name": name, "default_limit": value} for name, value in LIMITS.items()]
+    identity.ask("POST", "/registered_limits", {"registered_limits": known})
+    less = {**here, "resource_name": "image_size_total", "resource_limit": POOR, "project_id": poor}
+    identity.ask("POST", "/limits", {"limits": [less]})
 
 
 class _Identity:
