@@ -8,6 +8,7 @@ import click
 import pytest
 import yaml
 
+from goldsmith.cli.image import image
 from goldsmith.cli.main import root
 from goldsmith.recipe.project import load_project
 
@@ -42,6 +43,15 @@ def test_every_command_of_the_page_exists_with_its_options(text):
 
 def test_the_page_names_many_commands():
     assert len(commands()) > 25
+
+
+def test_every_command_for_images_has_its_row():
+    table = TEXT.partition("## Commands")[2].partition("\n## ")[0].replace("\\|", "|")
+    named_there = {word for one in re.findall(r"`([^`]+)`", table) for word in re.split(r"[ |]", one)}
+    assert isinstance(image, click.Group)
+    groups = [one for one in image.commands.values() if isinstance(one, click.Group)]
+    names = {*image.commands, *(name for one in groups for name in one.commands)}
+    assert names - named_there == set()
 
 
 def test_every_section_of_the_manual_about_images_has_its_rows():

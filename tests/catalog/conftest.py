@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
+import failure_table
 import glance_server
 import pytest
 from glance_server import GlanceServer
@@ -94,16 +95,28 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Glan
     return make
 
 
+@pytest.fixture
+def row(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Note that a test has shown a row of the table of failures in docs/catalog.md."""
+
+    def note(case: str) -> None:
+        assert case in failure_table.rows()
+        record_property(failure_table.PROPERTY, case)
+
+    return note
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of failures, as this run has seen them."""
-    rows = [
-        tuple(map(str, value))
+    seen = [
+        str(value)
         for outcome in ("passed", "failed")
         for report in terminalreporter.stats.get(outcome, [])
         for name, value in getattr(report, "user_properties", [])
-        if name == "glance-failure" and report.when == "call"
+        if name == failure_table.PROPERTY and report.when == "call"
     ]
-    if rows:
+    if seen:
+        table = failure_table.rows()
         terminalreporter.section("what goes wrong with uploads to Glance")
-        for case, glance, goldsmith in rows:
-            terminalreporter.line(f"{case}\n    Glance:    {glance}\n    Goldsmith: {goldsmith}")
+        for one in map(table.__getitem__, seen):
+            terminalreporter.line(f"{one.case}\n    Glance:    {one.glance}\n    Goldsmith: {one.goldsmith}")

@@ -18,6 +18,7 @@ class Fault(StrEnum):
     UNAVAILABLE = "it answers 503 in the middle"
     UNAVAILABLE_AFTER = "it answers 503 although the server has taken all"
     LOST = "it loses the server's answer"
+    BROKEN = "it breaks the download in the middle"
 
 
 @dataclass
@@ -122,15 +123,18 @@ class BadProxy:
                 raise ConnectionResetError
 
     def _reply(self, client: socket.socket, server: socket.socket, fault: Fault | None) -> None:
-        answered = fault is not None
+        passed = 0
         while block := server.recv(_BLOCK):
-            if fault is None:
+            if fault is None or (fault is Fault.BROKEN and passed < self.after):
                 client.sendall(block)
-        if answered:
+                passed += len(block)
+            elif fault is Fault.BROKEN:
+                break
+        if fault is not None:
             self.reached.set()
         if fault is Fault.UNAVAILABLE_AFTER:
             self._answer(client, b"503 Service Unavailable", UNAVAILABLE)
-        elif fault is Fault.LOST:
+        elif fault in (Fault.LOST, Fault.BROKEN):
             _reset(client)
 
     def _answer(self, client: socket.socket, status: bytes, body: bytes) -> None:
