@@ -150,11 +150,21 @@ def test_what_cannot_be_meant_is_refused(goldsmith, disk, words, code, said):
     assert goldsmith("image", "list", "--all")[1] == []
 
 
-def test_a_url_is_for_clouds_and_wants_its_format_said(goldsmith):
-    code, _, err = goldsmith("image", "import", "http://127.0.0.1/a.raw")
-    assert (code, "add --method web-download" in err) == (2, True)
-    code, _, err = goldsmith("image", "import", "http://127.0.0.1/a.raw", "--method", "web-download")
+def test_a_url_is_fetched_by_a_cloud_and_wants_its_format_said(goldsmith):
+    url = "http://127.0.0.1:9/a.raw"
+    code, _, err = goldsmith("image", "import", url, catalog="local")
+    assert (code, "is a URL, which only a cloud can import\n  fix: name one with --catalog" in err) == (
+        2,
+        True,
+    )
+    code, _, err = goldsmith("image", "import", url, "--method", "glance-direct")
+    assert (code, "leave --method out: the cloud fetches it" in err) == (2, True)
+    code, _, err = goldsmith("image", "import", url)
     assert (code, "say --format" in err) == (2, True)
+    code, _, err = goldsmith("image", "import", url, "--format", "raw")
+    assert (code, "(400): URI for web-download does not pass filtering" in err) == (6, True), err
+    assert "fetch the file here, then goldsmith push FILE --catalog cloud" in err
+    assert goldsmith("image", "list", "--all")[1] == []
 
 
 def test_what_is_not_there_is_told_with_where_to_look(goldsmith):
@@ -184,3 +194,25 @@ def test_the_embedded_catalog_takes_a_file_by_the_same_command(goldsmith, disk):
     assert (code, told["image"]["status"]) == (0, "active"), err
     code, _, err = goldsmith("image", "import", disk, "--method", "glance-direct", catalog="local")
     assert (code, "is no server" in err) == (6, True)
+
+
+def test_a_cloud_that_says_no_password_is_told_without_a_word_of_the_library(goldsmith, tmp_path):
+    clouds = tmp_path / "clouds.yaml"
+    section = "  gap:\n    auth_type: password\n    auth: {auth_url: 'http://127.0.0.1:9/v3', username: a}\n"
+    clouds.write_text(clouds.read_text() + section)
+    code, _, err = goldsmith("image", "list", catalog="gap")
+    assert code == 2
+    assert err.startswith(
+        "the cloud gap of clouds.yaml says too little to log in: password is a required attribute\n"
+    )
+
+
+def test_a_cloud_without_a_key_manager_is_told_when_a_certificate_is_to_go_there(goldsmith, disk, capsys):
+    for words in (("keygen", "--name", "x", "--type", "ECC_SECP384R1"), ("sign", str(disk))):
+        assert run([*words, "--key", "k.pem", "--certificate", "c.pem"]) == 0
+    capsys.readouterr()
+    code, _, err = goldsmith("push", disk, "--name", "signed")
+    assert (code, "cloud has no key manager (Barbican) that answers" in err) == (6, True), err
+    assert "fix: without one this cloud checks no signatures; ask its operators, or upload unsigned" in err
+    assert "Warning" not in err
+    assert goldsmith("image", "list", "--all")[1] == []

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,7 +13,7 @@ import glance_server
 import pytest
 from bad_proxy import BadProxy
 
-from goldsmith.catalog.entry import NewImage, Query, Status
+from goldsmith.catalog.entry import SOURCE, NewImage, Query, Status
 from goldsmith.catalog.facts import ImportMethod, Source
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import digest
@@ -98,7 +99,7 @@ def test_a_url_that_cannot_be_fetched_is_told_with_the_answer_to_this_host(cloud
     assert catalog.list(Query(hidden=True)) == ()
 
 
-def test_a_cloud_that_converts_says_so_by_what_it_has(cloud, tmp_path):
+def test_a_cloud_that_converts_says_so_by_what_it_has(cloud, tmp_path, row):
     source = tmp_path / "disk.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", source, "8M"], check=True)
     with glance_server.running(tmp_path / "converting", convert_to="raw") as server:
@@ -112,12 +113,28 @@ def test_a_cloud_that_converts_says_so_by_what_it_has(cloud, tmp_path):
         assert image.sha256 is None  # that of the source would be a lie
         (note,) = done.notes
         assert "the cloud converted it from qcow2 to raw: size and digests are those of its result" in note
+        importing = replace(catalog, said=catalog.said.model_copy(update={"import_method": "glance-direct"}))
+        asked = NewImage("asked for in goldsmith.yaml", disk_format="qcow2")
+        image = unlocked(server, lambda: importing.register(source, asked))
+        assert (image.status, image.disk_format, image.sha256) == (Status.ACTIVE, "raw", None)
+        assert image.properties[SOURCE] == digest(source).sha256
+        assert importing.register(source, asked) == image  # nothing is staged and converted twice
         packed = tmp_path / "disk.raw.gz"
         subprocess.run(f"head -c 5000000 /dev/zero | gzip > {packed}", shell=True, check=True)
         new = NewImage("packed", disk_format="raw")
         done = unlocked(server, lambda: catalog.import_image(new, Source(packed, ImportMethod.GLANCE_DIRECT)))
         assert catalog.get(done.image_id).size == 5_000_000
         assert "the cloud unpacked it" in done.notes[0]
+        before = catalog.list(Query(hidden=True))
+        vhd = tmp_path / "disk.vhd"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "vpc", vhd, "8M"], check=True)
+        new = NewImage("refused", disk_format="vhd")
+        with pytest.raises(
+            CatalogError, match=r"could not import the image\n(.|\n)*a server that converts takes no vhd"
+        ):
+            catalog.import_image(new, Source(vhd, ImportMethod.GLANCE_DIRECT))
+        assert catalog.list(Query(hidden=True)) == before
+        row("import: the server's conversion fails")
 
 
 def test_an_image_goes_to_the_stores_that_are_named(cloud, server, disk):

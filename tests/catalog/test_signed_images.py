@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from dataclasses import replace
 
 import openstack_server
 import pytest
@@ -35,7 +36,7 @@ def stack(tmp_path_factory):
 def cloud(stack, tmp_path, monkeypatch):
     """Give a catalog of each user's cloud; more may be written into clouds.yaml."""
     clouds = tmp_path / "clouds.yaml"
-    users = ("releng", "auditor", "imgadmin", "tenantuser")
+    users = ("releng", "auditor", "imgadmin", "tenantuser", "pooruser")
     clouds.write_text("clouds:\n" + "".join(stack.cloud(name) for name in users))
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
     monkeypatch.chdir(tmp_path)
@@ -228,7 +229,20 @@ def test_a_signed_image_of_the_embedded_catalog_is_pushed_with_its_certificate(
 def test_a_server_that_imports_gets_no_signed_image(cloud, call, key, disk):
     wanted = new(signed(call, disk))
     with pytest.raises(UsageError, match="'demo' is signed, but a server that imports may convert it"):
-        cloud("releng").import_image(wanted, Source(ImportMethod.GLANCE_DIRECT, disk))
+        cloud("releng").import_image(wanted, Source(disk, ImportMethod.GLANCE_DIRECT))
+    importing = CloudCatalog(cloud="releng", import_method="glance-direct")
+    catalog = replace(cloud("releng"), said=importing)
+    image = catalog.register(disk, wanted)  # as it is, whatever goldsmith.yaml says of other images
+    assert (image.status, set(PROPERTIES) <= image.properties.keys()) == (Status.ACTIVE, True)
+    assert tasks_of(catalog, image) == []
+    unsigned = catalog.register(disk, NewImage("unsigned", disk_format="raw"))
+    assert [one["status"] for one in tasks_of(catalog, unsigned)] == ["success"]
+    catalog.delete(image.id)
+    catalog.delete(unsigned.id)
+
+
+def tasks_of(catalog, image):
+    return catalog.api.ask("tell its tasks", f"/images/{image.id}/tasks")["tasks"]
 
 
 def test_a_token_that_expires_during_an_upload_costs_nothing(tmp_path, monkeypatch):
@@ -263,3 +277,21 @@ def test_nova_takes_our_self_signed_certificate_as_a_trusted_one(key, tmp_path, 
         [stack.python, "-c", code, tmp_path / "c.pem"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_unified_limit_of_keystone_is_told_and_kept_before_anything_is_sent(cloud, disk, tmp_path, row):
+    catalog = cloud("pooruser")
+    limits = catalog.limits()
+    assert (limits.total, limits.used) == (openstack_server.POOR << 20, 0)
+    assert limits.count == openstack_server.LIMITS["image_count_total"]
+    first = catalog.register(disk, NewImage("first", disk_format="raw"))
+    used = catalog.limits().used
+    assert used
+    assert used >= disk.stat().st_size - (1 << 20)
+    large = tmp_path / "large.raw"
+    large.write_bytes(os.urandom(5 << 20))
+    sent: list[int] = []
+    with pytest.raises(CatalogError, match=r"has no room for it: the quota is 6291456 bytes, \d+ are used"):
+        catalog.register(large, NewImage("large", disk_format="raw"), on_bytes=sent.append)
+    assert (sent, [one.id for one in catalog.list(Query(hidden=True))]) == ([], [first.id])
+    row("over Keystone's unified limit")

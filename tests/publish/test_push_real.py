@@ -16,7 +16,7 @@ from goldsmith.catalog.entry import NewImage, Query
 from goldsmith.catalog.glance import GlanceCatalog
 from goldsmith.cli.main import run
 from goldsmith.errors import CatalogError, GateError
-from goldsmith.host.files import human_size
+from goldsmith.host.files import human_size, sha256_of
 from goldsmith.host.process import LocalHost
 from goldsmith.host.retry import until
 from goldsmith.publish.item import Destination, Item
@@ -113,11 +113,27 @@ def test_a_catalog_that_wants_raw_gets_raw_and_it_is_not_converted_twice(command
     assert (again.sent, again.converted, again.image.id) == (False, True, image["id"])
 
 
+def test_a_catalog_with_an_import_method_gets_its_images_by_that(command, glance, disk, tmp_path):
+    (tmp_path / "goldsmith.yaml").write_text(
+        "catalogs:\n  direct: {cloud: real, import_method: glance-direct, format: raw}\n"
+    )
+    code, out, err = command("push", disk, "--catalog", "direct", "--json", "--protected")
+    assert code == 0, err
+    (said,) = json.loads(out)
+    image = said["image"]
+    assert (said["sent"], image["disk_format"], image["protected"]) == (True, "raw", True)
+    assert image["goldsmith_sha256"] == sha256_of(tmp_path / "content")
+    tasks = glance.api.ask("tell its tasks", f"/images/{image['id']}/tasks")["tasks"]
+    assert [(one["type"], one["status"]) for one in tasks] == [("api_image_import", "success")]
+    (said,) = json.loads(command("push", disk, "--catalog", "direct", "--json")[1])
+    assert (said["sent"], said["image"]["id"]) == (False, image["id"])
+
+
 def test_a_killed_conversion_is_swept_by_the_next(glance, disk, tmp_path):
-    left = tmp_path / "scratch" / "converted-old"
+    left = tmp_path / "scratch" / ".goldsmith-converted.old"
     left.mkdir(parents=True)
     (left / "image.raw").write_bytes(b"half")
-    os.utime(left, (0, 0))
+    (left / "lock").touch()
     to = Destination("ceph", lambda: glance, "raw")
     push(Item(disk, NewImage(name=disk.stem)), to, LocalHost(), tmp_path / "scratch")
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -11,6 +11,7 @@ BUILD_KEY = "goldsmith_build_key"  # equal key, equal image: registering it agai
 SHA256 = "goldsmith_sha256"  # the digest that the Image API has no field for; set by the catalog itself
 RECIPE = "goldsmith_recipe"
 VERSION = "goldsmith_version"  # of the recipe: the day and a number
+SOURCE = "goldsmith_converted_from"  # sha256 of what was converted, so that it need not be done twice
 HASH_ALGORITHM = "sha512"
 GIB = 1 << 30
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from goldsmith.catalog.choose import choose
+from goldsmith.catalog.copying import fresh
 from goldsmith.catalog.entry import (
     BUILD_KEY,
+    SOURCE,
     Changes,
     Image,
     NewImage,
@@ -31,8 +33,9 @@ from goldsmith.catalog.glance_upload import Uploads
 from goldsmith.catalog.rules import check_changes, check_leaving, check_new, needs_status, unread
 from goldsmith.catalog.source import look
 from goldsmith.errors import CatalogError, UsageError
-from goldsmith.host.files import Digests, digest, need_space
+from goldsmith.host.files import Digests, digest
 from goldsmith.recipe.project import CloudCatalog
+from goldsmith.signing.names import signed
 
 _HALF = (Status.QUEUED, Status.SAVING, Status.UPLOADING, Status.IMPORTING)
 _PAGE = 500
@@ -84,10 +87,10 @@ class GlanceCatalog(GlanceSharing):
         size = look(file).size
         if twin := self._twin(file, size, new, digests):
             return twin
-        if self.said.import_method:
+        if self.said.import_method and not signed(new.properties):  # a server that converts spoils signatures
             stores = self.said.stores or ((self.said.store,) if self.said.store else ())
             source = Source(file, ImportMethod(self.said.import_method), stores)
-            return self.get(self.imports.bring_in(new, source, on_bytes=on_bytes).image_id)
+            return self.get(self.imports.bring_in(new, source, digests, on_bytes=on_bytes).image_id)
         image = self.uploads.push(file, new, digests, on_bytes=on_bytes)
         return self._everywhere(image)
 
@@ -142,10 +145,7 @@ class GlanceCatalog(GlanceSharing):
 
     def download(self, image_id: str, target: Path, *, on_bytes: OnBytes | None = None) -> Image:
         image = self._readable(image_id)
-        if target.exists():
-            raise CatalogError(f"{target} exists already", fix="name a file that does not exist")
-        need_space(target.parent, image.size or 0, what=f"a copy of {image.name}")
-        try:
+        with fresh(target, image):
             with target.open("xb") as file:
                 found = digests_of(self.api, image_id, into=file, on_bytes=on_bytes)
             if problems := image.differences(found):
@@ -153,9 +153,6 @@ class GlanceCatalog(GlanceSharing):
                     f"image {image.id} ({image.name}) did not come as it was uploaded: {problems[0]}",
                     fix=f"goldsmith image verify {image.id} --catalog {self.name}; push it again to have it whole",
                 )
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
         return image
 
     def verify(self, image_id: str, *, on_bytes: OnBytes | None = None) -> Verification:
@@ -228,14 +225,14 @@ class GlanceCatalog(GlanceSharing):
             built = self.list(Query(status=Status.ACTIVE, hidden=True, properties={BUILD_KEY: key}))
             if built:
                 return self.uploads.finish(built[0], new, digests)
-        alike = [
-            one
-            for one in self.list(Query(name=new.name, status=Status.ACTIVE, hidden=True))
-            if one.size == size and one.disk_format == new.disk_format
-        ]
-        if not alike:
+        named = self.list(Query(name=new.name, status=Status.ACTIVE, hidden=True))
+        alike = [one for one in named if one.size == size and one.disk_format == new.disk_format]
+        made = [one for one in named if SOURCE in one.properties] if self.said.import_method else []
+        if not alike and not made:
             return None
         found = digests or digest(file)  # reading it costs less than sending it for nothing
+        if converted := next((one for one in made if one.properties[SOURCE] == found.sha256), None):
+            return converted
         same = next((one for one in alike if one.checksum and not one.differences(found)), None)
         return self.uploads.finish(same, new, found) if same else None
 

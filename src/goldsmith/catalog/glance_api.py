@@ -3,7 +3,9 @@
 The SDK's way to send bytes is not used: it sends a file again after a 503 although it stands at its end by then.
 """
 
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
 _BLOCK = 1 << 20
 _CONNECT = 20.0  # seconds for a connection to be made
 _ONCE = {"connect_retries": 0, "status_code_retries": 0, "redirect": False}
+logging.getLogger("keystoneauth").addHandler(logging.NullHandler())  # what it warns of, our errors tell
 _LOST = (login.ClientException, SDKException, RequestException, HTTPError, OSError)
 
 
@@ -142,7 +145,11 @@ class Api:
                     app_name="goldsmith",
                     app_version=__version__,
                 )
-                return getattr(cloud, self.service)
+                with (
+                    warnings.catch_warnings()
+                ):  # of a service that tells no version; its answers are read anyhow
+                    warnings.simplefilter("ignore")
+                    return getattr(cloud, self.service)
             except ConfigException as error:
                 raise UsageError(
                     f"the cloud {self.said.cloud} of clouds.yaml cannot be used: {error}",
@@ -177,11 +184,22 @@ class Api:
             status, body = int(error.http_status or 0), str(error.details or error.message or error)
             raise refused(status, body, what=what, catalog=self.catalog, cloud=self.said.cloud) from None
         except (login.MissingRequiredOptions, login.MissingAuthPlugin, login.NoMatchingPlugin) as error:
-            problem = f"the cloud {self.said.cloud} of clouds.yaml says too little to log in: {error}"
-            raise UsageError(problem, fix="mend its section in clouds.yaml") from None
+            raise self._too_little(error) from None
         except _LOST as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise unanswered(reason[:400], what=what, catalog=self.catalog) from None
+        except Exception as error:
+            if type(error) is Exception and "required attribute" in str(
+                error
+            ):  # keystoneauth's word for a gap
+                raise self._too_little(error) from None
+            raise
+
+    def _too_little(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"the cloud {self.said.cloud} of clouds.yaml says too little to log in: {error}",
+            fix="mend its section in clouds.yaml (a password may stand in secure.yaml beside it)",
+        )
 
 
 def may_pass(error: BaseException) -> bool:

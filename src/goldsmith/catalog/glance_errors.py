@@ -26,11 +26,14 @@ _FIXES = {
 }
 _NO_CERTIFICATE = "unable to retrieve certificate"  # cursive's words, by which Glance checks
 _OTHER_BYTES = "signature verification"
-_SIGNATURE = {
+_FILTERED = "does not pass filtering"
+_KNOWN = {
     _NO_CERTIFICATE: "whoever uploads must be able to read the certificate in Barbican: goldsmith sign "
     "--publish-certificate --catalog {catalog} puts it there for this project, and whose it is may let others read it "
     "(--reader USER-ID)",
     _OTHER_BYTES: "the signature is not over these bytes: sign the file that is sent, after the last conversion",
+    _FILTERED: "the cloud fetches only what its import_filtering_opts allow (ports 80 and 443, and no loopback, where "
+    "they are left as they are): fetch the file here, then goldsmith push FILE --catalog {catalog}",
 }
 _DELEGATED = (
     "{cloud} is entered by an application credential, with which Keystone lets Glance fetch no certificate: "
@@ -66,7 +69,7 @@ def refused(
 
     ``delegated`` says whether the cloud was entered by an application credential.
     """
-    fixes = {**_FIXES, 400: _signature(body, delegated) or _FIXES[400]}
+    fixes = {**_FIXES, 400: _known(body, delegated) or _FIXES[400]}
     fix = fixes.get(status, _LATER if status >= 500 else _FIXES[400]).format(catalog=catalog, cloud=cloud)
     said = words(body)
     note = (f"for its operators: {request}",) if request and status >= 500 else ()
@@ -78,11 +81,11 @@ def refused(
     )
 
 
-def _signature(body: str, delegated: Callable[[], bool]) -> str:
-    found = next((known for known in _SIGNATURE if known in body.lower()), "")
+def _known(body: str, delegated: Callable[[], bool]) -> str:
+    found = next((known for known in _KNOWN if known in body.lower()), "")
     if found == _NO_CERTIFICATE and delegated():
         return _DELEGATED
-    return _SIGNATURE.get(found, "")
+    return _KNOWN.get(found, "")
 
 
 def unanswered(reason: str, *, what: str, catalog: str) -> Refused:

@@ -10,13 +10,14 @@ from typing import Any
 
 import requests
 
-from goldsmith.catalog.entry import HASH_ALGORITHM, Image, NewImage, OnBytes, Status
+from goldsmith.catalog.entry import HASH_ALGORITHM, SOURCE, Image, NewImage, OnBytes, Status
 from goldsmith.catalog.facts import Imported, ImportMethod, Source
 from goldsmith.catalog.glance_api import Api
 from goldsmith.catalog.glance_images import image_of
 from goldsmith.catalog.glance_upload import Uploads
 from goldsmith.catalog.source import Reading, look
 from goldsmith.errors import CatalogError, UsageError
+from goldsmith.host.files import Digests
 from goldsmith.host.retry import until
 from goldsmith.signing.names import signed
 
@@ -34,8 +35,18 @@ class Imports:
     api: Api
     uploads: Uploads
 
-    def bring_in(self, new: NewImage, source: Source, *, on_bytes: OnBytes | None = None) -> Imported:
-        """Return an active image that the server made of the source, with notes on what it made of it."""
+    def bring_in(
+        self,
+        new: NewImage,
+        source: Source,
+        digests: Digests | None = None,
+        *,
+        on_bytes: OnBytes | None = None,
+    ) -> Imported:
+        """Return an active image that the server made of the source, with notes on what it made of it.
+
+        ``digests`` are those that a file was measured with.
+        """
         if signed(new.properties):
             raise UsageError(
                 f"{new.name!r} is signed, but a server that imports may convert it, and then no signature is good",
@@ -44,15 +55,18 @@ class Imports:
         self.uploads.offers.need_method(source.method.value)
         self.uploads.offers.need_stores(source.stores)
         with self.uploads.making() as image_id:
-            reading = self._staged(image_id, new, source, on_bytes)
+            reading = self._reading(source, digests, on_bytes)
+            self._staged(image_id, new, reading)
             method: dict[str, object] = {"name": source.method.value}
             if source.method is ImportMethod.WEB_DOWNLOAD:
                 method["uri"] = str(source.place)
             self._order(image_id, method, source.stores)
             image = self._ended(image_id, source)
             notes = _notes(image, new, source, reading)
-            digests = reading.digests if reading and not notes else None
-            self.uploads.finish(image, new, digests)
+            found = reading.digests if reading else None
+            if found and notes:
+                self.uploads.patch(image, [{"op": "add", "path": f"/{SOURCE}", "value": found.sha256}])
+            self.uploads.finish(image, new, None if notes else found)
         return Imported(image_id, notes)
 
     def copy(self, image: Image, stores: tuple[str, ...]) -> Image:
@@ -71,20 +85,21 @@ class Imports:
             )
         return found
 
-    def _staged(
-        self, image_id: str, new: NewImage, source: Source, on_bytes: OnBytes | None
-    ) -> Reading | None:
+    def _reading(self, source: Source, digests: Digests | None, on_bytes: OnBytes | None) -> Reading | None:
+        """Return the bytes that are to be staged, for glance-direct."""
+        if source.method is not ImportMethod.GLANCE_DIRECT:
+            return None
+        file = Path(source.place)
+        reading = Reading(file, look(file), digests, on_bytes)
+        self.uploads.offers.need_room(len(reading))
+        return reading
+
+    def _staged(self, image_id: str, new: NewImage, reading: Reading | None) -> None:
         """Create the image; for glance-direct, send the bytes too."""
-        reading = None
-        if source.method is ImportMethod.GLANCE_DIRECT:
-            file = Path(source.place)
-            reading = Reading(file, look(file), None, on_bytes)
-            self.uploads.offers.need_room(len(reading))
         self.uploads.create(image_id, new)
         if reading:
             what, path = f"take the bytes of {new.name!r}", f"/images/{image_id}/stage"
             self.api.send(what, path, reading, size=len(reading), store=None)
-        return reading
 
     def _order(self, image_id: str, method: dict[str, object], stores: Sequence[str]) -> None:
         body: dict[str, object] = {"method": method}

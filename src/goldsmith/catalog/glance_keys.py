@@ -88,7 +88,7 @@ def _told(error: Refused, glance: Api) -> CatalogError:
             status=403,
             fix="this user may not store secrets: ask for the role member (creator, where Barbican is older)",
         )
-    if error.status == 404 or "endpoint" in error.problem.lower():
+    if error.status in (300, 404, 405) or "endpoint" in error.problem.lower():  # something else answers there
         return Refused(
             f"{glance.catalog} has no key manager (Barbican) that answers: {error.problem}",
             status=error.status,

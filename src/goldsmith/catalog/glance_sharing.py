@@ -47,6 +47,7 @@ class GlanceSharing(ABC):
         self._member_call(what, "DELETE", image_id, project)
 
     def answer(self, image_id: str, project: str | None, status: MemberStatus) -> Member:
+        self.imports.uploads.sweep()
         own = project or self.api.project
         if own is None:
             raise UsageError(
@@ -57,10 +58,12 @@ class GlanceSharing(ABC):
         return member_of(self._member_call(what, "PUT", image_id, own, body={"status": status.value}))
 
     def stores(self) -> tuple[Store, ...]:
+        self.imports.uploads.sweep()
         return self.imports.uploads.offers.stores()
 
     def import_image(self, new: NewImage, source: Source, *, on_bytes: OnBytes | None = None) -> Imported:
         self.check_new(new)
+        self.imports.uploads.sweep()
         return self.imports.bring_in(new, source, on_bytes=on_bytes)
 
     def copy_to_stores(self, image_id: str, stores: tuple[str, ...]) -> Image:

@@ -12,6 +12,7 @@ from goldsmith.catalog import index
 from goldsmith.catalog.blobs import Blobs
 from goldsmith.catalog.check import Finding, check
 from goldsmith.catalog.choose import choose
+from goldsmith.catalog.copying import fresh
 from goldsmith.catalog.database import Database, Session
 from goldsmith.catalog.entry import (
     BUILD_KEY,
@@ -29,7 +30,7 @@ from goldsmith.catalog.evidence import Documents
 from goldsmith.catalog.rules import changed, check_changes, check_leaving, check_new, needs_status, unread
 from goldsmith.catalog.sharing import Sharing
 from goldsmith.errors import CatalogError
-from goldsmith.host.files import Digests, copy, digest, need_space
+from goldsmith.host.files import Digests, copy, digest
 
 _HALF = (Status.QUEUED, Status.SAVING)
 
@@ -121,19 +122,13 @@ class LocalCatalog(Sharing):
     def download(self, image_id: str, target: Path, *, on_bytes: OnBytes | None = None) -> Image:
         image = self.get(image_id)
         source = self.file_of(image)
-        if target.exists():
-            raise CatalogError(f"{target} exists already", fix="name a file that does not exist")
-        need_space(target.parent, image.size or 0, what=f"a copy of {image.name}")
-        try:
+        with fresh(target, image):
             copy(source, target)
             if problems := image.differences(digest(target, on_bytes=on_bytes)):
                 raise CatalogError(
                     f"image {image.id} ({image.name}) is damaged: {problems[0]}",
                     fix=f"goldsmith image verify {image.id}; build it again to get it whole",
                 )
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
         return image
 
     def verify(self, image_id: str, *, on_bytes: OnBytes | None = None) -> Verification:

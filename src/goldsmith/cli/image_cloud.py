@@ -10,6 +10,7 @@ from goldsmith.artifact.introspect import DISKS
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import Image, NewImage, Visibility, min_disk_for
 from goldsmith.catalog.facts import ImportMethod, Member, MemberStatus, Source
+from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.rules import CONTAINER_FORMATS, DISK_FORMATS
 from goldsmith.cli.base import CatalogCommand, CatalogGroup, Settings, pass_settings
 from goldsmith.cli.catalogs import open_catalog
@@ -34,7 +35,7 @@ _UNMARKED = ("raw", "ploop", *_KINDS)  # nothing in the bytes need say which
 @click.option(
     "--method",
     type=click.Choice([one.value for one in ImportMethod]),
-    help="Let the cloud import it: from here (glance-direct), or from the URL (web-download).",
+    help="Let the cloud import it: from here (glance-direct), or from the URL (web-download, as is done with URLs).",
 )
 @click.option(
     "--store", "stores", multiple=True, help="With --method: a store that gets it; may be repeated."
@@ -72,8 +73,14 @@ def import_image(
     properties: tuple[tuple[str, str], ...],
     tags: tuple[str, ...],
 ) -> None:
-    """Bring an image that was made elsewhere into the catalog: a file, or by --method web-download what a URL has."""
+    """Bring an image that was made elsewhere into the catalog: a file, or what a cloud fetches from a URL."""
     how = _method(source, method, stores, sha512)
+    catalog = open_catalog(settings)
+    if _URL.match(source) and isinstance(catalog, LocalCatalog):
+        raise UsageError(
+            f"{source} is a URL, which only a cloud can import",
+            fix="name one with --catalog, or fetch the file and import that",
+        )
     seen, virtual_size, told = _looked(source, disk_format)
     if min_disk is None:
         min_disk = min_disk_for(virtual_size or 0)
@@ -89,7 +96,6 @@ def import_image(
         properties={**told, **dict(properties)},
         tags=tags,
     )
-    catalog = open_catalog(settings)
     found, notes = _brought(settings, catalog, new, source, how, stores, sha512)
     if settings.json:
         settings.emit({"image": found.as_json(), "notes": list(notes)})
@@ -121,17 +127,17 @@ def _method(
     source: str, method: str | None, stores: tuple[str, ...], sha512: str | None
 ) -> ImportMethod | None:
     url = bool(_URL.match(source))
-    if url and method != ImportMethod.WEB_DOWNLOAD:
+    if url and method not in (None, ImportMethod.WEB_DOWNLOAD):
         raise UsageError(
-            f"{source} is a URL, which only a cloud can import",
-            fix="add --method web-download and --catalog NAME, or fetch the file and import that",
+            f"{method} sends a file of this host, and {source} is a URL",
+            fix="leave --method out: the cloud fetches it (web-download)",
         )
     if method == ImportMethod.WEB_DOWNLOAD and not url:
         raise UsageError(
             f"{source} is no URL for a cloud to fetch",
             fix="give http://... or https://..., or leave --method out",
         )
-    if stores and method is None:
+    if stores and method is None and not url:
         raise UsageError(
             "a store is named, but no method of import",
             fix="add --method, or use goldsmith image copy-to-store after it",
@@ -140,6 +146,8 @@ def _method(
         raise UsageError(f"{sha512[:20]}... is no sha512", fix="give its 128 hexadecimal digits")
     if sha512 and not url:
         raise UsageError("--sha512 is for URLs", fix="leave it out: a file is digested when it is read")
+    if url:
+        return ImportMethod.WEB_DOWNLOAD
     return ImportMethod(method) if method else None
 
 

@@ -1,30 +1,25 @@
 """Bring one image into a catalog outside: looked at first, in the format that is wanted there, and sent once."""
 
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.artifact.introspect import DISKS, Inspection, inspect
 from goldsmith.artifact.target import Target, settled
 from goldsmith.catalog.contract import Catalog
-from goldsmith.catalog.entry import BUILD_KEY, Image, NewImage, Query, Status, min_disk_for
+from goldsmith.catalog.entry import BUILD_KEY, SOURCE, Image, NewImage, Query, Status, min_disk_for
 from goldsmith.catalog.rules import check_new
 from goldsmith.catalog.source import altered, look
 from goldsmith.convert.disk import rewrite
 from goldsmith.errors import CatalogError, GateError, UsageError
 from goldsmith.formats.source import open_file
+from goldsmith.host.aside import aside
 from goldsmith.host.files import human_size, need_space, sha256_of
-from goldsmith.host.locks import is_locked, locked
 from goldsmith.host.process import Host
 from goldsmith.publish.item import Destination, Item
 from goldsmith.signing.names import signed
 
-SOURCE = "goldsmith_converted_from"  # sha256 of what was converted, so that it need not be done twice
-_YOUNG = 60.0  # seconds; a folder may be so young that its lock is not taken yet
 _CONVERTIBLE = frozenset(DISKS)
 
 
@@ -75,7 +70,7 @@ def _converted(
         return Pushed(to.name, twin, sent=False, converted=True)
     virtual = found.header.virtual_size or 0
     _room(catalog, virtual if wanted == "raw" else 0, to.name)
-    with _aside(scratch, item.file, virtual) as folder:
+    with _room_aside(scratch, item.file, virtual) as folder:
         out = folder / f"image.{wanted}"
         rewrite(host, item.file, source, out, settled(Target(wanted)), on_step=heard.step)
         made = Item(out, item.new)
@@ -99,7 +94,8 @@ def _send(
     image = catalog.register(item.file, new, item.digests, on_bytes=sending)
     if look(item.file) != seen:
         raise altered(item.file)
-    return Pushed(to.name, image, sent=done > 0, converted=False)
+    converted = image.disk_format != new.disk_format  # by the cloud
+    return Pushed(to.name, image, sent=done > 0, converted=converted)
 
 
 def _completed(new: NewImage, found: Inspection) -> NewImage:
@@ -160,19 +156,10 @@ def _room(catalog: Catalog, size: int, name: str) -> None:
 
 
 @contextmanager
-def _aside(scratch: Path, file: Path, virtual: int) -> Iterator[Path]:
+def _room_aside(scratch: Path, file: Path, virtual: int) -> Iterator[Path]:
     scratch.mkdir(parents=True, exist_ok=True)
-    _sweep(scratch)
     need_space(
         scratch, min(virtual, 4 * file.stat().st_size), what=f"{file.name} ({human_size(virtual)}) converted"
     )
-    with tempfile.TemporaryDirectory(prefix="converted-", dir=scratch) as name, locked(Path(name, "lock")):
-        yield Path(name)
-
-
-def _sweep(scratch: Path) -> None:
-    """Remove what a killed process had converted."""
-    for left in scratch.glob("converted-*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _YOUNG and not is_locked(left / "lock"):
-                shutil.rmtree(left, ignore_errors=True)
+    with aside(scratch, "converted") as folder:
+        yield folder
