@@ -49,6 +49,9 @@ OWNERS = {
     "urllib3": "catalog/glance",
     "tzlocal": "guests/timezones.py",
     "cryptography": "signing/",
+    "cyclonedx": "artifact/cyclonedx.py",
+    "spdx_tools": "artifact/spdx.py",
+    "packageurl": ("artifact/sbom.py", "artifact/cyclonedx.py"),
     "click": "cli/",
     "rich": "cli/",
     "pykickstart": "media/installer/",  # GPL: everybody else runs ksvalidator

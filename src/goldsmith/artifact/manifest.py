@@ -88,6 +88,14 @@ class ImageFile:
 
 
 @dataclass(frozen=True)
+class Document:
+    """A file of evidence that is kept with the images, such as a bill of materials."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     goldsmith: str  # version
     build: str  # id
@@ -100,6 +108,7 @@ class Manifest:
     tools: Mapping[str, str] = field(default_factory=dict)
     audit: AuditSummary | None = None
     boot_test: AuditSummary | None = None
+    documents: tuple[Document, ...] = ()
     by_hand: tuple[str, ...] = ()  # what a person may have changed in the guest while it was built
     created_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     schema: int = SCHEMA
@@ -177,6 +186,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         media=tuple(Medium(**one) for one in document.pop("media")),
         audit=AuditSummary(**audit) if audit else None,
         boot_test=AuditSummary(**boots) if boots else None,
+        documents=tuple(Document(**one) for one in document.pop("documents", ())),
         by_hand=tuple(document.pop("by_hand", ())),
         **document,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from goldsmith.artifact import manifest as manifests
 from goldsmith.artifact.manifest import ImageFile, Manifest
 from goldsmith.artifact.provenance import problems
+from goldsmith.artifact.sbom import FILES
 from goldsmith.errors import GoldsmithError
 from goldsmith.host.files import Digests, digest
 from goldsmith.signing.certificates import Certificate
@@ -75,6 +76,7 @@ def facts(name: str, read: Read, evidence: Evidence, trust: Trust) -> tuple[Fact
         found.append(Fact("signature", Status.FAILED, "it is not signed", "goldsmith sign signs it"))
     else:
         found.append(Fact("signature", Status.SKIPPED, "it is not signed"))
+    found.append(_bills(read.digests, sealed, evidence))
     found.append(_provenance(image.name if image else name, read.digests, evidence, trust))
     return tuple(found)
 
@@ -135,6 +137,28 @@ def _compared(
 def _differs(who: str, was: str, now: str) -> Iterator[str]:
     if was != now:
         yield f"sha256 is {now}, by {who} it was {was}"
+
+
+def _bills(found: Digests, sealed: Manifest | None, evidence: Evidence) -> Fact:
+    """Say whether the bills of materials are those that were sealed, and of these bytes."""
+    promised = {one.sha256 for one in sealed.documents if one.name in FILES.values()} if sealed else set()
+    if not evidence.also:
+        return Fact(
+            "sbom", Status.SKIPPED, "the manifest names one, it is not here" if promised else "there is none"
+        )
+    wrong: list[str] = []
+    for name, path in evidence.also.items():
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            wrong.append(f"{name} cannot be read: {error.strerror}")
+            continue
+        if promised and hashlib.sha256(content).hexdigest() not in promised:
+            wrong.append(f"{name} is not the one that was sealed")
+        elif found.sha256.encode() not in content:
+            wrong.append(f"{name} speaks of other bytes")
+    told = f"{', '.join(evidence.also)}: of these bytes{', as sealed' if promised else ''}"
+    return fact("sbom", "; ".join(wrong), told, AGAIN)
 
 
 def _provenance(name: str, found: Digests, evidence: Evidence, trust: Trust) -> Fact:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goldsmith.artifact.inventory import Inventory
 from goldsmith.audit.registry import Registry
 from goldsmith.audit.tree import Tree, Unseen
 
@@ -92,6 +93,7 @@ class Guest:
     systems: tuple[System, ...] = ()
     tree: Tree | None = None
     packages: Mapping[str, str] | None = None  # version by name; None when no list could be read
+    inventory: Inventory | None = None  # None when nobody looked into the one system
     boot_code: bytes = b""  # of the first disk
     labels: Mapping[str, str] = field(default_factory=dict)  # SELinux context by path; "" where there is none
     initramfs: Initramfs | None = None  # None without a boot menu that names one

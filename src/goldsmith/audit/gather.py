@@ -1,15 +1,16 @@
 """One look into an image: disk, file systems, operating systems, and the files that checks declare."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from goldsmith.audit.appliance import DEVICE, Appliance
-from goldsmith.audit.bootmenu import read_menu
+from goldsmith.audit.bootmenu import Menu, read_menu
 from goldsmith.audit.disks import boot_code, filesystems, partitions
 from goldsmith.audit.facts import Guest, System
 from goldsmith.audit.initramfs import open_initramfs
 from goldsmith.audit.listing import list_tree, read_texts
+from goldsmith.audit.survey import READS, survey
+from goldsmith.audit.tree import Tree, Unseen
 from goldsmith.audit.windows import look_into_windows
 
 
@@ -52,15 +53,25 @@ def _look_into_linux(
     (system,) = guest.systems
     if not _mount(appliance, system):
         return replace(guest, reason=f"the root file system {system.root} cannot be mounted")
-    tree = read_texts(appliance, list_tree(appliance, sees), reads)
-    menu = read_menu(tree)
+    reads = [*reads, *READS]
+    tree = read_texts(appliance, list_tree(appliance, [*sees, *READS]), reads)
+    menu = _menu(tree)
+    held = survey(appliance, system, tree, menu.default if menu else None)
     return replace(
         guest,
         tree=tree,
-        packages=_packages(appliance, system),
+        packages={one.name: one.version for one in held.packages} if held.packages else None,
+        inventory=held,
         labels={path: _label(appliance, path) for path in labels if path in tree.entries},
         initramfs=open_initramfs(appliance, tree, menu.default if menu else None),
     )
+
+
+def _menu(tree: Tree) -> Menu | None:
+    try:
+        return read_menu(tree)
+    except Unseen:  # the checks of the menu will tell
+        return None
 
 
 def _label(appliance: Appliance, path: str) -> str:
@@ -97,27 +108,3 @@ def _mount(appliance: Appliance, system: System) -> bool:
     for point in sorted(system.mounts, key=len):
         appliance.ask("mount-ro", system.mounts[point], point)
     return appliance.text("is-dir", "/etc").strip() == "true"
-
-
-def _packages(appliance: Appliance, system: System) -> dict[str, str] | None:
-    if system.package_format == "deb":
-        return _debs(appliance.text("egrep", "^(Package|Status|Version):", "/var/lib/dpkg/status"))
-    if system.package_format == "rpm":
-        said = appliance.text("inspect-list-applications2", system.root)
-        found = re.findall(r"app2_name: (\S+)[^}]*?app2_version: (\S*)", said)
-        return dict(found) or None
-    return None
-
-
-def _debs(text: str) -> dict[str, str] | None:
-    """Return the installed packages; those that only left their configuration do not count."""
-    packages, name, installed = {}, "", False
-    for line in text.splitlines():
-        field, _, value = line.partition(": ")
-        if field == "Package":
-            name, installed = value, False
-        elif field == "Status":
-            installed = value.endswith(" installed")
-        elif field == "Version" and installed:
-            packages[name] = value
-    return packages or None

@@ -18,8 +18,8 @@ MOST_TEXT = 1 << 20  # bytes of one file
 MOST_FILES = 500
 MOST_LISTING = 64 << 20  # bytes
 
-_ROOT = "/sysroot"  # where the appliance mounts the guest
-_PACK = "gzip -1 | base64 -w0"
+ROOT = "/sysroot"  # where the appliance mounts the guest
+PACK = "gzip -1 | base64 -w0"
 _FIND = r'find {folders} -maxdepth {depth} -printf "%y %s %m %U\0%p\0%l\0" 2>/dev/null'
 
 
@@ -30,7 +30,9 @@ def list_tree(appliance: Appliance, patterns: Iterable[str]) -> Tree:
     Raises ToolError when the guest holds more files there than can be taken in.
     """
     wanted = depths(patterns)
-    straight = _straight(appliance, {folder for one in wanted for folder in (one, posixpath.dirname(one))})
+    straight = straight_folders(
+        appliance, {folder for one in wanted for folder in (one, posixpath.dirname(one))}
+    )
     by_depth: dict[int, list[str]] = {}
     for folder, depth in wanted.items():
         if folder in straight:
@@ -41,15 +43,15 @@ def list_tree(appliance: Appliance, patterns: Iterable[str]) -> Tree:
         _FIND.format(folders=" ".join(_word(f".{folder}") for folder in folders), depth=depth)
         for depth, folders in sorted(by_depth.items())
     ]
-    raw = _unpacked(appliance.shell(f"cd {_ROOT}; {{ {'; '.join(finds)}; }} | {_PACK}"))
+    raw = unpacked(appliance.shell(f"cd {ROOT}; {{ {'; '.join(finds)}; }} | {PACK}"))
     seen = {folder: depth for folder, depth in wanted.items() if folder in straight}
     return Tree(_entries(raw), seen=seen, hidden=frozenset(wanted.keys() - straight))
 
 
-def _straight(appliance: Appliance, folders: Iterable[str]) -> set[str]:
+def straight_folders(appliance: Appliance, folders: Iterable[str]) -> set[str]:
     """Return those folders whose path in the guest has no link in it."""
-    places = {folder: posixpath.normpath(f"{_ROOT}/{folder}") for folder in sorted(folders)}
-    raw = _unpacked(appliance.shell(f"readlink -z -m {' '.join(map(_word, places.values()))} | {_PACK}"))
+    places = {folder: posixpath.normpath(f"{ROOT}/{folder}") for folder in sorted(folders)}
+    raw = unpacked(appliance.shell(f"readlink -z -m {' '.join(map(_word, places.values()))} | {PACK}"))
     found = raw.decode("utf-8", "replace").split("\0")
     return {folder for (folder, place), real in zip(places.items(), found, strict=False) if place == real}
 
@@ -59,7 +61,7 @@ def _word(path: str) -> str:
     return '"' + re.sub(r'([$`"\\])', r"\\\1", path) + '"'
 
 
-def _unpacked(packed: str) -> bytes:
+def unpacked(packed: str) -> bytes:
     unpack = zlib.decompressobj(wbits=31)
     try:
         raw = unpack.decompress(base64.b64decode(packed), MOST_LISTING)

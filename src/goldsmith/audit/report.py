@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from goldsmith.artifact.inventory import Inventory
 from goldsmith.audit.check import Finding, Severity
 from goldsmith.errors import GateError, GuestError
 
@@ -53,6 +54,7 @@ class Report:
     checks: tuple[Result, ...]
     seconds: float
     kind: str = "audit"
+    inventory: Inventory | None = field(default=None, repr=False)  # what the same look found to be in it
 
     @property
     def failed(self) -> tuple[Result, ...]:

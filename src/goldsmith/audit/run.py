@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from goldsmith.artifact.inventory import Inventory
 from goldsmith.audit import secrets as bytes_search
 from goldsmith.audit.appliance import Appliance, converse
 from goldsmith.audit.check import Check, Finding, Profile, bad, moot
@@ -81,6 +82,7 @@ def audit(
         system=harmless(str(facts.guest.systems[0])) if facts.guest and len(facts.guest.systems) == 1 else "",
         checks=tuple(answers(facts, {} if container.dangers else waivers or {})),
         seconds=time.monotonic() - started,
+        inventory=facts.guest.inventory if facts.guest else None,
     )
 
 
@@ -99,6 +101,37 @@ def looking(
             yield guest.result
         finally:
             stop.set()
+
+
+def take_stock(
+    image: Path,
+    *,
+    host: Host,
+    env: Mapping[str, str],
+    format: str | None = None,  # noqa: A002
+) -> Inventory:
+    """Look into an image, read-only, and return what it holds; no check is asked.
+
+    Raises UsageError for what is not safe to open or holds no system that can be looked into.
+    """
+    container = check_request(image, profile=None, format=format, waivers={})
+    if container.dangers:
+        raise UsageError(
+            f"{image} is not opened: {'; '.join(container.dangers)}",
+            fix=f"goldsmith inspect {image} tells more",
+        )
+    driver = FORMATS[named(format) if format else container.format]
+
+    def talk(appliance: Appliance) -> Guest:
+        return look(appliance, sees=[], reads=[])
+
+    guest = converse(container.path, talk, driver=driver, host=host, env=env)
+    if guest.inventory is None:
+        raise UsageError(
+            f"{image}: {guest.reason or 'its system cannot be looked into'}",
+            fix="name an image of one Linux or Windows system",
+        )
+    return guest.inventory
 
 
 def check_request(

@@ -10,6 +10,7 @@ from goldsmith.audit.facts import Guest
 from goldsmith.audit.hives import read_hives
 from goldsmith.audit.listing import list_tree, read_texts
 from goldsmith.audit.registry import Registry
+from goldsmith.audit.windows_survey import KEYS, SEES, survey_windows
 
 _CONFIG = "/windows/system32/config"
 _HIVES = {name: f"{_CONFIG}/{name.lower()}" for name in ("SOFTWARE", "SYSTEM", "SAM")}
@@ -33,11 +34,13 @@ def look_into_windows(
         return replace(
             guest, partition_kinds=kinds, reason=f"the system volume {system.root} cannot be mounted"
         )
-    patterns = [pattern.lower() for pattern in (*sees, *reads)]
+    patterns = [pattern.lower() for pattern in (*sees, *reads, *SEES)]
+    keys = [*keys, *KEYS]
     tree = replace(list_tree(appliance, patterns), ignore_case=True)
     tree = read_texts(appliance, tree, [pattern.lower() for pattern in reads])
     registry = read_hives(appliance, _HIVES, [key for key in keys if _hive(key) != BOOT])
-    return replace(guest, tree=tree, registry=registry.joined(boot), partition_kinds=kinds)
+    guest = replace(guest, tree=tree, registry=registry.joined(boot), partition_kinds=kinds)
+    return replace(guest, inventory=survey_windows(system, tree, registry))
 
 
 def _hive(declaration: str) -> str:

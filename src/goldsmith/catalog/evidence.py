@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from goldsmith.artifact.inventory import parse
 from goldsmith.catalog import index
 from goldsmith.catalog.database import Session
 from goldsmith.errors import CatalogError
@@ -26,6 +27,7 @@ class EvidenceKind(StrEnum):
     BOOT_TEST = "boot-test"
     MANIFEST = "manifest"
     SBOM = "sbom"
+    INVENTORY = "inventory"
     SIGNATURE = "signature"
     PROVENANCE = "provenance"
 
@@ -143,6 +145,9 @@ def judge(kind: str, content: bytes) -> tuple[bool, str]:
                 True,
                 f"build {document['build']}, {len(document['files'])} files, sealed {_seal(document)}",
             )
+        if kind == EvidenceKind.INVENTORY:
+            held = parse(content)
+            return True, f"{len(held.packages or ())} packages, {len(held.etc or ())} files in /etc"
         if kind == EvidenceKind.SBOM:
             return _sbom(document)
     except (ValueError, LookupError, TypeError, AttributeError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from goldsmith.artifact import manifest as manifests
 from goldsmith.artifact import provenance
+from goldsmith.artifact.sbom import FILES
 from goldsmith.artifact.verification import Evidence, Read
 from goldsmith.catalog.certificates import KeptCertificates
 from goldsmith.catalog.entry import Image, Query, Status
@@ -49,12 +50,21 @@ class Subject:
             registered=registered,
             manifest=_there(self.folder, provenance.MANIFEST) or self._document(EvidenceKind.MANIFEST),
             provenance=_there(self.folder, provenance.FILE) or self._document(EvidenceKind.PROVENANCE),
-            also={"the SBOM": bill} if (bill := self._document(EvidenceKind.SBOM)) else {},
+            also=self._bills(),
         )
         if self.signature and self.signature.is_file():
             return _by_file(found, self.signature)
         claims = [image.properties for image in self.images if signed(image.properties)]
         return by_properties(found, claims[0], kept(settings).find) if claims else found
+
+    def _bills(self) -> dict[str, Path]:
+        """Return the bills of materials: those beside its manifest, else the one that the catalog keeps."""
+        if _there(self.folder, provenance.MANIFEST):
+            here = {name: path for name in FILES.values() if (path := _there(self.folder, name))}
+            if here:
+                return here
+        kept_here = self._document(EvidenceKind.SBOM)
+        return {"the SBOM": kept_here} if kept_here else {}
 
     def _document(self, kind: str) -> Path | None:
         """Return what the catalog keeps of a kind with the image."""

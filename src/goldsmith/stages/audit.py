@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from goldsmith.artifact.inventory import FILE
 from goldsmith.audit.facts import Expected, ExpectedWindows
 from goldsmith.audit.run import audit, looking
 from goldsmith.events import Warned
@@ -33,7 +34,7 @@ class Audit:
 
     name = "audit"
     kind = Kind.CHECK
-    version = 2
+    version = 3
     group = FINISH
 
     def inputs(self) -> Inputs:
@@ -99,3 +100,6 @@ class Audit:
                 context.reporter.tell(Warned(f"{result.id}: {result.detail}", result.fix))
         report.raise_if_failed()
         files.write_atomically(work.folder / REPORT, text)
+        if report.inventory:
+            for folder in (work.folder, context.folder):
+                files.write_atomically(folder / FILE, report.inventory.text())

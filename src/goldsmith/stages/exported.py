@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from goldsmith.artifact.manifest import ImageFile
 from goldsmith.audit.facts import Guest
 from goldsmith.host.files import Digests
 from goldsmith.plan.stage import Context, Entry, Work
@@ -48,6 +49,20 @@ def exported(entry: Entry) -> list[Exported]:
         )
         for one in noted
     ]
+
+
+def image_file(one: Exported) -> ImageFile:
+    """Return it as a manifest names it."""
+    return ImageFile(
+        name=one.path.name,
+        format=one.format,
+        size=one.digests.size,
+        virtual_size=one.virtual_size,
+        md5=one.digests.md5,
+        sha256=one.digests.sha256,
+        sha512=one.digests.sha512,
+        compression=one.compression,
+    )
 
 
 def made_at(entry: Entry) -> float:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.artifact.introspect import headers
+from goldsmith.artifact.inventory import FILE as INVENTORY
+from goldsmith.artifact.sbom import CYCLONEDX
+from goldsmith.artifact.sbom import FILES as BILLS
 from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, min_disk_for
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
@@ -32,7 +35,8 @@ DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
     (EvidenceKind.AUDIT, "audit", "audit.json"),
     (EvidenceKind.BOOT_TEST, "boot-test", "boot-test.json"),
     (EvidenceKind.MANIFEST, "seal", "manifest.json"),
-    (EvidenceKind.SBOM, "seal", "sbom.cdx.json"),
+    (EvidenceKind.SBOM, "seal", BILLS[CYCLONEDX]),
+    (EvidenceKind.INVENTORY, "audit", INVENTORY),
     (EvidenceKind.PROVENANCE, "attest", "provenance.json"),
 )
 

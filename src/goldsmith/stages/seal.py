@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith import __version__
+from goldsmith.artifact.inventory import FILE as INVENTORY
+from goldsmith.artifact.inventory import Inventory, parse
 from goldsmith.artifact.manifest import (
     AuditSummary,
+    Document,
     ImageFile,
     Manifest,
     Medium,
@@ -16,13 +19,15 @@ from goldsmith.artifact.manifest import (
     host_facts,
     seal,
 )
+from goldsmith.artifact.sbom import Subject, write_bills
 from goldsmith.artifact.tools import tool_versions
 from goldsmith.errors import GoldsmithError
+from goldsmith.events import PhaseStarted, Warned
 from goldsmith.host import files
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
 from goldsmith.recipe.model import Recipe
-from goldsmith.stages.exported import exported
+from goldsmith.stages.exported import exported, image_file, made_at
 from goldsmith.stages.parts import MEDIUM
 
 MANIFEST = "manifest.json"
@@ -37,7 +42,7 @@ class Seal:
 
     name = "seal"
     kind = Kind.ARTIFACT
-    version = 1
+    version = 2
     group = ""
 
     def inputs(self) -> Inputs:
@@ -45,18 +50,10 @@ class Seal:
 
     def run(self, work: Work, context: Context) -> None:
         host = context.host_for(self.name)
-        images = [
-            ImageFile(
-                name=one.path.name,
-                format=one.format,
-                size=one.digests.size,
-                virtual_size=one.virtual_size,
-                md5=one.digests.md5,
-                sha256=one.digests.sha256,
-                sha512=one.digests.sha512,
-                compression=one.compression,
-            )
-            for one in exported(context.results["export"])
+        images = [image_file(one) for one in exported(context.results["export"])]
+        documents = [
+            *([context.results["audit"].folder / INVENTORY] if _inventory(context) else []),
+            *self._bills(work, context, images),
         ]
         manifest = Manifest(
             goldsmith=__version__,
@@ -70,6 +67,7 @@ class Seal:
             tools=tool_versions(host),
             audit=_summary(context, "audit", "audit.json"),
             boot_test=_summary(context, "boot-test", "boot-test.json"),
+            documents=tuple(Document(one.name, files.sha256_of(one)) for one in documents),
             by_hand=by_hand(context),
         )
         text = seal(manifest)
@@ -82,6 +80,25 @@ class Seal:
             noted = json.loads((entry.folder / "entry.json").read_text(encoding="utf-8"))
             records.append(StageRecord(name, entry.key, float(noted["seconds"]), self.reused(name)))
         return records
+
+    def _bills(self, work: Work, context: Context, images: list[ImageFile]) -> tuple[Path, ...]:
+        """Write the bills of materials; there are none of a guest whose packages nobody could list."""
+        held = _inventory(context)
+        if held is None or held.packages is None:
+            context.reporter.tell(Warned("no SBOM is made: the audit could not list the guest's packages"))
+            return ()
+        context.reporter.tell(PhaseStarted(self.name, "writing the SBOM"))
+        subject = Subject(self.recipe.name, images, made_at(context.results["export"]))
+        bills = write_bills(held, subject, work.folder)
+        for one in bills:
+            files.write_atomically(context.folder / one.name, one.read_bytes())
+        return bills
+
+
+def _inventory(context: Context) -> Inventory | None:
+    """Return what the audit found in the image."""
+    path = context.results["audit"].folder / INVENTORY if "audit" in context.results else None
+    return parse(path.read_bytes(), where=str(path)) if path and path.is_file() else None
 
 
 def _commit(host: Host, recipe: Recipe) -> str | None:
