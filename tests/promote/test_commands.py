@@ -5,6 +5,7 @@ import json
 import jsonschema
 import pytest
 
+from goldsmith.artifact.inventory import Inventory, Package
 from goldsmith.recipe.outputs import output_schemas
 
 from .shop import BAD, GOOD, GOOD_EVIDENCE, sbom
@@ -42,6 +43,17 @@ def test_an_image_goes_the_whole_way_and_the_history_tells_it(two, call):
     assert kinds == ["registered"] * 2 + ["promoted"] * 4 + ["rolled back", "revoked"]
     assert "    why: slow" in out
     assert "    from: candidate" in out
+
+
+def test_a_promotion_says_what_is_new_to_the_channel(shop, call):
+    for number, version in ((1, "5.2-1"), (2, "5.2-2")):
+        held = Inventory(
+            "Debian 12", "debian", "12", "x86_64", packages=(Package("deb", "bash", version, "amd64"),)
+        )
+        shop.make(f"20260101.{number}", evidence={**GOOD_EVIDENCE, "inventory": held.text().encode()})
+        assert call("promote", f"r@20260101.{number}", "--to", "candidate", "--dry-run")[0] == 0
+        code, out, _ = call("promote", f"r@20260101.{number}", "--to", "candidate")
+        assert (code, "since 20260101.1: packages: 1 changed\n" in out) == (0, number == 2)
 
 
 def test_a_refusal_shows_every_gate_and_ends_with_5(shop, call):

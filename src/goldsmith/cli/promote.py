@@ -9,6 +9,7 @@ from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.desk import desk, gate_table, named, tell
 from goldsmith.cli.promote_abroad import Wish, brought
 from goldsmith.promote import decide
+from goldsmith.promote.changes import changes
 from goldsmith.promote.facts import Facts
 from goldsmith.promote.gates import refusals
 from goldsmith.promote.version import split
@@ -71,6 +72,8 @@ def promote(
         event = desk(settings, who=who).act(recipe, wish.decide)
     if event and not settings.json and not settings.quiet:
         gate_table(settings, event.gates)
+        for moved in event.moves[:1]:
+            _changes(desk(settings, who=who).facts(recipe), moved.before, moved.after)
     tell(settings, event, otherwise=f"{channel} of {recipe} is there already")
     return 0
 
@@ -96,10 +99,18 @@ def _asked(settings: Settings, facts: Facts, version: str, channel: str) -> int:
         settings.emit({"version": found.name, "channel": channel, "gates": [vars(one) for one in gates]})
     else:
         gate_table(settings, gates)
+        _changes(facts, facts.state.holds.get(channel, ""), found.version)
     if bad := refusals(gates):
         click.echo(f"{found.name}: {len(bad)} of {len(gates)} gates of {channel} refuse", err=True)
         return decide.Refused.exit_code
     return 0
+
+
+def _changes(facts: Facts, before: str, after: str) -> None:
+    """Say what the consumers of a channel get that is new to them."""
+    if before and before != after and (found := changes(facts, before, after)):
+        click.echo(f"since {before}: {found.told()}")
+        click.echo(f"  goldsmith diff {facts.recipe}@{before} {facts.recipe}@{after} names each", err=True)
 
 
 @click.command(cls=CatalogCommand)
