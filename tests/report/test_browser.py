@@ -11,7 +11,7 @@ import pytest
 from goldsmith.recipe.places import data_folders
 from goldsmith.report.pages import write_report
 
-from .test_pages import bad, cached, good
+from .test_pages import bad, cached, good, looked_into
 
 pytestmark = [
     pytest.mark.real,
@@ -35,6 +35,7 @@ def site(tmp_path) -> Path:
     builds.mkdir()
     for number in range(5):
         good(builds, f"web-{number}", size=(600 + 20 * number) << 20)
+        looked_into(builds, f"web-{number}", bash=f"5.{number}", sudo="1.9")
     cached(builds, "web-5")
     screen = bad(builds, "web-6") / "failure" / "screen.png"
     shutil.copyfile(Path(__file__).parent / "screen.png", screen)

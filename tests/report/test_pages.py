@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from goldsmith.artifact.inventory import EtcFile, Inventory, Package
 from goldsmith.errors import UsageError
 from goldsmith.events import (
     BuildFinished,
@@ -39,6 +40,20 @@ def good(builds: Path, name: str, size: int = 600 << 20) -> None:
     record.tell(
         BuildFinished(name, "web", ok=True, seconds=95.0, own_seconds=1.0, image={**IMAGE, "size": size})
     )
+
+
+def looked_into(builds: Path, name: str, **packages: str) -> None:
+    """Add what the audit found to be in the image of a build, and its bills of materials."""
+    held = Inventory(
+        "Debian 12",
+        "debian",
+        "12",
+        "x86_64",
+        packages=tuple(Package("deb", *one, "amd64", licence="MIT") for one in packages.items()),
+        etc={"/etc/<motd>": EtcFile("f", "0644", 0, 0, name * 9)},
+    )
+    (builds / name / "inventory.json").write_text(held.text())
+    (builds / name / "sbom.cdx.json").write_text("{}")
 
 
 def bad(builds: Path, name: str) -> Path:
@@ -120,6 +135,21 @@ def test_a_failed_build_shows_cause_stage_checks_screen_and_the_end_of_its_conso
     assert shown
     assert (tmp_path / "site" / "builds" / shown[1]).read_bytes() == b"png"
     assert "failure/screen.png" in text
+
+
+def test_a_build_shows_its_packages_its_bill_and_what_changed_since_the_one_before(builds, report, tmp_path):
+    for name, packages in (("web-1", {"bash": "1", "sudo": "2"}), ("web-2", {"bash": "3", "vim": "9"})):
+        good(builds, name)
+        looked_into(builds, name, **packages)
+    page = report("builds/web-2.html")
+    assert 'Changed since <a href="web-1.html">web-1</a>' in page
+    assert "packages: 1 added, 1 removed, 1 changed; files: 1 changed" in page
+    assert "<td>changed</td><td><code>bash.amd64</code></td><td>1</td><td>3</td>" in page
+    assert "<code>/etc/&lt;motd&gt;</code>" in page
+    assert "<td>vim</td><td>9</td><td>amd64</td><td>MIT</td>" in page
+    assert '<a href="web-2.sbom.cdx.json">' in page
+    assert (tmp_path / "site" / "builds" / "web-2.sbom.cdx.json").read_text() == "{}"
+    assert "Changed since" not in report("builds/web-1.html")
 
 
 def test_what_a_guest_says_is_text_and_no_html(builds, report):

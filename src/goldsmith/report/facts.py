@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from goldsmith.artifact.inventory import FILE, Inventory, parse
+from goldsmith.artifact.sbom import FILES
+from goldsmith.errors import CatalogError
 from goldsmith.guests.console import clean
 from goldsmith.record import BuildState, BuildSummary, StageState, Story, events_from
 
@@ -74,6 +77,8 @@ class BuildFacts:
     pictures: tuple[Path, ...]
     kept: tuple[str, ...]
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    inventory: Inventory | None = field(default=None, repr=False)
+    bills: tuple[Path, ...] = ()  # of materials
 
     @property
     def cached(self) -> bool:
@@ -115,6 +120,8 @@ def facts_of(summary: BuildSummary) -> BuildFacts:
         pictures=tuple(_pictures(summary.folder)),
         kept=tuple(_kept(summary.folder)),
         manifest=_object(summary.folder / "manifest.json"),
+        inventory=_inventory(summary.folder / FILE),
+        bills=tuple(one for name in FILES.values() if (one := summary.folder / name).is_file()),
     )
 
 
@@ -170,6 +177,13 @@ def _kept(folder: Path) -> Iterator[str]:
     for one in sorted((folder / "failure").glob("*")):
         if one.is_file():
             yield f"failure/{one.name}"
+
+
+def _inventory(path: Path) -> Inventory | None:
+    try:
+        return parse(path.read_bytes())
+    except (OSError, CatalogError):
+        return None
 
 
 def _object(path: Path) -> Mapping[str, Any]:

@@ -89,8 +89,10 @@ def _write(
     (folder / "index.html").write_text(page, encoding="utf-8")
     for one in facts:
         pictures = _copy_pictures(one, folder / "builds")
+        _copy_bills(one, folder / "builds")
+        before = views.build_before(one, facts)
         text = engine.get_template("report/build.html.j2").render(
-            home="../", made=made, **views.build_page(_readable(one), pictures)
+            home="../", made=made, **views.build_page(_readable(one), pictures, before=before)
         )
         (folder / "builds" / f"{one.id}.html").write_text(text, encoding="utf-8")
 
@@ -105,6 +107,11 @@ def _copy_pictures(build: BuildFacts, folder: Path) -> list[dict[str, str]]:
             continue  # a build that runs throws its older ones away
         shown.append({"file": name, "name": picture.name})
     return shown
+
+
+def _copy_bills(build: BuildFacts, folder: Path) -> None:
+    for bill in build.bills:
+        shutil.copyfile(bill, folder / f"{build.id}.{bill.name}")
 
 
 def _readable(build: BuildFacts) -> BuildFacts:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from goldsmith.artifact.difference import compare
 from goldsmith.host.files import human_size, human_time
 from goldsmith.record import BuildState, StageState
 from goldsmith.report.facts import Bar, BuildFacts
@@ -12,6 +13,7 @@ from goldsmith.report.plots import Point, plot
 CELLS = 14  # builds of a recipe in the matrix
 PLOTTED = 40  # builds of a recipe in a plot
 FAILURES = 8
+CHANGES = 500  # that a page shows
 _SIGNS = {"done": "✓", "cached": "=", "failed": "✕", "interrupted": "!", "died": "✕", "running": "…"}
 _TOLD = {
     BuildState.RUNNING: "runs",
@@ -50,8 +52,10 @@ def index(builds: Sequence[BuildFacts], recipes: Mapping[str, str]) -> dict[str,
     }
 
 
-def build_page(build: BuildFacts, pictures: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Return what the page of one build shows."""
+def build_page(
+    build: BuildFacts, pictures: Sequence[Mapping[str, str]], *, before: BuildFacts | None = None
+) -> dict[str, Any]:
+    """Return what the page of one build shows; ``before`` is the build that it is compared with."""
     whole = max([build.seconds, *(bar.start + bar.seconds for bar in build.bars)], default=0.0) or 1.0
     return {
         "build": build,
@@ -64,6 +68,30 @@ def build_page(build: BuildFacts, pictures: Sequence[Mapping[str, str]]) -> dict
         "pictures": pictures,
         "files": [_file(one) for one in build.manifest.get("files", ()) if isinstance(one, dict)],
         "origin": list(_origin(build.manifest)),
+        "held": list(build.inventory.packages or ()) if build.inventory else [],
+        "bills": [f"{build.id}.{one.name}" for one in build.bills],
+        "changed": _changed(build, before),
+    }
+
+
+def build_before(build: BuildFacts, builds: Sequence[BuildFacts]) -> BuildFacts | None:
+    """Return the last build of the same recipe whose image was looked into; ``builds`` are the newest first."""
+    earlier = builds[builds.index(build) + 1 :] if build in builds else ()
+    return next((one for one in earlier if one.recipe == build.recipe and one.inventory), None)
+
+
+def _changed(build: BuildFacts, before: BuildFacts | None) -> dict[str, Any] | None:
+    if before is None or before.inventory is None or build.inventory is None:
+        return None
+    sizes = tuple(one.image.get("size") for one in (before, build))
+    old, new = (size if isinstance(size, int) else None for size in sizes)
+    found = compare(before.inventory, build.inventory, sizes=(old, new))
+    return {
+        "since": before.id,
+        "link": f"{before.id}.html",
+        "told": found.told(),
+        "rows": found.changes[:CHANGES],
+        "more": max(0, len(found.changes) - CHANGES),
     }
 
 
