@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,8 @@ from goldsmith.recipe.secrets import Secret, Secrets, Vault
 from goldsmith.recipe.signing import signer_files
 from goldsmith.signing.certificates import load_certificate
 from goldsmith.stages.attest import Attest
+from goldsmith.stages.fetch import Fetch
+from goldsmith.stages.locked import MEDIUM_NAME, Locked, check_media, lock_path, read_lock
 from goldsmith.stages.medium import find_source
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, boot_checks, sysprep_version
@@ -136,6 +138,20 @@ def _answer_files(
     if answers and (unknown := check_digests(recipe)):
         raise RecipeErrors(unknown)
     return kickstart, answers
+
+
+def held_to_lock(composed: Composed, where: Where) -> Composed:
+    """Return the stages with the check that the guest is what its lock says.
+
+    Raises UsageError where there is no lock, GateError where a medium is known to be another one.
+    """
+    fetch = next(one for one in composed.stages if isinstance(one, Fetch))
+    lock = read_lock(lock_path(composed.recipe, where.project), composed.recipe.name)
+    media = {MEDIUM_NAME: fetch.source, **fetch.further}
+    check_media(lock, {name: one.sha256 for name, one in media.items() if not one.is_made_here})
+    stages = list(composed.stages)
+    at = next(number for number, one in enumerate(stages) if one.name == "audit") + 1
+    return replace(composed, stages=(*stages[:at], Locked(lock), *stages[at:]))
 
 
 def attestation(where: Where, secrets: Secrets) -> Attest | None:

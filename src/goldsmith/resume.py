@@ -36,6 +36,7 @@ class Asked:
     register: bool = True
     boot_test: bool | None = None
     refresh: bool = False
+    locked: bool = False
     today: float = 0.0
     resumes: str = ""
     mended: tuple[Kept, ...] = ()

@@ -133,6 +133,7 @@ def plan(
     metavar="BUILD",
     help="Go on with this failed build, from the guest that it kept if there is one.",
 )
+@click.option("--locked", is_flag=True, help="Refuse a guest that is not as RECIPE.lock says.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the stages as a JUnit report.")
 @pass_settings
 def build(
@@ -149,6 +150,7 @@ def build(
     build_id: str | None,
     keep_failed: bool,
     resume: str | None,
+    locked: bool,
     junit: Path | None,
 ) -> int:
     """Build images from recipes, one after the other; goes on after a failure and ends with the worst exit code."""
@@ -156,7 +158,7 @@ def build(
     from goldsmith.cli.junit import StageCases
     from goldsmith.resume import Asked
 
-    if resume and (recipes or start or no_cache or no_register or boot_test is not None or refresh):
+    if resume and (recipes or start or no_cache or no_register or boot_test is not None or refresh or locked):
         raise UsageError(
             "--resume takes the recipe and what was asked for from the record of that build",
             fix=f"goldsmith build --resume {resume}; --set, --iso, --id, --keep-failed and --junit go with it",
@@ -170,9 +172,8 @@ def build(
     if resume:
         recipes, values, options = _gone_on_with(settings, resume, values, options)
     else:
-        options = replace(
-            options, asked=Asked("", register=not no_register, boot_test=boot_test, refresh=refresh)
-        )
+        asked = Asked("", register=not no_register, boot_test=boot_test, refresh=refresh, locked=locked)
+        options = replace(options, asked=asked)
     worst, cases = 0, StageCases()
     with stoppable(), cases.written_to(junit):
         for recipe in recipes:
@@ -196,7 +197,7 @@ def _build_one(
 ) -> None:
     from goldsmith.build import run_build
     from goldsmith.cli.view import console_reporter
-    from goldsmith.compose import Where, compose
+    from goldsmith.compose import Where, compose, held_to_lock
     from goldsmith.events import Tee
     from goldsmith.host import libvirtd
     from goldsmith.resume import with_mended
@@ -217,7 +218,7 @@ def _build_one(
         today=today,
         anew_from="fetch" if options.no_cache else options.start,
     )
-    composed = with_mended(composed, asked)
+    composed = with_mended(held_to_lock(composed, where) if asked.locked else composed, asked)
     known = replace(
         asked,
         recipe=str(Path(recipe).absolute()) if "/" in recipe or Path(recipe).suffix else recipe,

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Build from your media and write a report to send back.",
     ),
     "audit": ("goldsmith.cli.audit", "audit", "Check an image offline, ours or not."),
+    "diff": ("goldsmith.cli.diff", "diff", "Show what changed from one image to another."),
+    "lock": ("goldsmith.cli.lock", "lock", "Write the versions of the last good build, for build --locked."),
     "boot-test": (
         "goldsmith.cli.booting",
         "boot_test",
@@ -43,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keygen": ("goldsmith.cli.keygen", "keygen", "Make a key that signs images, and its certificate."),
     "sign": ("goldsmith.cli.sign", "sign", "Sign an image: a file, an entry of the catalog, or a build."),
     "verify": ("goldsmith.cli.verify", "verify", "Check digests, manifest, signature and provenance."),
+    "sbom": ("goldsmith.cli.sbom", "sbom", "Write the bill of materials of any image."),
     "inspect": (
         "goldsmith.cli.inspect",
         "inspect",

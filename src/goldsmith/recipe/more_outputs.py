@@ -8,6 +8,7 @@ _FLAG: Schema = {"type": "boolean"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
 _NUMBER: Schema = {"type": "number", "minimum": 0}
+_NAMED: Schema = {"type": "object", "additionalProperties": _TEXT}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
 
 
@@ -29,6 +30,11 @@ def more_outputs(image: Schema) -> dict[str, Schema]:
         "image copy-to-store": image,
         "plan": _plan(),
         "store list": _list(_entry(), "The results that are kept, the oldest first."),
+        "diff": _diff(),
+        "lock": {
+            **_object("file", "build", media=_NAMED, packages=_NAMED),
+            "description": "What was locked: sha256 of media, versions by name.arch.",
+        },
         "nightly": _night(),
         "report": {**_object("index", "url"), "description": "The first page."},
     }
@@ -62,6 +68,20 @@ def _entry() -> Schema:
         seconds={**_NUMBER, "description": "What it took to make, and would take again."},
         used_by={**_TEXTS, "description": "Recipes whose newest good build has it, or that are being built."},
     )
+
+
+def _diff() -> Schema:
+    text_or_null = {"type": ["string", "null"]}
+    change = _object(
+        *("part", "name"),
+        kind={"enum": ["added", "removed", "changed"]},
+        before=text_or_null,
+        after=text_or_null,
+    )
+    size = _object(before=_COUNT_OR_NULL, after=_COUNT_OR_NULL)
+    unknown = {**_TEXTS, "description": "Parts that nobody could see in one of the two."}
+    found = _object(*("before", "after"), size=size, changes=_list(change), unknown=unknown)
+    return {**found, "description": "In what one image differs from another."}
 
 
 def _night() -> Schema:
