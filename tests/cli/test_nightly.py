@@ -50,6 +50,15 @@ def test_every_recipe_is_built_and_a_second_night_leaves_them_alone(night):
     assert again["r"]["image"]["id"] == found["r"]["image"]["id"]
 
 
+def test_what_a_night_prunes_is_never_what_the_next_one_needs(night):
+    say(night, CALM.replace("retry_after", "prune: {older_than_days: 0, to_size: 1 MiB}, retry_after"))
+    first = night("nightly", "--json")
+    assert [one["ended"] for one in recipes(first).values()] == ["built"]
+    again = recipes(night("nightly", "--json"))
+    assert [one["ended"] for one in again.values()] == ["unchanged"]
+    assert night("image", "verify", again["r"]["image"]["id"]).code == 0
+
+
 def test_a_broken_recipe_stops_no_other_and_gives_its_exit_status(night, tmp_path):
     (night.project / "recipes" / "broken.yaml").write_text("name: broken\nfamily: demo\ndisk: {size: 4}\n")
     done = night("nightly", "--junit", str(tmp_path / "night.xml"), "--json")

@@ -7,6 +7,8 @@ import time
 import jsonschema
 import pytest
 
+from goldsmith.catalog.entry import NewImage
+from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
 from goldsmith.events import BuildFinished, BuildStarted, StageOutlook
 from goldsmith.host.locks import locked
@@ -91,6 +93,34 @@ def test_what_no_recipe_uses_today_can_go_and_what_something_used_stands_on_stay
     assert left(state) == ["a", "b", "c"]
     assert run(["store", "prune", "--unused", "--apply"]) == 0
     assert left(state) == ["a", "b"]
+
+
+def test_neither_age_nor_room_takes_what_the_newest_good_builds_have_when_that_is_to_stay(state, entry):
+    for letter in "ad":
+        entry(letter, days=90)
+    entry("b", days=90, on="a")
+    entry("c", days=90, on="a")
+    a_build(state, "r-1", "a", "b")
+    time.sleep(0.01)
+    a_build(state, "r-2", "a", "c", ok=False)
+    words = ["store", "prune", "--keep-newest", "--apply"]
+    assert run([*words, "--older-than", "30"]) == 0
+    assert left(state) == ["a", "b"]
+    assert run([*words, "--to-size", "1 KiB"]) == 0
+    assert left(state) == ["a", "b"]
+    assert run(["store", "prune", "--older-than", "30", "--apply"]) == 0
+    assert left(state) == []
+
+
+def test_an_image_of_the_catalog_outlives_the_entry_that_it_came_from(state, entry):
+    entry("a", days=90)
+    catalog = LocalCatalog(state / "catalog")
+    file = Store(state).layers / ("a" * 64) / "disk.qcow2"
+    image = catalog.register(file, NewImage("web", disk_format="raw"))
+    assert run(["store", "prune", "--older-than", "0", "--apply"]) == 0
+    assert left(state) == []
+    assert not file.exists()
+    assert catalog.file_of(catalog.get(image.id)).read_bytes() == b"x" * 5000
 
 
 def test_the_list_shows_what_is_kept_the_oldest_first(entry, capsys):

@@ -236,7 +236,7 @@ class _Run:
         """Prune and retire by policy; return in words what could not be done, which fails no night."""
         commands: list[list[str]] = []
         if prune := self.wanted.prune:
-            words = ["store", "prune", "--apply"]
+            words = ["store", "prune", "--keep-newest", "--apply"]  # else what did not change is built anew
             words += ["--older-than", str(prune.older_than_days)] if prune.older_than_days is not None else []
             words += ["--to-size", f"{prune.to_size / 2**30:.3f} GiB"] if prune.to_size else []
             commands.append(words)

@@ -66,16 +66,25 @@ def list_entries(settings: Settings) -> None:
     "--to-size", "limit", metavar="SIZE", help="Remove the oldest until no more is left, such as 50 GiB."
 )
 @click.option("--unused", is_flag=True, help="Remove what the newest good build of no recipe has.")
+@click.option("--keep-newest", is_flag=True, help="Keep what the newest good build of a recipe has.")
 @click.option("--apply", is_flag=True, help="Remove; without it the command only tells.")
 @pass_settings
-def prune(settings: Settings, *, days: float | None, limit: str | None, unused: bool, apply: bool) -> None:
+def prune(
+    settings: Settings,
+    *,
+    days: float | None,
+    limit: str | None,
+    unused: bool,
+    keep_newest: bool,
+    apply: bool,
+) -> None:
     """Remove old entries and broken-off downloads; a build makes again what it needs."""
     from goldsmith.host.files import human_size
     from goldsmith.plan.store import Store
 
     place = Store(settings.state)
     before = time.time() - 86400 * (30.0 if days is None else days)
-    doomed = _doomed(settings, place, days=days, limit=limit, unused=unused)
+    doomed = _doomed(settings, place, days=days, limit=limit, unused=unused, newest=keep_newest)
     broken = _broken_off(settings, before)
     size = sum(one.size for one in doomed) + sum(_bytes(path) for path in broken)
     if apply:
@@ -98,13 +107,15 @@ def prune(settings: Settings, *, days: float | None, limit: str | None, unused: 
 
 
 def _doomed(
-    settings: Settings, place: "Store", *, days: float | None, limit: str | None, unused: bool
+    settings: Settings, place: "Store", *, days: float | None, limit: str | None, unused: bool, newest: bool
 ) -> "list[EntryInfo]":
     """Return what is to go by all that was asked for, the topmost first; by age where nothing was."""
     from goldsmith.plan.pruning import old_ones, to_fit
     from goldsmith.record.uses import uses
 
     used, left = _in_use(settings), list(place.entries())
+    if newest:
+        used |= set(uses(settings.state / "builds"))
     doomed: list[EntryInfo] = []
     if unused:
         doomed += old_ones(left, made_before=time.time(), used={*used, *uses(settings.state / "builds")})
