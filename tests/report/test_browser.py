@@ -11,7 +11,7 @@ import pytest
 from goldsmith.recipe.places import data_folders
 from goldsmith.report.pages import write_report
 
-from .test_pages import bad, cached, good, looked_into
+from .test_pages import bad, boot_tested, cached, good, looked_into
 
 pytestmark = [
     pytest.mark.real,
@@ -39,6 +39,7 @@ def site(tmp_path) -> Path:
     cached(builds, "web-5")
     screen = bad(builds, "web-6") / "failure" / "screen.png"
     shutil.copyfile(Path(__file__).parent / "screen.png", screen)
+    boot_tested(builds / "web-4", picture=screen.read_bytes())
     write_report(
         builds,
         tmp_path / "site",
@@ -74,7 +75,7 @@ def size_of(picture: Path) -> tuple[int, int]:
     return int.from_bytes(head[:4]), int.from_bytes(head[4:])
 
 
-@pytest.mark.parametrize("name", ["index.html", "builds/web-6.html"])
+@pytest.mark.parametrize("name", ["index.html", "builds/web-6.html", "builds/web-4.html"])
 def test_a_browser_shows_each_page_and_has_nothing_to_complain_of(site, tmp_path, name):
     for window in ("1200,1400", "390,844"):
         said = look(site / name, tmp_path / "page.png", f"--window-size={window}")

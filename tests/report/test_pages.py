@@ -74,6 +74,15 @@ def bad(builds: Path, name: str) -> Path:
     return record.folder
 
 
+def boot_tested(folder: Path, picture: bytes = b"png") -> None:
+    """Give a build what a boot test leaves: the report, and the screens of both instances at login."""
+    checks = [{"id": "B-L1", "title": "prompt", "status": "ok", "detail": "on ttyS0", "fix": ""}]
+    (folder / "boot-test.json").write_text(json.dumps({"checks": checks}))
+    (folder / "boot-test").mkdir()
+    for number in (1, 2):
+        (folder / "boot-test" / f"screen-{number}.png").write_bytes(picture)
+
+
 def cached(builds: Path, name: str) -> None:
     record = BuildRecord.create(builds, recipe="web", build_id=name)
     record.tell(BuildStarted(name, "web", (StageOutlook("install", "a" * 64, cached=True, reason=""),)))
@@ -222,3 +231,21 @@ def test_a_plot_begins_at_nothing_and_ends_at_a_round_number():
 )
 def test_a_round_number_is_not_smaller(most, rounded):
     assert nice(most) == pytest.approx(rounded)
+
+
+def test_the_screens_at_login_stand_with_the_checks_of_the_boot_test(builds, report):
+    boot_tested(bad(builds, "web-1"))
+    page = report("builds/web-1.html")
+    checks, _, screens = page.partition("<h2>Screens</h2>")
+    for number in (1, 2):
+        assert f'alt="Boot test: screen-{number}.png"' in checks
+    assert 'alt="screen.png"' in screens, "that of the failure stands for itself"
+    assert "screen-1.png" not in screens
+
+
+def test_the_screen_of_a_boot_test_without_a_report_is_shown_too(builds, report):
+    folder = bad(builds, "web-1")
+    boot_tested(folder)
+    (folder / "boot-test.json").unlink()
+    _, _, screens = report("builds/web-1.html").partition("<h2>Screens</h2>")
+    assert 'alt="screen-1.png"' in screens

@@ -14,9 +14,10 @@ from goldsmith.record import BuildState, BuildSummary, StageState, Story, events
 
 TAIL = 120  # lines of a console that a page shows
 _END = 64 << 10  # bytes of a console that are read
+BOOT_TEST = "boot-test"  # folder of the consoles and screens of a boot test, and its report's name
 _PICTURES = (".png", ".jpg", ".jpeg")
 _CONSOLES = ("console.log", "console-customize.log")
-_REPORTS = {"audit.json": "Audit", "boot-test.json": "Boot test"}
+_REPORTS = {"audit.json": "Audit", f"{BOOT_TEST}.json": "Boot test"}
 _WORST_FIRST = ("failed", "warning", "waived", "ok", "skipped")
 
 
@@ -49,6 +50,7 @@ class Row:
 class Checks:
     """One report; the rows with the worst first."""
 
+    name: str
     title: str
     ok: bool
     counts: Mapping[str, int]
@@ -159,7 +161,7 @@ def _checks(folder: Path) -> Iterator[Checks]:
             for status in _WORST_FIRST
             if any(row.status == status for row in rows)
         }
-        yield Checks(title, not counts.get("failed"), counts, tuple(rows))
+        yield Checks(name.removesuffix(".json"), title, not counts.get("failed"), counts, tuple(rows))
 
 
 def _row(one: Mapping[str, Any]) -> Row:
@@ -167,7 +169,7 @@ def _row(one: Mapping[str, Any]) -> Row:
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    for place in ("failure", "screenshots", "."):
+    for place in ("failure", "screenshots", ".", BOOT_TEST):
         for one in sorted((folder / place).glob("*")):
             if one.suffix in _PICTURES and one.is_file() and not one.is_symlink():
                 yield one

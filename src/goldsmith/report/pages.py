@@ -13,7 +13,7 @@ from markupsafe import Markup
 from goldsmith.errors import HostError, UsageError
 from goldsmith.record import read_builds
 from goldsmith.report import views
-from goldsmith.report.facts import BuildFacts, facts_of
+from goldsmith.report.facts import BOOT_TEST, BuildFacts, facts_of
 
 MARK = ".goldsmith-report"  # in a folder that may be written anew
 MOST = 200  # builds with a page of their own
@@ -105,7 +105,8 @@ def _copy_pictures(build: BuildFacts, folder: Path) -> list[dict[str, str]]:
             shutil.copyfile(picture, folder / name)
         except OSError:
             continue  # a build that runs throws its older ones away
-        shown.append({"file": name, "name": picture.name})
+        boot = picture.parent.name == BOOT_TEST and any(one.name == BOOT_TEST for one in build.checks)
+        shown.append({"file": name, "name": picture.name, "of": BOOT_TEST if boot else ""})
     return shown
 
 
