@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from goldsmith.catalog.entry import Image, Query, Status
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.errors import CatalogError, UsageError
+from goldsmith.promote.attach import kept
+from goldsmith.promote.known import properties_of
 from goldsmith.publish.item import BUILD, Item, item_of, together
 
 FACTS = "register.json"  # of the register stage
@@ -33,7 +36,14 @@ def items_of_build(document: Mapping[str, Any], state: Path) -> tuple[Item, ...]
 
 def items_of(catalog: LocalCatalog, images: Sequence[Image]) -> tuple[Item, ...]:
     """Return images of the embedded catalog that are the same disk in several formats."""
-    return together(tuple(item_of(one, catalog.file_of(one)) for one in images))
+    return together(tuple(_item(catalog, one) for one in images))
+
+
+def _item(catalog: LocalCatalog, image: Image) -> Item:
+    """Return an image with what is known about it, for the gates of the catalog that it goes to."""
+    item = item_of(image, catalog.file_of(image))
+    known = properties_of(kept(catalog, image.id))
+    return replace(item, new=replace(item.new, properties={**item.new.properties, **known}))
 
 
 def _registered(document: Mapping[str, Any], state: Path) -> list[str]:
