@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from goldsmith.boottest.run import BOOT_TESTS
+from goldsmith.boottest.place import BOOT_TESTS
 from goldsmith.compose import Where
 from goldsmith.host import files, injected
 from goldsmith.host.hypervisor import Hypervisor, connect

@@ -6,7 +6,7 @@ from dataclasses import replace
 from goldsmith.audit.check import Profile
 from goldsmith.boottest.facts import Boot, Heard, Ssh, Trial
 from goldsmith.boottest.hardware import promised
-from goldsmith.boottest.seed import Instance
+from goldsmith.boottest.seed import Instance, Source
 from goldsmith.host.shell import KeyPair
 
 GIB = 1 << 30
@@ -34,6 +34,9 @@ LINUX = {
     "state": ["running"],
     "failed": [""],
     "token": ["t0"],
+    "datasource": ["DataSourceConfigDrive: DataSourceConfigDrive [net,ver=2][source=/dev/vdb]"],
+    "random": ["crng init done"],
+    "random-seed": ["aa  /var/lib/systemd/random-seed"],
 }
 RED_HAT = {
     "selinux": ["Enforcing"],
@@ -72,6 +75,10 @@ def boot(number, profile):
     if number == 2:
         seen["machine-id"] = ["S-1-5-21-9-9-9"] if windows else ["f" * 32]
         seen["host-keys"] = ["ssh-ed25519 AAAAother root@x"]
+        seen["datasource"] = ["DataSourceOpenStackLocal: DataSourceOpenStackLocal [net,ver=2]"]
+        seen["random-seed"] = ["bb  /var/lib/systemd/random-seed"]
+        if windows:
+            seen["cloudbase"] = ["INFO init Metadata service loaded: 'HttpService'", "Plugins execution done"]
     user = promised(PROMISES[profile], min_ram=0, profile=profile).user
     ssh = Ssh(
         host_key="ecdsa-sha2-nistp256 AAAAec",
@@ -80,8 +87,11 @@ def boot(number, profile):
         root=f"Please login as the user {user}",
         sudo="0",
     )
-    instance = Instance(number, f"id-{number}", f"boot{number}", "t0", KeyPair("secret", "public"))
-    return Boot(instance, heard, None if windows else ssh, agent=True, seen=seen, seconds=40.0, off=5.0)
+    source = Source.SERVICE if number == 2 else Source.DRIVE
+    instance = Instance(number, f"id-{number}", f"boot{number}", "t0", KeyPair("secret", "public"), source)
+    return Boot(
+        instance, heard, None if windows else ssh, agent=True, seen=seen, seconds=40.0, off=5.0, user=user
+    )
 
 
 def trial(profile):
@@ -99,6 +109,20 @@ def seen(**answers):
     def change(good):
         given = {name.replace("_", "-"): lines for name, lines in answers.items()}
         return replace(good, first=replace(good.first, seen={**good.first.seen, **given}))
+
+    return change
+
+
+def second(**changes):
+    return lambda good: replace(good, second=replace(good.second, **changes))
+
+
+def seen_by_second(**answers):
+    """Change what was found within the second guest; underscores of names are dashes."""
+
+    def change(good):
+        given = {name.replace("_", "-"): lines for name, lines in answers.items()}
+        return second(seen={**good.second.seen, **given})(good)
 
     return change
 
@@ -157,7 +181,7 @@ SPOILED = [
     ("B-L9", DEBIAN, seen(result=failing(errors=["('growpart', KeyError)"])), "('growpart', KeyError)"),
     ("B-L9", DEBIAN, seen(status=["status: error"]), "status: error"),
     ("B-L9", RHEL6, seen(status=[], boot_finished=[]), "not done yet: no boot-finished"),
-    ("B-L10", DEBIAN, seen(result=failing(datasource="DataSourceNone")), "DataSourceNone"),
+    ("B-L10", DEBIAN, seen(datasource=["DataSourceNone: DataSourceNone"]), "DataSourceNone"),
     ("B-L11", DEBIAN, seen(token=[]), "no such file"),
     ("B-L11", DEBIAN, seen(token=["t1"]), "another content"),
     ("B-L12", DEBIAN, seen(failed=["● fail.service loaded failed failed X"]), "fail.service"),
@@ -175,6 +199,33 @@ SPOILED = [
     ("B-L19", DEBIAN, seen(host_keys=[]), "none"),
     ("B-L20", DEBIAN, twins("machine-id"), "both are 0123456789abcdef"),
     ("B-L21", DEBIAN, twins("host-keys"), "both have the same ecdsa-sha2-nistp256, ssh-ed25519 key"),
+    (
+        "B-L22",
+        DEBIAN,
+        seen_by_second(datasource=["DataSourceNone: DataSourceNone"]),
+        "DataSourceNone; it asked 169.254.169.254 for nothing",
+    ),
+    (
+        "B-L22",
+        RHEL6,
+        lambda good: second(asked=("GET /openstack 200", "GET /openstack/latest/x 404"))(
+            seen_by_second(datasource=[])(good)
+        ),
+        "it asked 2 times, last GET /openstack 200, GET /openstack/latest/x 404",
+    ),
+    ("B-C5", DEBIAN, seen_by_second(hostname=["boot1"]), "boot1; expected boot2"),
+    ("B-C5", WIN, seen_by_second(hostname=["BOOT1"]), "BOOT1; expected boot2"),
+    ("B-L23", DEBIAN, second(user=""), "its key lets nobody in, by the metadata service"),
+    ("B-L23", DEBIAN, seen_by_second(token=[]), "no such file, by the metadata service"),
+    ("B-L23", RHEL7, seen_by_second(token=["old"]), "another content"),
+    ("B-L24", DEBIAN, seen(random=[]), "the kernel does not say so"),
+    ("B-L25", DEBIAN, twins("random-seed"), "both have the same"),
+    (
+        "B-W6",
+        WIN,
+        seen_by_second(cloudbase=["Metadata service loaded: 'EmptyService'"]),
+        "'EmptyService'; it asked 169.254.169.254 for nothing",
+    ),
     ("B-W1", WIN, seen(image_state=["IMAGE_STATE_SPECIALIZE_RESEAL_TO_OOBE"]), "IMAGE_STATE_SPECIALIZE"),
     ("B-W2", WIN, seen(cloudbase=[]), "it has no log"),
     ("B-W2", WIN, seen(cloudbase=["there"]), "its log tells no end"),

@@ -8,6 +8,7 @@ from goldsmith.audit.check import Profile
 from goldsmith.audit.report import Status
 from goldsmith.boottest.checks import CHECKS
 from goldsmith.boottest.run import answers
+from goldsmith.boottest.seed import Source
 
 from .sample import PROMISES, SPOILED, first, ssh, trial
 
@@ -70,6 +71,27 @@ def test_a_question_that_does_not_arise_is_skipped_with_its_reason(ident, change
     found = result(replace(good, first=replace(good.first, seen=change(good))), ident)
     assert found.status == Status.SKIPPED
     assert words in found.detail
+
+
+@pytest.mark.parametrize(
+    ("profile", "both", "skipped"),
+    [
+        (Profile.DEBIAN, Source.DRIVE, {"B-L22": "--metadata config-drive"}),
+        (Profile.WINDOWS, Source.DRIVE, {"B-W6": "--metadata config-drive"}),
+        (Profile.DEBIAN, Source.SERVICE, {"B-L10": "--metadata service", "B-L13": "no server for names"}),
+    ],
+)
+def test_what_only_the_other_way_to_the_metadata_shows_is_skipped(profile, both, skipped):
+    good = trial(profile)
+    told = replace(
+        good,
+        first=replace(good.first, instance=replace(good.first.instance, source=both)),
+        second=replace(good.second, instance=replace(good.second.instance, source=both)),
+    )
+    for ident, words in skipped.items():
+        found = result(told, ident)
+        assert found.status == Status.SKIPPED
+        assert words in found.detail
 
 
 def test_an_agent_that_nobody_promised_may_be_missing():

@@ -1,3 +1,5 @@
+import ipaddress
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -92,6 +94,31 @@ def test_a_user_network_forwards_a_port_of_loopback_alone(kind, bus):
     (passed,) = [word for word in argv if word.startswith("--qemu-commandline")]
     assert "hostfwd=tcp:127.0.0.1:2222-:22" in passed
     assert f"bus={bus}," in passed
+
+
+def test_a_guest_with_the_metadata_service_reaches_nothing_else():
+    argv = machines.common(
+        machine(network="user", ssh_port=2222, metadata_port=4444, mac="fa:16:3e:01:02:03")
+    )
+    (passed,) = [word for word in argv if word.startswith("--qemu-commandline")]
+    assert "guestfwd=tcp:169.254.169.254:80-tcp:127.0.0.1:4444" in passed
+    assert ",restrict=on," in passed
+    assert "hostfwd=tcp:127.0.0.1:2222-:22" in passed
+    assert passed.endswith(",mac=fa:16:3e:01:02:03")
+    network = ipaddress.ip_network(re.search(r"net=([\d./]+)", passed)[1])
+    assert ipaddress.ip_address("169.254.169.254") in network, "QEMU forwards addresses of this network alone"
+    first = ipaddress.ip_address(re.search(r"dhcpstart=([\d.]+)", passed)[1])
+    assert first in network
+    assert first.is_private
+
+
+def test_an_instance_shows_itself_as_nova_makes_it():
+    argv = machines.common(machine(instance="11111111-2222-3333-4444-555555555555"))
+    assert value(argv, "--uuid") == "11111111-2222-3333-4444-555555555555"
+    shown = value(argv, "--sysinfo")
+    assert "system.product=OpenStack Nova," in shown
+    assert shown.endswith("system.uuid=11111111-2222-3333-4444-555555555555")
+    assert "--sysinfo" not in machines.common(machine())
 
 
 def test_uefi_is_asked_for_by_name():

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from goldsmith.boottest.checks_access import ACCESS
 from goldsmith.boottest.checks_identity import IDENTITY, WINDOWS
+from goldsmith.boottest.checks_metadata import METADATA, METADATA_WINDOWS
 from goldsmith.boottest.checks_system import SYSTEM
 from goldsmith.errors import UsageError
 
-CHECKS = (*ACCESS, *SYSTEM, *IDENTITY, *WINDOWS)
+CHECKS = (*ACCESS, *SYSTEM, *METADATA, *IDENTITY, *WINDOWS, *METADATA_WINDOWS)
 BY_ID = {check.id: check for check in CHECKS}
 
 

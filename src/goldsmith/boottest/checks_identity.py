@@ -1,6 +1,6 @@
 """What each instance of an image makes for itself, and no two share."""
 
-from goldsmith.audit.check import Finding, Profile, bad, good, moot, some
+from goldsmith.audit.check import Finding, Profile, Severity, bad, good, moot, some
 from goldsmith.boottest.check import boot_check
 from goldsmith.boottest.facts import Trial
 
@@ -69,6 +69,40 @@ def other_host_keys(trial: Trial) -> Finding:
         if shared
         else good(f"{len(one)} and {len(two)}, none shared")
     )
+
+
+@boot_check(
+    "B-L24",
+    "the kernel's random numbers are ready",
+    why="keys that are made before that can be guessed, and programs that wait for them hang for minutes",
+    source="random(4), getrandom(2); Nova, hw_rng_model; cloud-init, cc_seed_random",
+    expected="crng init done, in the kernel's log",
+    fix="the driver virtio-rng in kernel or initramfs, seed_random in cloud_init_modules; haveged on an old kernel",
+    severity=Severity.WARNING,
+)
+def random_numbers(trial: Trial) -> Finding:
+    found = trial.first.word("random")
+    if not found and trial.hardware.profile is Profile.RHEL6:
+        return moot("its kernel does not tell")
+    return good(found) if found else bad("the kernel does not say so, as far as its log goes back")
+
+
+@boot_check(
+    "B-L25",
+    "a second instance has another random seed",
+    why="guests that start from one seed make the same keys and numbers",
+    source="virt-sysprep(1), random-seed; systemd-random-seed(8)",
+    expected="two different files",
+    fix="no /var/lib/systemd/random-seed nor /var/lib/random-seed in the image: sysprep with random-seed",
+)
+def other_seed(trial: Trial) -> Finding:
+    one, two = (
+        {line.split()[0] for line in boot.said("random-seed") if line.strip()}
+        for boot in (trial.first, trial.second)
+    )
+    if not one or not two:
+        return moot("one of the guests has none while it runs")
+    return bad("both have the same") if one & two else good("they differ")
 
 
 @boot_check(
@@ -147,5 +181,5 @@ def other_sid(trial: Trial) -> Finding:
     return bad(f"both are {one}") if one == two else good(f"{one} and {two}")
 
 
-IDENTITY = (machine_id, host_keys, other_machine_id, other_host_keys)
+IDENTITY = (machine_id, host_keys, other_machine_id, other_host_keys, random_numbers, other_seed)
 WINDOWS = (image_state, cloudbase, cloudbase_errors, windows_network, other_sid)

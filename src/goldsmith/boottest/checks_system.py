@@ -8,6 +8,7 @@ from typing import Any
 from goldsmith.audit.check import ALL, RHEL, SYSTEMD, Finding, Profile, Severity, bad, good, moot, some
 from goldsmith.boottest.check import boot_check
 from goldsmith.boottest.facts import Trial
+from goldsmith.boottest.seed import Source
 from goldsmith.host.files import human_size
 
 _ALMOST = 0.9  # of the disk: what partitions and metadata leave of it
@@ -103,22 +104,6 @@ def cloud_init(trial: Trial) -> Finding:
 
 
 @boot_check(
-    "B-L10",
-    "the instance's data come from the config drive",
-    why="a guest that does not find the cloud's data falls back to none: no key, no name, no user data",
-    source="cloud-init, DataSourceConfigDrive",
-    expected="DataSourceConfigDrive",
-    fix="datasource_list: [ConfigDrive, OpenStack, ...] in cloud.cfg.d",
-)
-def datasource(trial: Trial) -> Finding:
-    first = trial.first
-    if not first.said("cloud-init"):
-        return moot("there is no cloud-init in the guest")
-    found = str(_result(first.said("result")).get("datasource", "")) or first.heard.datasource
-    return good(found) if "ConfigDrive" in found else bad(found or "none is told")
-
-
-@boot_check(
     "B-L11",
     "user data are carried out",
     why="tenants set their guests up with them",
@@ -159,6 +144,8 @@ def units(trial: Trial) -> Finding:
     severity=Severity.WARNING,
 )
 def resolver(trial: Trial) -> Finding:
+    if trial.first.instance.source is Source.SERVICE:
+        return moot("the network of the metadata service has no server for names")
     servers = [line.split()[1] for line in trial.first.said("resolver") if len(line.split()) > 1]
     return good(some(servers)) if servers else bad("no nameserver in /etc/resolv.conf")
 
@@ -277,6 +264,6 @@ def _result(lines: Sequence[str]) -> dict[str, Any]:
 
 
 SYSTEM = (
-    *(host_name, grown, grown_rhel6, network, cloud_init, datasource, user_data, units, resolver),
+    *(host_name, grown, grown_rhel6, network, cloud_init, user_data, units, resolver),
     *(zeroconf, selinux, subscription, clock, agent, power_button),
 )

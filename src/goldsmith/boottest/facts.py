@@ -77,6 +77,8 @@ class Boot:
     skew: float = 0.0  # seconds that the guest's clock was ahead of ours
     off: float | None = None
     own: tuple[Answered, ...] = ()
+    user: str = ""  # whom the key let in
+    asked: tuple[str, ...] = ()  # requests that the metadata service heard
 
     def said(self, question: str) -> Sequence[str]:
         """Return the lines of one answer. Raises NotLooked where nobody could look inside."""

@@ -245,7 +245,7 @@ def boot_linux(guest: LinuxGuest, *, timeout: float, whole: bool, own: Sequence[
             guest.tell("asked; pressing the power button")
             off = guest.press_power()
         guest.session.listen()
-    return Boot(guest.instance, guest.heard, ssh, agent, seen, seconds, skew, off, answers)
+    return Boot(guest.instance, guest.heard, ssh, agent, seen, seconds, skew, off, answers, guest.user)
 
 
 @contextmanager

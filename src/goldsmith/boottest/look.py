@@ -7,7 +7,7 @@ from goldsmith.audit.appliance import converse
 from goldsmith.audit.container import FORMATS, ask_qemu, recognise
 from goldsmith.audit.gather import look
 from goldsmith.boottest.hardware import seen_properties
-from goldsmith.boottest.run import Image
+from goldsmith.boottest.place import Image
 from goldsmith.errors import GateError
 from goldsmith.host.process import Host
 

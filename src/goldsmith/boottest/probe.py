@@ -29,6 +29,9 @@ say dhcp; ps -e -o comm= 2>/dev/null | grep -E '^(dhclient|dhcpcd|udhcpc|systemd
 say routes; ip -4 route 2>/dev/null
 say resolver; grep -E '^[[:space:]]*nameserver' /etc/resolv.conf
 say cloud-init; command -v cloud-init && cloud-init --version 2>&1
+say datasource; cat /var/lib/cloud/instance/datasource 2>/dev/null
+say random; dmesg 2>/dev/null | grep -oE 'crng init done|nonblocking pool is initialized'
+say random-seed; sha256sum /var/lib/systemd/random-seed /var/lib/random-seed 2>/dev/null
 say status; cloud-init status --long 2>/dev/null
 say result; cat /run/cloud-init/result.json 2>/dev/null || cat /var/lib/cloud/data/result.json 2>/dev/null
 say boot-finished; ls /var/lib/cloud/instance/boot-finished 2>/dev/null

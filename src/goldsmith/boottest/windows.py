@@ -28,6 +28,7 @@ def boot_windows(
     whole: bool,
     tell: Callable[[str], None],
     own: Sequence[OwnCheck] = (),
+    picture: Callable[[], object] = lambda: None,
     every: float = _EVERY,
 ) -> Boot:
     """Return what one boot showed. The first boot of an image resets the machine, so the agent comes and goes.
@@ -57,6 +58,7 @@ def boot_windows(
         )
     seconds = time.monotonic() - begun
     tell(f"asked after {seconds:.0f} s" + ("; pressing the power button" if whole else ""))
+    picture()
     shell = WindowsShell(session.hypervisor, session.name)
     answers = answered(lambda one: shell.powershell(one.script, timeout=one.timeout), own) if whole else ()
     off = _press_power(session) if whole else None

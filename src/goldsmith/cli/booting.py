@@ -14,12 +14,13 @@ from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.image_output import name_value
 from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GuestError
+from goldsmith.recipe.choices import Metadata
 
 if TYPE_CHECKING:
     from goldsmith.audit.report import Report
     from goldsmith.boottest.hardware import Hardware
     from goldsmith.boottest.own import OwnCheck
-    from goldsmith.boottest.run import Image, Place
+    from goldsmith.boottest.place import Image, Place
     from goldsmith.host.accel import Acceleration
 
 
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="From power-on until it lets us in."
 )
+@click.option(
+    "--metadata",
+    type=click.Choice([str(one) for one in Metadata]),
+    default=str(Metadata.BOTH),
+    show_default=True,
+    help="How the instances are told who they are; both is config-drive first, then service.",
+)
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit report too.")
 @pass_settings
 def boot_test(
@@ -54,6 +62,7 @@ def boot_test(
     memory: int | None,
     properties: tuple[tuple[str, str], ...],
     timeout: float | None,
+    metadata: str,
     junit: Path | None,
 ) -> int:
     """Boot IMAGE twice as two instances, as a cloud does, and check what came up. IMAGE is a file, or an ID or NAME
@@ -74,7 +83,7 @@ def boot_test(
     image, hardware = _asked_for(settings, known or wanted, said, profile, memory, chosen)
     place = new_place(settings.state)
     with stoppable():
-        report = run_test(settings, image, hardware, place, timeout=timeout)
+        report = run_test(settings, image, hardware, place, timeout=timeout, metadata=Metadata(metadata))
     if junit:
         write_junit(report, junit)
     if known:  # the gates of channels ask for it
@@ -86,7 +95,7 @@ def boot_test(
 
 def new_place(state: Path) -> "Place":
     """Return where a new boot test leaves its evidence, and on which network of this host it runs."""
-    from goldsmith.boottest.run import Place
+    from goldsmith.boottest.place import Place
     from goldsmith.compose import network
     from goldsmith.host import accel, libvirtd
     from goldsmith.host.process import LocalHost
@@ -106,6 +115,7 @@ def run_test(
     timeout: float | None = None,
     waivers: Mapping[str, str] | None = None,
     own: "Sequence[OwnCheck]" = (),
+    metadata: Metadata = Metadata.BOTH,
 ) -> "Report":
     """Run a boot test with its phases on stderr; its report is also in the folder of its evidence."""
     from goldsmith.boottest.run import REPORT, boot_test
@@ -122,7 +132,15 @@ def run_test(
     libvirtd.ensure_network_of(place.network, place.uri)
     tell = _Phases(settings).tell
     report = boot_test(
-        image, hardware, place, host=host, timeout=timeout, waivers=waivers, own=own, tell=tell
+        image,
+        hardware,
+        place,
+        host=host,
+        timeout=timeout,
+        waivers=waivers,
+        own=own,
+        metadata=metadata,
+        tell=tell,
     )
     write_atomically(place.folder / REPORT, json.dumps(report.as_json(), indent=1))
     return report

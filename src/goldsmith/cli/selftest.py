@@ -149,7 +149,8 @@ def _booted(
         )
         waivers = {one.check: one.reason for one in composed.recipe.boot_test.waivers}
         own = own_checks(composed.recipe)
-        report = run_test(settings, image, hardware, place, waivers=waivers, own=own)
+        metadata = composed.recipe.boot_test.metadata
+        report = run_test(settings, image, hardware, place, waivers=waivers, own=own, metadata=metadata)
         report.raise_if_failed()
     except GoldsmithError as error:
         failure = error

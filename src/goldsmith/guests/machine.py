@@ -24,11 +24,26 @@ AGENT = "unix,target.type=virtio,target.name=org.qemu.guest_agent.0"
 _ISOLATED = "xpath0.set=./port/@isolated,xpath0.value=yes"
 
 
+_NOVA = ",".join(
+    f"system.{name}={value}"
+    for name, value in (
+        ("manufacturer", "OpenStack Foundation"),
+        ("product", "OpenStack Nova"),
+        ("family", "Virtual Machine"),
+    )
+)
+# QEMU forwards an address of the guest's own network alone: this is the smallest one with both 169.254.169.254 and
+# private addresses in it.
+_WITH_METADATA = "net=168.0.0.0/5,host=172.16.0.2,dns=172.16.0.3,dhcpstart=172.16.0.15,restrict=on"
+
+
 @dataclass(frozen=True)
 class Machine:
     """A build machine: ``memory`` in bytes; ``network`` is ``user``, ``network=NAME`` or ``bridge=NAME``.
 
-    ``ssh_port`` forwards a port of 127.0.0.1 to the guest's sshd where the network is ``user``.
+    ``ssh_port`` forwards a port of 127.0.0.1 to the guest's sshd where the network is ``user``. There, with
+    ``metadata_port``, 169.254.169.254 is that port of 127.0.0.1 and the guest reaches nothing else.
+    ``instance`` is the UUID of an OpenStack instance that the machine shows itself to be.
     """
 
     name: str
@@ -47,6 +62,9 @@ class Machine:
     ssh_port: int | None = None
     channels: Sequence[str] = (AGENT,)
     nic: str = "virtio"
+    metadata_port: int | None = None
+    instance: str = ""
+    mac: str = ""
 
     @property
     def target(self) -> str:
@@ -73,6 +91,10 @@ def common(machine: Machine, *, disk_options: str = "") -> list[str]:
     argv += ["--virt-type", machine.virt_type, "--cpu", cpu, "--machine", machine.machine_type]
     argv += ["--memory", str(machine.memory // MIB), "--vcpus", str(machine.vcpus)]
     argv += ["--osinfo", machine.osinfo]
+    if (
+        machine.instance
+    ):  # as Nova does: by its product cloud-init knows that there is a metadata service to ask
+        argv += ["--uuid", machine.instance, "--sysinfo", f"{_NOVA},system.uuid={machine.instance}"]
     if machine.firmware == "uefi":
         argv += ["--boot", "uefi"]
     argv += [
@@ -147,13 +169,19 @@ def _network(machine: Machine) -> list[str]:
     if machine.network != "user":
         apart = f",{_ISOLATED}" if machine.network == f"network={NETWORK}" else ""
         return ["--network", f"{machine.network},model={machine.nic}{apart}"]
-    if machine.ssh_port is None:
+    if machine.ssh_port is None and machine.metadata_port is None:
         return ["--network", f"user,model={machine.nic}"]
     # libvirt has no port forwarding for plain user networks before passt (libvirt 9.2), so QEMU is told directly
-    forward = f"user,id=n0,hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22"
+    forward = "user,id=n0"
+    if machine.ssh_port is not None:
+        forward += f",hostfwd=tcp:127.0.0.1:{machine.ssh_port}-:22"
+    if machine.metadata_port is not None:
+        service = f"tcp:169.254.169.254:80-tcp:127.0.0.1:{machine.metadata_port}"
+        forward += f",{_WITH_METADATA},guestfwd={service}"
+    mac = f",mac={machine.mac}" if machine.mac else ""
     model = "virtio-net-pci" if machine.nic == "virtio" else machine.nic
     card = f"{model},netdev=n0,bus={'pci.0' if machine.machine_type == 'pc' else 'pcie.0'},addr=0x10"
-    return ["--network", "none", f"--qemu-commandline=-netdev {forward} -device {card}"]
+    return ["--network", "none", f"--qemu-commandline=-netdev {forward} -device {card}{mac}"]
 
 
 def _quoted(value: object) -> str:

@@ -4,6 +4,7 @@ import re
 
 from pydantic import Field, field_validator
 
+from goldsmith.recipe.choices import Metadata
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, Time, refuse
 
@@ -52,3 +53,8 @@ class BootTest(Checks):
     )
     checks: Many[OwnCheck] = ()
     timeout: Time | None = Field(default=None, description="From power-on until the guest lets us in.")
+    metadata: Metadata = Field(
+        default=Metadata.BOTH,
+        description="From where the two instances are told who they are: both is a config drive for the first, and "
+        "the metadata service at 169.254.169.254 for the second.",
+    )

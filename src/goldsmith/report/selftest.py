@@ -12,7 +12,7 @@ from typing import Any
 from goldsmith import __version__
 from goldsmith.artifact.manifest import host_facts
 from goldsmith.artifact.tools import tool_versions
-from goldsmith.boottest.run import Image
+from goldsmith.boottest.place import Image
 from goldsmith.compose import Composed
 from goldsmith.errors import GoldsmithError
 from goldsmith.host import osinfo

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 
 from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.own import OwnCheck
-from goldsmith.boottest.run import REPORT, Image, Place, boot_test
+from goldsmith.boottest.place import Image, Place
+from goldsmith.boottest.run import REPORT, boot_test
 from goldsmith.events import PhaseStarted
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
+from goldsmith.recipe.choices import Metadata
 from goldsmith.stages.exported import exported
 
 EVIDENCE = "boot-test"  # folder of the build's record: consoles and screenshots
@@ -29,6 +31,7 @@ class BootTest:
     own: Sequence[OwnCheck]
     waivers: Mapping[str, str]
     timeout: float | None
+    metadata: Metadata
     checks: str  # digest of the set of checks: another set asks again
 
     name = "boot-test"
@@ -41,6 +44,7 @@ class BootTest:
             "hardware": asdict(self.hardware),
             "own": [asdict(one) for one in self.own],
             "waivers": dict(self.waivers),
+            "metadata": str(self.metadata),
             "checks": self.checks,
         }
 
@@ -68,6 +72,7 @@ class BootTest:
                 timeout=self.timeout * context.patience if self.timeout else None,
                 waivers=self.waivers,
                 own=self.own,
+                metadata=self.metadata,
                 tell=tell,
             )
         finally:

@@ -160,6 +160,7 @@ def _boot_test(given: Ingredients) -> BootTest:
         own=own_checks(recipe),
         waivers={one.check: one.reason for one in recipe.boot_test.waivers},
         timeout=recipe.boot_test.timeout,
+        metadata=recipe.boot_test.metadata,
         checks=given.boot_checks,
     )
 
