@@ -92,12 +92,17 @@ def test_a_self_test_reports_what_was_built_and_what_came_up(demo, goldsmith, tm
     assert sum(status == "ok" for status, _ in found.values()) >= 20
     assert "debian is let in" in found["B-L2"][1]
     assert "DataSourceConfigDrive" in found["B-L10"][1]
+    assert "DataSourceOpenStack" in found["B-L22"][1]
+    assert "by the metadata service" in found["B-L23"][1]
     assert "12.7 GiB of a disk of 13 GiB" in found["B-C2"][1]
     (page,) = (tmp_path / "report").glob("*/selftest.md")
     assert "# Self-test of demo: built" in page.read_text()
     assert "| B-L20 | ok |" in page.read_text()
     kept = {one.name for one in (page.parent / "boot-test").iterdir()}
-    assert {"console-1.log", "console-2.log", "boot-test.json"} <= kept
+    assert {f"{what}-{number}" for what in ("console", "screen") for number in (1, 2)} <= {
+        name.partition(".")[0] for name in kept
+    }
+    assert {"metadata-2.log", "screen-1.png", "boot-test.json"} <= kept
     built = json.loads((goldsmith.state / "builds" / facts["build"] / "build.json").read_text())
     (key,) = (one["key"] for one in built["stages"] if one["name"] == "export")
     layer = goldsmith.state / "store" / "layers" / key
