@@ -16,7 +16,7 @@ for word; do
     before=$word
 done
 if [ "$boots" ]; then
-    printf '[ 0.0] Linux version 6.1\\nfactory login: ' > "$console"
+    printf '[ 0.0] Linux version 6.1\\n%s' "${SAYS-factory login: }" > "$console"
     printf '<domain type="test"><name>%s</name><memory>1024</memory><os><type>hvm</type></os></domain>' "$name"
 else
     printf 'Linux version 3.10\\nStarting package installation process\\nGOLDSMITH-INSTALL-OK\\n' > "$console"
@@ -56,9 +56,21 @@ def test_an_image_that_lets_nobody_in_is_not_registered_and_its_evidence_is_in_t
     report = json.loads((folder / "boot-test.json").read_text())
     assert {one["id"] for one in report["checks"] if one["status"] == "failed"} >= {"B-L2"}
     assert (folder / "boot-test" / "console-1.log").read_text().endswith("factory login: ")
+    assert f"kept in {folder / 'boot-test'}: console-1.log, console-2.log, metadata-2.log" in done.err
     assert list((booting.state / "boot-tests").iterdir()) == []
     assert booting.left == []
     assert json.loads(booting("image", "list", "--json").out) == []
+
+
+def test_a_guest_that_never_comes_up_names_evidence_that_is_where_it_says(booting, monkeypatch):
+    monkeypatch.setenv("SAYS", "")
+    booting.recipe("r", ENABLED)
+    done = booting("build", "r", "--json")
+    assert done.code == 4
+    folder = evidence(booting, done) / "boot-test"
+    assert "console-1.log, screen-1.png" in done.err
+    assert f"in {folder}" in done.err
+    assert (folder / "screen-1.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_was_built_before_is_kept_and_the_test_can_be_left_out(booting):

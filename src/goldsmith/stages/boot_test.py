@@ -9,6 +9,7 @@ from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.own import OwnCheck
 from goldsmith.boottest.place import Image, Place
 from goldsmith.boottest.run import REPORT, boot_test
+from goldsmith.errors import GuestError
 from goldsmith.events import PhaseStarted
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
@@ -75,11 +76,19 @@ class BootTest:
                 metadata=self.metadata,
                 tell=tell,
             )
+        except GuestError as error:  # its evidence moves
+            error.fix = error.fix.replace(str(place.folder), str(context.folder / EVIDENCE))
+            raise
         finally:
             _keep(place, context)
         text = json.dumps(report.as_json(), indent=1)
         files.write_atomically(context.folder / REPORT, text)  # also of a build that this stops
-        report.raise_if_failed()
+        try:
+            report.raise_if_failed()
+        except GuestError as error:
+            kept = context.folder / EVIDENCE
+            error.fix += f"; kept in {kept}: {', '.join(sorted(one.name for one in kept.iterdir()))}"
+            raise
         files.write_atomically(work.folder / REPORT, text)
 
 
