@@ -54,6 +54,8 @@ WINDOWS = {
     "root": [str(13 * GIB)],
     "address": ["10.0.2.15 dhcp=True"],
     "machine-id": ["S-1-5-21-1-2-3"],
+    "drivers": ["asked"],
+    "rdp": ["denied=0", "port=3389", "service=Running", "listening=True"],
 }
 
 
@@ -231,5 +233,17 @@ SPOILED = [
     ("B-W2", WIN, seen(cloudbase=["there"]), "its log tells no end"),
     ("B-W3", WIN, seen(cloudbase_errors=["plugin X failed with error"]), "plugin X failed"),
     ("B-W4", WIN, seen(address=["169.254.1.1 dhcp=True"]), "169.254.1.1"),
+    (
+        "B-W7",
+        WIN,
+        seen(drivers=["asked", "PCI Device PCI\\VEN_1AF4 (code 28)"]),
+        "PCI Device PCI\\VEN_1AF4 (code 28)",
+    ),
+    (
+        "B-W8",
+        WIN,
+        seen(rdp=["denied=0", "port=3389", "service=Stopped", "listening=False"]),
+        "nothing listens at port 3389, TermService is Stopped",
+    ),
     ("B-W5", WIN, twins("machine-id"), "both are S-1-5-21-1-2-3"),
 ]

@@ -94,6 +94,21 @@ def test_what_only_the_other_way_to_the_metadata_shows_is_skipped(profile, both,
         assert words in found.detail
 
 
+@pytest.mark.parametrize(
+    ("ident", "answers_", "words"),
+    [
+        ("B-W7", {"drivers": []}, "does not tell of its devices"),
+        ("B-W8", {"rdp": ["denied=1", "port=3389"]}, "switched off in this image"),
+        ("B-W8", {"rdp": []}, "does not tell"),
+    ],
+)
+def test_what_a_windows_does_not_tell_or_has_not_is_skipped(ident, answers_, words):
+    good = trial(Profile.WINDOWS)
+    found = result(first(seen={**good.first.seen, **answers_})(good), ident)
+    assert found.status == Status.SKIPPED
+    assert words in found.detail
+
+
 def test_an_agent_that_nobody_promised_may_be_missing():
     good = first(agent=False)(trial(Profile.DEBIAN))
     found = result(replace(good, hardware=replace(good.hardware, agent=False)), "B-C3")

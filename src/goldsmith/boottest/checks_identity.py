@@ -181,5 +181,47 @@ def other_sid(trial: Trial) -> Finding:
     return bad(f"both are {one}") if one == two else good(f"{one} and {two}")
 
 
+@boot_check(
+    "B-W7",
+    "every device has its driver",
+    why="a device without one is not there for Windows: no balloon, no random numbers, no agent, or no second disk",
+    source="virtio-win; Win32_PnPEntity, ConfigManagerErrorCode",
+    expected="no device that tells of a problem",
+    fix="the drivers that the names point to, from virtio-win, in the recipe",
+    severity=Severity.WARNING,
+    profiles=_WINDOWS,
+)
+def drivers(trial: Trial) -> Finding:
+    lines = [line.strip() for line in trial.first.said("drivers") if line.strip()]
+    if not lines:
+        return moot("the guest does not tell of its devices")
+    troubled = [line for line in lines if line != "asked"]
+    return bad(some(troubled)) if troubled else good("none has a problem")
+
+
+@boot_check(
+    "B-W8",
+    "Remote Desktop answers where it is switched on",
+    why="it is how people come into a Windows of the cloud",
+    source="Terminal Server, fDenyTSConnections; TermService",
+    expected="a listener at its port",
+    fix="the service TermService must start by itself; a certificate or key of the build may be in its way",
+    profiles=_WINDOWS,
+)
+def remote_desktop(trial: Trial) -> Finding:
+    said = {
+        name: value for name, _, value in (line.strip().partition("=") for line in trial.first.said("rdp"))
+    }
+    if "denied" not in said:
+        return moot("the guest does not tell")
+    if said["denied"] != "0":
+        return moot("it is switched off in this image")
+    if said.get("listening") == "True":
+        return good(f"it listens at port {said.get('port', '?')}")
+    return bad(
+        f"nothing listens at port {said.get('port', '?')}, TermService is {said.get('service') or 'not there'}"
+    )
+
+
 IDENTITY = (machine_id, host_keys, other_machine_id, other_host_keys, random_numbers, other_seed)
-WINDOWS = (image_state, cloudbase, cloudbase_errors, windows_network, other_sid)
+WINDOWS = (image_state, cloudbase, cloudbase_errors, windows_network, other_sid, drivers, remote_desktop)

@@ -66,5 +66,16 @@ Get-WmiObject Win32_NetworkAdapterConfiguration -Filter 'IPEnabled=TRUE' |
   ForEach-Object { "$($_.IPAddress[0]) dhcp=$($_.DHCPEnabled)" }
 '@@machine-id'
 (Get-WmiObject Win32_UserAccount -Filter 'LocalAccount=TRUE' | Select-Object -First 1).SID -replace '-\d+$', ''
+'@@drivers'
+$troubled = @(Get-WmiObject Win32_PnPEntity -Filter 'ConfigManagerErrorCode <> 0 AND ConfigManagerErrorCode <> 22')
+'asked'
+$troubled | ForEach-Object { "$($_.Name) $($_.PNPDeviceID) (code $($_.ConfigManagerErrorCode))" }
+'@@rdp'
+$ts = 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server'
+$port = (Get-ItemProperty "$ts\WinStations\RDP-Tcp").PortNumber
+"denied=$((Get-ItemProperty $ts).fDenyTSConnections)"
+"port=$port"
+"service=$((Get-Service TermService).Status)"
+"listening=$([bool](netstat -an | Select-String (':' + $port + '\s.*LISTENING')))"
 '@@end'
 """
