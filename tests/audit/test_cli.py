@@ -85,3 +85,17 @@ def test_a_wrong_request_says_what_would_be_right(image, capsys, options, words)
     assert said.out == ""
     for word in words:
         assert word in said.err
+
+
+def test_the_report_of_an_image_of_the_catalog_is_kept_with_it(image, fake_tool, tool_on_path, capsys):
+    fake_tool("guestfish", NOTHING)
+    tool_on_path("qemu-img")
+    assert run(["image", "import", str(image), "--name", "bare"]) == 0
+    assert run(["audit", "bare", "--quiet"]) == 5
+    capsys.readouterr()
+    assert run(["image", "evidence", "bare", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert (record["kind"], record["passed"]) == ("audit", False)
+    assert "O-C7" in record["summary"]
+    assert run(["audit", "bear"]) == 2
+    assert "bear does not exist, and the catalog has no image of that name" in capsys.readouterr().err
