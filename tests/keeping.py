@@ -1,12 +1,17 @@
-"""A guest of libvirt's test driver that a failed build has kept, with all that belongs to it."""
+"""A guest of libvirt's test driver that a failed build has kept, with all that belongs to it.
+
+The fixtures ``state``, ``hypervisor`` and ``guest`` are there for all tests.
+"""
 
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from goldsmith.artifact import qemuimg
 from goldsmith.events import BuildFinished, BuildStarted
 from goldsmith.guests.access import Way
-from goldsmith.host.hypervisor import Hypervisor
+from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import write_way
 from goldsmith.plan.kept import Kept, write_note
@@ -19,6 +24,25 @@ XML = (
     "<os><type>hvm</type></os></domain>"
 )
 WAY = Way("goldsmith", "PRIVATE", "ecdsa-sha2-nistp256 AAAA goldsmith", "ecdsa-sha2-nistp256 BBBB goldsmith")
+
+
+@pytest.fixture
+def state(tmp_path, tool_on_path, monkeypatch):
+    tool_on_path("qemu-img")
+    monkeypatch.setenv("GOLDSMITH_LIBVIRT_URI", URI)
+    Store(tmp_path / "state").prepare()
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def hypervisor():
+    with connect(URI) as opened:
+        before = {one.name for one in opened.domains()}
+        yield opened
+        for one in opened.domains():
+            if one.name not in before:
+                opened.destroy(one.name)
+                opened.undefine(one.name)
 
 
 def a_layer(state: Path, key: str, *, parent: str = "") -> Path:
@@ -61,3 +85,9 @@ def a_kept_guest(state: Path, hypervisor: Hypervisor, build: str = "b1", **chang
     guest = replace(guest, **changes)
     write_note(state / "builds", guest)
     return guest
+
+
+@pytest.fixture
+def guest(state, hypervisor):
+    a_build(state, "b1")
+    return a_kept_guest(state, hypervisor)

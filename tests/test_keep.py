@@ -11,7 +11,6 @@ from goldsmith.errors import GuestError, HostError
 from goldsmith.host import files
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.domains import DomainState
-from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import kept_disk, way_of, write_way
 from goldsmith.plan.kept import Keeper, Kept, note_of, standing, write_note
@@ -20,31 +19,7 @@ from goldsmith.plan.store import Store
 from goldsmith.stages.mended import Mended
 from goldsmith.sweep import sweep
 
-from .keeping import URI, WAY, XML, a_build, a_kept_guest
-
-
-@pytest.fixture
-def state(tmp_path, tool_on_path):
-    tool_on_path("qemu-img")
-    Store(tmp_path / "state").prepare()
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def hypervisor():
-    with connect(URI) as opened:
-        before = {one.name for one in opened.domains()}
-        yield opened
-        for one in opened.domains():
-            if one.name not in before:
-                opened.destroy(one.name)
-                opened.undefine(one.name)
-
-
-@pytest.fixture
-def guest(state, hypervisor):
-    a_build(state, "b1")
-    return a_kept_guest(state, hypervisor)
+from .keeping import URI, WAY, XML
 
 
 def swept(state):

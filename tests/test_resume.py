@@ -8,7 +8,6 @@ import pytest
 
 from goldsmith.compose import Composed
 from goldsmith.errors import GuestError, UsageError
-from goldsmith.host.hypervisor import connect
 from goldsmith.plan.kept import ENTERED, write_note
 from goldsmith.plan.planner import keys_of, make_plan
 from goldsmith.plan.store import Store
@@ -25,28 +24,10 @@ from goldsmith.resume import (
     with_mended,
 )
 
-from .keeping import URI, a_build, a_kept_guest, a_layer
+from .keeping import a_build, a_kept_guest, a_layer
 from .test_runner import Notes, Write
 
 ASKED = Asked("recipes/r.yaml", {"iso": "/m.iso"}, "/project", today=1.5)
-
-
-@pytest.fixture
-def state(tmp_path, tool_on_path):
-    tool_on_path("qemu-img")
-    Store(tmp_path / "state").prepare()
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def hypervisor():
-    with connect(URI) as opened:
-        before = {one.name for one in opened.domains()}
-        yield opened
-        for one in opened.domains():
-            if one.name not in before:
-                opened.destroy(one.name)
-                opened.undefine(one.name)
 
 
 def test_a_build_without_a_guest_is_asked_for_again_as_it_was(state):

@@ -18,38 +18,11 @@ from goldsmith.cli.main import run
 from goldsmith.events import BuildStarted
 from goldsmith.guests.access import Way
 from goldsmith.host.domains import DomainState
-from goldsmith.host.hypervisor import connect
 from goldsmith.plan.keeping import write_way
 from goldsmith.plan.kept import write_note
-from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord
 
 SRC = Path(__file__).parents[2] / "src"
-
-
-@pytest.fixture
-def state(tmp_path, tool_on_path, monkeypatch):
-    tool_on_path("qemu-img")
-    monkeypatch.setenv("GOLDSMITH_LIBVIRT_URI", URI)
-    Store(tmp_path / "state").prepare()
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def hypervisor():
-    with connect(URI) as opened:
-        before = {one.name for one in opened.domains()}
-        yield opened
-        for one in opened.domains():
-            if one.name not in before:
-                opened.destroy(one.name)
-                opened.undefine(one.name)
-
-
-@pytest.fixture
-def guest(state, hypervisor):
-    a_build(state, "b1")
-    return a_kept_guest(state, hypervisor)
 
 
 @pytest.fixture
