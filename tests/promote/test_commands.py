@@ -35,6 +35,9 @@ def test_an_image_goes_the_whole_way_and_the_history_tells_it(two, call):
     assert (code, out) == (0, "r@20260101.1 rolled back: released: 20260101.2 -> 20260101.1\n")
     code, out, _ = call("revoke", "r@20260101.2", "--reason", "CVE-1")
     assert out == "r@20260101.2 revoked: dev: 20260101.2 -> 20260101.1, candidate: 20260101.2 -> 20260101.1\n"
+    never = call("promote", "r@20260101.2", "--to", "candidate")
+    assert never[0] == 5
+    assert never[2].endswith("\n  fix: promote another version\n"), "not: reactivate its image"
     code, out, _ = call("retire", "r", "--apply")
     assert code == 0
     assert "revoked: CVE-1" in out

@@ -24,10 +24,11 @@ def signed(shop, call, tmp_path, monkeypatch):
 def test_a_signature_that_was_verified_against_a_certificate_lets_an_image_in(signed, call):
     code, out, _ = call("promote", "r", "--to", "out")
     assert code == 5
-    assert "no signature is kept with it" in out
+    assert "it is signed, but nobody has verified the signature" in out
+    assert "fix: goldsmith verify r@20260101.1" in call("promote", "r", "--to", "out")[2]
     call("verify", signed)
     assert call("promote", "r", "--to", "out")[0] == 5, "nobody said whose signature is wanted"
-    assert call("verify", signed, "--certificate", "c.pem")[0] == 0
+    assert call("verify", "r@20260101.1", "--certificate", "c.pem")[0] == 0
     code, out, _ = call("promote", "r", "--to", "out")
     assert code == 0
     assert "ECC_SECP384R1 with SHA-256 by the key of CN=Builds" in out

@@ -81,7 +81,7 @@ def ident_of(address: str) -> str:
 
 
 def _told(error: Refused, glance: Api) -> CatalogError:
-    """Return what to do where Barbican refuses or is not there at all."""
+    """Return what to do where Barbican refuses or is not there at all; by 300 another service answers for it."""
     if error.status == 403:
         return Refused(
             error.problem,

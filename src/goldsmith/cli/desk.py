@@ -85,7 +85,8 @@ def tell(settings: Settings, event: Event | None, *, otherwise: str) -> None:
     else:
         how = " (forced)" if event.forced else ""
         moved = moves_told(event)
-        click.echo(f"{event.recipe}@{event.version} {event.kind}{how}{': ' if moved else ''}{moved}")
+        between = " " if event.kind is Kind.APPROVED else ": " if moved else ""
+        click.echo(f"{event.recipe}@{event.version} {event.kind}{how}{between}{moved}")
 
 
 def gate_table(settings: Settings, gates: Sequence[Verdict]) -> None:

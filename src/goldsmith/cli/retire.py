@@ -1,5 +1,7 @@
 """``goldsmith retire``: a plan for what nobody needs any more, and one step at a time of carrying it out."""
 
+from collections.abc import Mapping
+
 import click
 
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
@@ -85,15 +87,23 @@ def _show(settings: Settings, rows: list[Row], done: list[Event], *, apply: bool
             }
         )
         return
-    _table(settings, rows)
+    _table(settings, rows, {one.version: one for one in done})
     due = [one for one in rows if one.fate not in (Fate.KEEP, Fate.WAIT)]
     size = human_size(sum(image.size or 0 for one in due for image in one.version.images))
     if not settings.quiet:
-        verb = f"done: {len(done)} steps" if apply else f"due: {len(due)} steps (--apply takes them)"
-        click.echo(f"{len(rows)} versions; {verb}, {size} of images concerned")
+        steps = _counted(len(done if apply else due), "step")
+        verb = (
+            f"done: {steps}" if apply else f"due: {steps} (--apply takes {'it' if len(due) == 1 else 'them'})"
+        )
+        concerned = f", {size} of images concerned" if due else ""
+        click.echo(f"{_counted(len(rows), 'version')}; {verb}{concerned}")
 
 
-def _table(settings: Settings, rows: list[Row]) -> None:
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _table(settings: Settings, rows: list[Row], done: Mapping[str, Event]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -106,6 +116,8 @@ def _table(settings: Settings, rows: list[Row]) -> None:
     for one in rows:
         size = human_size(sum(image.size or 0 for image in one.version.images))
         following = f"{one.step} from {local_time(one.due)}" if one.step and one.due else "-"
+        if event := done.get(one.version.version):
+            following = f"{event.step} now"
         made = local_time(one.version.made_at)
         table.add_row(one.version.name, made, size, one.fate.value, one.why, following)
     console.print(table)

@@ -10,7 +10,7 @@ from goldsmith.artifact import provenance
 from goldsmith.artifact.sbom import FILES
 from goldsmith.artifact.verification import Evidence, Read
 from goldsmith.catalog.certificates import KeptCertificates
-from goldsmith.catalog.entry import Image, Query, Status
+from goldsmith.catalog.entry import RECIPE, VERSION, Image, Query, Status
 from goldsmith.catalog.evidence import Documents, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
@@ -82,8 +82,13 @@ def subjects(settings: Settings, wanted: str) -> tuple[Subject, ...]:
         return (_file(path.absolute()),)
     if path.is_dir():
         raise UsageError(f"{wanted} is a folder", fix="name the image in it")
+    catalog = LocalCatalog(settings.state / "catalog")
+    recipe, _, version = wanted.partition("@")
+    of_version = Query(properties={RECIPE: recipe, VERSION: version}, hidden=True)
+    if version and (images := catalog.list(of_version)):
+        return tuple(_entry(settings, one) for one in images)
     try:
-        return (_entry(settings, LocalCatalog(settings.state / "catalog").find(wanted)),)
+        return (_entry(settings, catalog.find(wanted)),)
     except CatalogError:
         pass
     try:

@@ -115,6 +115,8 @@ def _facts(story: Story, end: BuildFinished, *, with_times: bool) -> Iterator[tu
     for name, key in (("image", "id"), ("name", "name"), ("status", "status")):
         if image.get(key):
             yield name, clean(str(image[key]))
+    if image.get("goldsmith_version"):  # what promote, verify and history take
+        yield "version", clean(f"{image.get('goldsmith_recipe', '')}@{image['goldsmith_version']}")
     if isinstance(size := image.get("size"), int):
         virtual = image.get("virtual_size")
         yield (

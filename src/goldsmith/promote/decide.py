@@ -204,7 +204,7 @@ def revocation(facts: Facts, version: str, *, reason: str) -> Event:
         )
     moves = tuple(
         Move(channel, found.version, fallback(facts, channel, leaving=found.version))
-        for channel in facts.state.channels_of(found.version)
+        for channel in facts.channels_of(found.version)
     )
     return facts.event(Kind.REVOKED, found.version, reason=reason, moves=moves)
 
@@ -214,7 +214,7 @@ def withdrawal(facts: Facts, version: str, *, reason: str) -> Event | None:
 
     What was promoted further is refused: consumers rely on it.
     """
-    held = facts.state.channels_of(version)
+    held = facts.channels_of(version)
     first = facts.channels[0].name
     if further := [one for one in held if one != first]:
         raise GateError(
@@ -246,7 +246,7 @@ def approval(facts: Facts, version: str, channel: str, *, comment: str = "") -> 
 
 def retirement(facts: Facts, version: str, step: Step, *, reason: str) -> Event:
     """Take a version one step further towards its end."""
-    if held := facts.state.channels_of(version):
+    if held := facts.channels_of(version):
         raise GateError(
             f"{facts.recipe}@{version} is in {', '.join(held)}", fix="goldsmith retire plans anew"
         )

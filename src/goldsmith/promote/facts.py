@@ -36,6 +36,12 @@ class Facts:
         at = names.index(name)
         return self.channels[at - 1] if at else None
 
+    def channels_of(self, version: str) -> tuple[str, ...]:
+        """Return the channels that have a version in their order, last those that the project has no more."""
+        order = [one.name for one in self.channels]
+        held = self.state.channels_of(version)
+        return tuple(sorted(held, key=lambda one: order.index(one) if one in order else len(order)))
+
     def version(self, wanted: str) -> Version:
         if wanted == LATEST and self.versions:
             return next(iter(self.versions.values()))

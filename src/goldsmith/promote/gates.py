@@ -7,10 +7,11 @@ from datetime import datetime
 
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.host.files import human_size, human_time
-from goldsmith.promote.event import Answer, State, Verdict
+from goldsmith.promote.event import Answer, Event, State, Verdict
 from goldsmith.promote.packages import downgraded, packages
 from goldsmith.promote.version import Version
 from goldsmith.recipe.promotion import ChannelPart, Gates
+from goldsmith.signing.names import signed
 
 _SHOWN = 5  # packages that are named
 
@@ -77,9 +78,12 @@ def _unknown(detail: str, fix: str) -> Found:
     return Answer.UNKNOWN, detail, fix, ""
 
 
+def _revocation(case: Case) -> Event | None:
+    return {**case.past.revoked, **case.state.revoked}.get(case.version.version)
+
+
 def _not_revoked(case: Case) -> Found:
-    revoked = {**case.past.revoked, **case.state.revoked}
-    if event := revoked.get(case.version.version):
+    if event := _revocation(case):
         return _no(f"revoked by {event.who}: {event.reason}", "promote another version")
     return _yes("it is not revoked")
 
@@ -91,7 +95,8 @@ def _whole(case: Case) -> Found:
         return _no(f"the bytes of image {case.version.lost[0]} are not there", "goldsmith image check")
     for image in case.version.images:
         if image.status != "active":
-            return _no(f"image {image.id} is {image.status}", f"goldsmith image reactivate {image.id}")
+            again = "" if _revocation(case) else f"goldsmith image reactivate {image.id}"
+            return _no(f"image {image.id} is {image.status}", again)
     return _yes(
         ", ".join(f"{one.disk_format} sha256 {(one.sha256 or '?')[:12]}" for one in case.version.images)
     )
@@ -140,6 +145,21 @@ def _proved(kind: EvidenceKind, fix: str) -> Callable[[Case], Found]:
         return _yes(told, record.sha256) if record.passed else _no(told, cure, record.sha256)
 
     return ask
+
+
+_verified = _proved(
+    EvidenceKind.SIGNATURE, "goldsmith sign {image}, then goldsmith verify {image} --ca BUNDLE"
+)
+
+
+def _signature(case: Case) -> Found:
+    images, name = case.version.images, case.version.name
+    if case.version.newest(EvidenceKind.SIGNATURE) or not all(signed(one.properties) for one in images):
+        return _verified(case)
+    return _unknown(
+        "it is signed, but nobody has verified the signature",
+        f"goldsmith verify {name}, with --ca BUNDLE where goldsmith.yaml does not say whom to trust",
+    )
 
 
 def _committed(case: Case) -> Found:
@@ -246,7 +266,7 @@ GATES: tuple[Gate, ...] = (
     Gate(
         "signature",
         _asked(lambda gates: gates.signature),
-        _proved(EvidenceKind.SIGNATURE, "goldsmith sign {image}, then goldsmith verify {image} --ca BUNDLE"),
+        _signature,
     ),
     Gate("committed", _asked(lambda gates: gates.committed), _committed),
     Gate("approvals", _asked(lambda gates: gates.approvals), _approvals),

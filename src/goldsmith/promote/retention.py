@@ -96,7 +96,7 @@ def _row(
 
 def _needed(facts: Facts, version: Version, uses: Uses) -> str:
     """Say who needs a version whatever its age; empty when nobody does."""
-    if held := facts.state.channels_of(version.version):
+    if held := facts.channels_of(version.version):
         return f"in {', '.join(held)}"
     if any(one.protected for one in version.images):
         return "protected"
@@ -118,7 +118,7 @@ def _released(facts: Facts, count: int) -> Mapping[str, str]:
             if one in facts.versions
             and one not in facts.state.revoked
             and facts.versions[one].usable
-            and channel not in facts.state.channels_of(one)
+            and channel not in facts.channels_of(one)
         ]
         for version in good[:count]:
             found.setdefault(version, channel)
