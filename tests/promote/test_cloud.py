@@ -230,6 +230,22 @@ def test_a_channel_that_the_cloud_does_not_allow_is_left_as_it_was(two):
     assert two.promote("20260101.2", "released").version == "20260101.2", "and nothing stands in the way"
 
 
+def test_a_promotion_that_died_and_that_the_cloud_refuses_is_undone_by_the_next_command(two):
+    two.channels = (DEV, two.channels[1], ChannelPart(name="released", visibility="public"))
+    event = decide.promotion(two.facts, "20260101.2", "released")
+    two.desk("ann")._log.append(event)  # and there she died
+    assert written(two).holds["released"] == "20260101.2"
+    late = two.desk("bob", lease=0.0)
+    late.facts("r")  # a reader, who perhaps may change nothing, leaves it
+    assert written(two).holds["released"] == "20260101.2"
+    assert late.act("r", lambda facts: decide.promotion(facts, "20260101.1", "released")) is None
+    assert two.holds["released"] == written(two).holds["released"] == "20260101.1"
+    assert versions(two.channel_images("released")) == ["20260101.1"]
+    last = two.desk().history("r")[-1]
+    assert (last.kind, last.version, last.moves[0].after) == (Kind.UNDONE, "20260101.2", "20260101.1")
+    assert "403" in last.reason
+
+
 def test_properties_that_somebody_changed_by_hand_are_put_right_by_the_next_move(two, server):
     image = two.image("20260101.2")
     forged = [{"op": "add", "path": f"/{CHANNEL}released", "value": "r"}]
