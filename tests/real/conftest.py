@@ -143,7 +143,8 @@ def shared_state(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
         if not mark.exists() or mark.read_text() != str(run):
             for name in ("store/layers", "builds", "catalog", "run"):
                 shutil.rmtree(state / name, ignore_errors=True)
-            (state / "demo.json").unlink(missing_ok=True)
+            for name in ("demo.json", "selftested.json"):
+                (state / name).unlink(missing_ok=True)
             mark.write_text(str(run))
     return state
 
@@ -166,11 +167,23 @@ def in_project(shared_state: Path, tmp_path: Path) -> Callable[..., Goldsmith]:
 @pytest.fixture(scope="session")
 def demo(shared_state: Path) -> Finished:
     """Build the demo, or take what the worker that built it was told."""
-    kept = shared_state / "demo.json"
-    with locked(shared_state / "demo.lock"):
+    return once(shared_state, "demo", lambda: Goldsmith(shared_state, REPOSITORY).build("demo"))
+
+
+@pytest.fixture(scope="session")
+def selftested(shared_state: Path, demo: Finished) -> Finished:
+    """Boot the demo by a self-test, once for all workers; its reports are in ``selftest`` of the state folder."""
+    words = ["selftest", "--family", "demo", "--reuse", "--to", str(shared_state / "selftest"), "--json"]
+    return once(shared_state, "selftested", lambda: Goldsmith(shared_state, REPOSITORY).run(*words))
+
+
+def once(state: Path, name: str, run: Callable[[], Finished]) -> Finished:
+    """Run a command, or take what the worker that ran it was told."""
+    kept = state / f"{name}.json"
+    with locked(state / f"{name}.lock"):
         if kept.exists():
             return Finished(**json.loads(kept.read_text()))
-        done = Goldsmith(shared_state, REPOSITORY).build("demo")
+        done = run()
         kept.write_text(json.dumps(asdict(done)))
         return done
 
