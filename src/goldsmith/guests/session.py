@@ -11,7 +11,7 @@ from goldsmith.errors import GuestError
 from goldsmith.guests import machine as machines
 from goldsmith.guests.access import TemporaryAccess
 from goldsmith.guests.causes.failure import Diagnoser
-from goldsmith.guests.causes.linux import BOOT
+from goldsmith.guests.causes.linux import BOOT, PANIC
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
@@ -57,6 +57,7 @@ class Session:
     legacy_ssh: bool
     _closing: ExitStack = field(default_factory=ExitStack)
     _diagnoser: Diagnoser = field(default_factory=lambda: Diagnoser(BOOT))
+    _end: Diagnoser = field(default_factory=lambda: Diagnoser((PANIC,)))
     _ssh: GuestCommands | None = None
 
     @property
@@ -153,6 +154,7 @@ class Session:
         """Pass on what the console has said since the last time."""
         for line in self.console.lines():
             self._diagnoser.line(line)
+            self._end.line(line)
             self.on_console(line)
         self._diagnoser.prompt(self.console.unfinished)
 
@@ -198,6 +200,18 @@ class Session:
             )
         return state
 
+    def still_well(self) -> None:
+        """Raise GuestError, with the cause where it is known, when the guest will not answer any more."""
+        self.listen()
+        if found := self._end.diagnosis():
+            raise GuestError(found.cause, fix=found.failure.fix, evidence=self.evidence())
+        if self._state() in (*_OFF, DomainState.CRASHED):
+            raise GuestError(
+                f"the guest {self.name} has ended in the middle of it",
+                evidence=self.evidence(),
+                fix="was it shut down, or its QEMU killed? its qemu.log is kept, and dmesg tells of the host's memory",
+            )
+
     def _running(self) -> bool:
         self.listen()
         if self._diagnoser.failed:
@@ -233,6 +247,7 @@ class Session:
                     key=self.access.user_key,
                     host_key=self.access.host_key.public,
                     legacy=self.legacy_ssh,
+                    watch=self.still_well,
                 )
                 return self._closing.enter_context(opened)
             except (NotReachable, ConnectionLost):

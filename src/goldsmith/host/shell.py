@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +52,14 @@ def new_key_pair(kind: Literal["ecdsa", "rsa"] = "ecdsa") -> KeyPair:
 
 
 class GuestShell:
-    """Commands and files over one SSH connection; see GuestCommands for the contract."""
+    """Commands and files over one SSH connection; see GuestCommands for the contract.
 
-    def __init__(self, client: paramiko.SSHClient) -> None:
+    ``watch`` is called about once a second while a command is silent; what it raises ends the waiting.
+    """
+
+    def __init__(self, client: paramiko.SSHClient, watch: Callable[[], None] | None = None) -> None:
         self._client = client
+        self._watch = watch
 
     def run(
         self,
@@ -144,6 +148,8 @@ class GuestShell:
             except TimeoutError:
                 if channel.exit_status_ready() or not self._alive():
                     break
+                if self._watch:
+                    self._watch()
                 continue
             lines.feed(block)
             if not block and channel.status_event.wait(_TURN):
@@ -173,20 +179,27 @@ class GuestShell:
 
 @contextmanager
 def connect(
-    address: str, port: int = 22, *, user: str, key: KeyPair, host_key: str, legacy: bool = False
+    address: str,
+    port: int = 22,
+    *,
+    user: str,
+    key: KeyPair,
+    host_key: str,
+    legacy: bool = False,
+    watch: Callable[[], None] | None = None,
 ) -> Iterator[GuestShell]:
     """Log in and stay until the end of the block.
 
     ``host_key`` is the public key that was planted in the guest; any other is refused with GuestError.
     NotReachable means that the guest gives no way in, or not yet. ``legacy`` speaks to RHEL 6. Neither the
-    SSH agent nor the user's own keys are used.
+    SSH agent nor the user's own keys are used. ``watch`` as for GuestShell.
     """
     client = paramiko.SSHClient()
     try:
         with outside.waiting():
             _trust(client, address, port, host_key)
             _log_in(client, address, port, user, key, legacy=legacy)
-        yield GuestShell(client)
+        yield GuestShell(client, watch)
     finally:
         client.close()
 

@@ -13,14 +13,15 @@ _ROOT = (
     detail(r"Timed out waiting for device (\S+?)[.:]", ": {1} did not appear"),
 )
 
+PANIC = Failure(  # after this a guest answers no more; it may live on after the others
+    re.compile(r"Kernel panic - not syncing: (.*)"),
+    "the kernel panicked: {1}",
+    "read the console above it; give the machine more memory, or another CPU model",
+    example="[    2.113] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+    source="kernel/panic.c",
+)
 KERNEL = (
-    Failure(
-        re.compile(r"Kernel panic - not syncing: (.*)"),
-        "the kernel panicked: {1}",
-        "read the console above it; give the machine more memory, or another CPU model",
-        example="[    2.113] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
-        source="kernel/panic.c",
-    ),
+    PANIC,
     Failure(
         re.compile(r"Out of memory: Kill(?:ed)? process \d+ \(([^)]*)\)"),
         "the guest ran out of memory and killed {1}",
