@@ -47,7 +47,7 @@ from goldsmith.runner import Begun, Runner
 from goldsmith.stages.attest import check_signer
 from goldsmith.stages.register import first_image, image_is_gone, next_steps
 from goldsmith.stages.upload import drop_gone
-from goldsmith.sweep import sweep
+from goldsmith.sweep import sweep, sweep_files, tell_swept
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             plan = plan_of(composed, store, options)
             damaged, gone = drop_damaged(plan, store), drop_gone(plan, store)
             plan = plan_of(composed, store, options) if damaged or gone else plan
+            if plan.cached:  # nothing is prepared then, but what a killed build left goes all the same
+                tell_swept(sweep_files(where.state, store), reporter)
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
@@ -172,8 +174,7 @@ def _prepare(
     if guestfs.drop_changed_appliance(where.state / "cache"):
         reporter.tell(Warned("the appliance of libguestfs has changed since it was made, and is made again"))
     libvirtd.ensure_running(host, where.uri)
-    for found in sweep(where, store, composed.vault.redactor):
-        reporter.tell(Warned(f"removed what a killed build had left: {found}"))
+    tell_swept(sweep(where, store, composed.vault.redactor), reporter)
     libvirtd.ensure_network_of(composed.machine.network, where.uri)
     record.rendered.mkdir(exist_ok=True)
     if composed.kickstart:

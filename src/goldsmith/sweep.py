@@ -2,12 +2,13 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from goldsmith.boottest.place import BOOT_TESTS
 from goldsmith.compose import Where
-from goldsmith.host import files, injected
+from goldsmith.events import Reporter, Warned
+from goldsmith.host import aside, files, injected
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.plan.keeping import release, stands
 from goldsmith.plan.kept import standing
@@ -25,11 +26,7 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
     """
     with connect(where.uri) as hypervisor:
         swept, kept = _fallen(where, hypervisor)
-        swept += [f"half-made layer {key[:12]}" for key in store.sweep(spare=kept)]
-        for folder in (where.state / "run").glob("*"):
-            if folder.name not in kept and _is_dead(where.state, folder.name):
-                shutil.rmtree(folder, ignore_errors=True)
-                swept.append(f"seed of {folder.name}")
+        swept += sweep_files(where.state, store, kept)
         for domain in hypervisor.domains(DOMAIN_PREFIX):
             whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
             if not whose or whose[2] != str(where.state) or whose[1] in kept:
@@ -46,6 +43,28 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
         if _ended_by_a_kill(record) and _is_dead(where.state, record.name):
             swept += [f"unmasked secret in {path}" for path in mask_files(record, mask)]
     return swept
+
+
+def sweep_files(state: Path, store: Store, kept: Collection[str] | None = None) -> list[str]:
+    """Remove what killed builds left in the state folder and among temporary files; no libvirt is asked for that.
+
+    ``kept`` are the builds whose guests stand; by default all that were not given up.
+    """
+    if kept is None:
+        kept = {guest.build for guest in standing(state / "builds")}
+    swept = [f"half-made layer {key[:12]}" for key in store.sweep(spare=kept)]
+    for folder in (state / "run").glob("*"):
+        if folder.name not in kept and _is_dead(state, folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+            swept.append(f"seed of {folder.name}")
+    places = [state, state / "catalog", *(state / "builds").glob("*"), *(state / "store").glob("media/**/")]
+    swept += [f"half-written file {path}" for path in (*aside.remove_files(places), *aside.remove_scratch())]
+    return swept
+
+
+def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:
+    for found in swept:
+        reporter.tell(Warned(f"removed what a killed build had left: {found}"))
 
 
 def _fallen(where: Where, hypervisor: Hypervisor) -> tuple[list[str], set[str]]:

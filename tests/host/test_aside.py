@@ -1,73 +1,72 @@
-"""Folders for what is not whole: of the dead they are removed, of the living and of others never."""
+"""What is made aside is locked while its maker lives, and swept when it does not."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-import pytest
+from goldsmith.host import aside
+from goldsmith.host.files import write_atomically
 
-import goldsmith
-from goldsmith.errors import HostError
-from goldsmith.host.aside import aside
-
-HOLD = """
-import sys, time
+DIES = """
+import os, signal
 from pathlib import Path
-from goldsmith.host.aside import aside
-with aside(Path(sys.argv[1]), "disk.raw") as folder:
-    (folder / "disk.raw").write_bytes(b"half")
-    print(folder, flush=True)
-    time.sleep(60)
+from goldsmith.host import aside
+number, path = aside.new_file(Path({0!r}, "build.json"))
+os.write(number, b"half")
+with aside.scratch("audit") as folder:
+    (folder / "ks.cfg").write_text("rootpw secret")
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.fixture
-def held(tmp_path):
-    """Give a process that makes disk.raw in ``tmp_path``, and its folder."""
-    env = {**os.environ, "PYTHONPATH": str(Path(goldsmith.__file__).parents[1])}
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, env=env, text=True
+def dies_in(folder: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", DIES.format(str(folder))], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_makes_stays(tmp_path):
+    folder = tmp_path / "builds"
+    folder.mkdir()
+    (folder / "build.json").write_text("{}")
+    (folder / ".hidden").write_text("somebody's own")
+    (folder / ".hidden.yaml").write_text("somebody's own")
+    dies_in(folder)
+    number, living = aside.new_file(folder / "events.jsonl")
+    with aside.scratch("audit") as working:
+        removed = aside.remove_files([folder, tmp_path / "not there"])
+        assert [one.name[:12] for one in removed] == [".build.json."]
+        (gone,) = aside.remove_scratch()
+        assert gone.parent == Path(tempfile.gettempdir())
+        assert gone != working
+        assert working.is_dir()
+    assert not working.exists()
+    assert sorted(one.name for one in folder.iterdir()) == sorted(
+        [".hidden", ".hidden.yaml", "build.json", living.name]
     )
-    assert process.stdout
-    yield process, Path(process.stdout.readline().strip())
-    process.kill()
-    process.communicate()
+    os.close(number)
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_of_the_same_name(tmp_path, held):
-    process, folder = held
-    with aside(tmp_path, "disk.raw") as mine:
-        assert folder.is_dir()  # its maker lives
-        assert mine != folder
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    with aside(tmp_path, "other.raw"):
-        assert folder.is_dir()
-    with aside(tmp_path, "disk.raw") as mine:
-        assert not folder.exists()
-        assert mine.is_dir()
-    assert not mine.exists()
+def test_a_folder_of_others_among_the_temporary_files_stays():
+    other = Path(tempfile.gettempdir(), "goldsmith-by-hand")
+    other.mkdir()
+    (other / "notes").write_text("mine")
+    assert aside.remove_scratch() == []
+    assert other.is_dir()
 
 
-def test_folders_of_other_people_stay(tmp_path):
-    theirs = tmp_path / ".goldsmith-disk.raw.backup"
-    theirs.mkdir()
-    (theirs / "precious").touch()
-    with aside(tmp_path, "disk.raw"):
-        pass
-    assert (theirs / "precious").exists()
+def test_a_file_that_is_swept_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    made = []
 
+    def swept(file: int) -> None:
+        made.append(file)
+        if len(made) == 1:
+            (one,) = tmp_path.glob(".memo.*")
+            one.unlink()
 
-def test_a_name_of_255_bytes_has_one_too(tmp_path):
-    with aside(tmp_path, "ä" * 127) as folder:
-        assert folder.is_dir()
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with (
-        pytest.raises(HostError, match=r"cannot write to .*/none: No such file or directory\n  fix: see to"),
-        aside(tmp_path / "none", "disk"),
-    ):
-        pass
+    monkeypatch.setattr(aside, "hold", swept)
+    write_atomically(tmp_path / "memo", "whole")
+    assert len(made) == 2
+    assert [one.name for one in tmp_path.glob("*memo*")] == ["memo"]

@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from goldsmith.errors import ToolError
+from goldsmith.host.aside import scratch
 from goldsmith.host.process import Host
 
 T = TypeVar("T")
@@ -70,8 +70,7 @@ def converse(
     ``driver`` is QEMU's name of the format and is never guessed, ``timeout`` is in seconds for the whole conversation.
     Raises ToolError with guestfish's last words when it fails.
     """
-    with tempfile.TemporaryDirectory(prefix="goldsmith-audit-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with scratch("audit") as folder, ExitStack() as stack:
         asking, ready = (_fifo(folder / end, stack) for end in ("questions", "ready"))
 
         def session() -> T:

@@ -2,11 +2,11 @@
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from goldsmith.audit.facts import Hit, Search
+from goldsmith.host import aside
 from goldsmith.host.process import Host
 
 WINDOW = 64 << 20  # bytes decompressed at a time; the scratch space this needs
@@ -79,8 +79,8 @@ def _windows(
     image: Path, driver: str, size: int, host: Host, scratch: Path | None, window: int, overlap: int
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (offset, bytes) of all parts with data, each led by the end of the part before."""
-    with tempfile.TemporaryDirectory(prefix="goldsmith-search-", dir=scratch) as folder:
-        part = Path(folder) / "part"
+    with aside.scratch("search", within=scratch) as folder:
+        part = folder / "part"
         before, end = b"", -1
         for index in _used(image, driver, size, host, window):
             part.unlink(missing_ok=True)

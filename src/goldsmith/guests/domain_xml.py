@@ -6,7 +6,6 @@ real one adds when the machine is defined is missing: the disk's format, which i
 """
 
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError, ToolError
 from goldsmith.host import osinfo
+from goldsmith.host.aside import scratch
 from goldsmith.host.process import Host
 
 INSTALL, DOMAIN = "domain-install.xml", "domain.xml"
@@ -55,8 +55,7 @@ def domain_xml(host: Host, command: Sequence[str], capabilities: Capabilities) -
     What changes from run to run (UUID, MAC address, names of temporary files) has fixed values. ``command`` names
     its files without a folder; where it names others they must exist. Raises ToolError with what virt-install said.
     """
-    with tempfile.TemporaryDirectory(prefix="goldsmith-xml-") as name:
-        folder = Path(name)
+    with scratch("xml") as folder:
         argv = _dry(host, command, folder, capabilities)
         printed = host.run(*argv, cwd=folder, fix=_FIX, timeout=120).stdout
     tidy = re.sub(r"[^<>\"]*/virtinst-\w+-(?=vmlinuz|initrd)", "", printed.replace(f"{folder}/", ""))

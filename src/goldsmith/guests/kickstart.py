@@ -2,7 +2,6 @@
 
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from goldsmith.errors import Mark, RecipeError
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.quoting import open_quote
 from goldsmith.guests.writing import Rendered
+from goldsmith.host.aside import scratch
 from goldsmith.host.process import Host
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.rhel import Origin
@@ -99,8 +99,8 @@ def report_kickstart(rendered: Rendered, *, version: str, host: Host) -> Kicksta
 
     Its exit status counts deprecated options as well, so its text is what is read.
     """
-    with tempfile.TemporaryDirectory(prefix="goldsmith-") as folder:
-        path = Path(folder) / "ks.cfg"
+    with scratch("kickstart") as folder:
+        path = folder / "ks.cfg"
         path.write_text(rendered.text, encoding="utf-8")
         said = host.run(
             _ksvalidator(),
@@ -110,8 +110,8 @@ def report_kickstart(rendered: Rendered, *, version: str, host: Host) -> Kicksta
             ok=range(256),
             timeout=_PATIENCE,
             fix=_PACKAGE,
-            cwd=Path(folder),
-            env={"TMPDIR": folder},  # it leaves a file there each time
+            cwd=folder,
+            env={"TMPDIR": str(folder)},  # it leaves a file there each time
         )
     text = said.stderr + "\n" + said.stdout
     errors = tuple(_errors(text, rendered))

@@ -1,17 +1,71 @@
-"""Folders for what is not whole yet, beside what it becomes; the next one of that name removes those of the dead."""
+"""What is made aside: a file before it takes its place, a folder for the time of a task.
 
+Each is locked while its maker lives, so that what a killed process left is known for that and can go.
+"""
+
+import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from goldsmith.errors import HostError
-from goldsmith.host.locks import locked, try_lock
+from goldsmith.host.locks import hold, locked, try_lock
 
-_LOCK = "lock"
-_MARK = ".goldsmith-"
+_FILE = re.compile(r"\..+\.[a-z0-9_]{8}")  # as ``new_file`` names them
+_PREFIX = "goldsmith-"
+_MARK = "lock"
+_HIDDEN = ".goldsmith-"
 _LONGEST = 80  # bytes of a name; more might not fit
+
+
+def new_file(path: Path) -> tuple[int, Path]:
+    """Make a file beside ``path`` and return it, open for writing and locked until it is closed."""
+    while True:
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        hold(number)
+        if os.fstat(number).st_nlink:
+            return number, Path(name)
+        os.close(number)  # it was swept in the moment before it was locked
+
+
+def remove_files(folders: Iterable[Path]) -> list[Path]:
+    """Remove what killed processes have left in these folders of what ``new_file`` makes; return what it was."""
+    removed = []
+    for path in (one for folder in folders for one in _listed(folder) if _FILE.fullmatch(one.name)):
+        with suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                with try_lock(path, sign=False) as mine:
+                    if mine:
+                        path.unlink()
+                        removed.append(path)
+    return removed
+
+
+@contextmanager
+def scratch(what: str, *, within: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder for the time of a task, in ``within`` or among the system's temporary ones."""
+    with (
+        tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{what}-", dir=within) as name,
+        locked(Path(name, _MARK)),
+    ):
+        yield Path(name)
+
+
+def remove_scratch() -> list[Path]:
+    """Remove the user's own folders that killed processes left among the system's temporary ones."""
+    removed = []
+    for folder in (one for one in _listed(Path(tempfile.gettempdir())) if one.name.startswith(_PREFIX)):
+        with suppress(OSError):
+            if folder.lstat().st_uid != os.getuid() or not (folder / _MARK).is_file():
+                continue
+            with try_lock(folder / _MARK, sign=False) as mine:
+                if mine:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed.append(folder)
+    return removed
 
 
 @contextmanager
@@ -20,16 +74,16 @@ def aside(folder: Path, name: str) -> Iterator[Path]:
 
     It gets its name only when it is locked, so whoever sweeps never meets one that lives without a lock.
     """
-    prefix = f"{_MARK}{name.encode()[:_LONGEST].decode(errors='ignore')}."
+    prefix = f"{_HIDDEN}{name.encode()[:_LONGEST].decode(errors='ignore')}."
     _sweep(folder, prefix)
     try:
-        made = Path(tempfile.mkdtemp(prefix=f"{_MARK}new-", dir=folder))
+        made = Path(tempfile.mkdtemp(prefix=f"{_HIDDEN}new-", dir=folder))
     except OSError as error:
         fix = "see to its permissions, or name another folder"
         raise HostError(f"cannot write to {folder}: {error.strerror}", fix=fix) from None
     try:
-        with locked(made / _LOCK):
-            made = made.rename(made.with_name(prefix + made.name.removeprefix(f"{_MARK}new-")))
+        with locked(made / _MARK):
+            made = made.rename(made.with_name(prefix + made.name.removeprefix(f"{_HIDDEN}new-")))
             yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -38,7 +92,13 @@ def aside(folder: Path, name: str) -> Iterator[Path]:
 def _sweep(folder: Path, prefix: str) -> None:
     with suppress(OSError):
         for left in [one for one in folder.iterdir() if one.name.startswith(prefix)]:
-            if not left.is_symlink() and (left / _LOCK).is_file():
-                with suppress(HostError), try_lock(left / _LOCK) as free:
+            if not left.is_symlink() and (left / _MARK).is_file():
+                with suppress(HostError), try_lock(left / _MARK) as free:
                     if free:
                         shutil.rmtree(left, ignore_errors=True)
+
+
+def _listed(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(folder.iterdir())
+    return []

@@ -3,13 +3,13 @@
 import errno
 import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
 from goldsmith.errors import HostError
+from goldsmith.host.aside import new_file
 
 _FICLONE = 0x40049409
 _BLOCK = 4 << 20
@@ -50,13 +50,12 @@ def _aside(src: Path, dst: Path) -> Iterator[tuple[int, int, Path]]:
     aside: Path | None = None
     try:
         with src.open("rb") as source:
-            number, name = tempfile.mkstemp(prefix=f".{dst.name}.", dir=dst.parent)
-            aside = Path(name)
+            number, aside = new_file(dst)
             with os.fdopen(number, "wb") as target:
                 os.fchmod(number, 0o644)
                 yield source.fileno(), number, aside
                 os.fsync(target.fileno())
-        aside.replace(dst)
+                aside.replace(dst)
     except OSError as error:
         fix = "goldsmith store prune" if error.errno == errno.ENOSPC else "see to permissions and space"
         raise HostError(f"cannot copy {src} to {dst}: {error.strerror}", fix=fix) from None

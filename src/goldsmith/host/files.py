@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError
+from goldsmith.host.aside import new_file
 from goldsmith.host.copies import Copied, clone, copy
 from goldsmith.host.locks import holder, is_locked, locked, try_lock
 from goldsmith.host.sealed import sealed_text, unsealed
@@ -127,15 +127,15 @@ def sha256_of_data(path: Path) -> str:
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
     """Give ``path`` this content for good: after a crash it holds the old or the new one, never a part."""
     content = data.encode() if isinstance(data, str) else data
-    aside: str | None = None
+    aside: Path | None = None
     try:
-        number, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        number, aside = new_file(path)
         with os.fdopen(number, "wb") as file:
             os.fchmod(number, mode)
             file.write(content)
             file.flush()
             os.fsync(number)
-        os.replace(aside, path)  # noqa: PTH105
+            aside.replace(path)
         aside = None
         _fsync(path.parent)
     except OSError as error:
@@ -145,7 +145,7 @@ def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> Non
         ) from None
     finally:
         if aside:
-            Path(aside).unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
 
 
 def fsync_tree(folder: Path) -> None:

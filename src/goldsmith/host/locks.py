@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,16 +40,22 @@ def locked(path: Path, *, on_wait: Callable[[str], None] | None = None) -> Itera
 
 
 @contextmanager
-def try_lock(path: Path) -> Iterator[bool]:
-    """Hold the lock if it is free; yields whether it was."""
+def try_lock(path: Path, *, sign: bool = True) -> Iterator[bool]:
+    """Hold the lock if it is free; yields whether it was. ``sign`` writes into it who holds it."""
     file = _open(path)
     try:
         taken = _take(file)
-        if taken:
+        if taken and sign:
             _sign(file)
         yield taken
     finally:
         os.close(file)
+
+
+def hold(file: int) -> None:
+    """Lock an open file until it is closed; where its file system knows no locks it goes without."""
+    with suppress(OSError):
+        _take(file)
 
 
 def is_locked(path: Path) -> bool:

@@ -1,9 +1,7 @@
 """Give back what a generalized Windows no longer uses, and leave nothing of it readable in the image."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from goldsmith.artifact import qemuimg, unused
 from goldsmith.audit.appliance import DEVICE, Appliance, converse
@@ -12,6 +10,7 @@ from goldsmith.audit.ntfs import volumes
 from goldsmith.errors import ToolError
 from goldsmith.events import PhaseStarted
 from goldsmith.guests import hive_slack
+from goldsmith.host.aside import scratch
 from goldsmith.host.files import human_size
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages.parts import PATIENCE
@@ -87,8 +86,8 @@ def _scrub_registry(appliance: Appliance) -> Iterator[str]:
         path = f"{CONFIG}/{name.lower()}"
         if not _is_file(appliance, path):
             continue
-        with tempfile.TemporaryDirectory(prefix="goldsmith-hive-") as folder:
-            file = Path(folder) / name
+        with scratch("hive") as folder:
+            file = folder / name
             appliance.ask("download", path, str(file), must=True)
             before = file.read_bytes()
             try:
@@ -130,8 +129,8 @@ def _wipe(appliance: Appliance, device: str) -> str:
 def _read_volume(appliance: Appliance, device: str) -> unused.Volume:
     disks = appliance.text("list-devices", must=True).split()
     start = {part.device: part.start for disk in disks for part in partitions(appliance, disk)}[device]
-    with tempfile.TemporaryDirectory(prefix="goldsmith-ntfs-") as folder:
-        file = Path(folder) / "bitmap"
+    with scratch("ntfs") as folder:
+        file = folder / "bitmap"
         appliance.ask("ntfscat-i", device, str(unused.BITMAP), str(file), must=True)
         boot = appliance.ask("pread-device", device, str(unused.BOOT), "0", must=True)
         return unused.volume(boot, file.read_bytes(), start=start)
