@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -115,6 +116,16 @@ def test_a_stage_that_is_asked_for_runs_again(tmp_path):
     start(tmp_path, stages)
     start(tmp_path, stages, forced=lambda name: "asked for" if name == "b" else "")
     assert stages[1].ran == ["b", "b"]
+
+
+def test_a_result_from_the_future_is_not_taken_for_one_that_was_made_meanwhile(tmp_path, monkeypatch):
+    stages = [Write("a")]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 90 * 86_400)  # the clock was wrong, and is set right
+    start(tmp_path, stages)
+    monkeypatch.setattr(time, "time", real)
+    start(tmp_path, stages, forced=lambda name: "asked for")
+    assert stages[0].ran == ["a", "a"]
 
 
 def test_two_builds_of_the_same_thing_make_it_once(tmp_path):

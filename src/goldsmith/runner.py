@@ -97,8 +97,11 @@ class Runner:
         )
 
     def _made_meanwhile(self, step: Step) -> bool:
-        """Say whether another build has made it since the plan; what is older was to be made anew."""
-        return self.store.has(step.key) and self.store.created(step.key) >= self.planned
+        """Say whether another build has made it since the plan; what is older was to be made anew.
+
+        What was made in the future was made while the clock was wrong, and so at another time.
+        """
+        return self.store.has(step.key) and self.planned <= self.store.created(step.key) <= time.time()
 
     def _make(self, together: Sequence[Step], context: Context) -> None:
         self._since = time.monotonic()

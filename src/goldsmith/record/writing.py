@@ -15,7 +15,7 @@ from typing import Any, Self
 from goldsmith import __version__
 from goldsmith.errors import HostError, UsageError
 from goldsmith.events import BuildFinished, Event, Progress, StageFailed, StageFinished, StageStarted
-from goldsmith.host.files import try_lock, write_atomically
+from goldsmith.host.files import fsync_tree, try_lock, write_atomically
 from goldsmith.host.sealed import sealed_text
 from goldsmith.record.damage import note
 from goldsmith.record.document import BUILD, LOCK
@@ -106,6 +106,8 @@ class BuildRecord:
             if self._events is None or not self._worth_a_line(event, now):
                 return
             self._append(to_line(event, at=now))
+            if isinstance(event, BuildFinished):
+                self._to_disk()
             if isinstance(event, StageStarted | StageFinished | StageFailed | BuildFinished):
                 self._save()
             if isinstance(event, BuildFinished):
@@ -153,6 +155,11 @@ class BuildRecord:
             self._lost += 1
         else:
             self._torn = False
+
+    def _to_disk(self) -> None:
+        """Bring all files to the disk before their digests are noted, else a power cut leaves a record of nothing."""
+        with suppress(OSError):
+            fsync_tree(self.folder)
 
     def _save(self) -> None:
         with suppress(HostError):  # the next stage's end tries again
