@@ -10,12 +10,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .alone import go_alone
 from .factory import Factory, Lost
 from .faults import FAULTS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     asked = _arguments(argv)
+    go_alone()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**32)
     print(f"seed {seed} (--seed {seed} repeats this)", flush=True)
     factory = Factory(asked.state.absolute(), quick=asked.quick)
@@ -64,7 +66,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--tries", type=int, help="of each kind; each has its own number else")
     parser.add_argument("--state", type=Path, default=Path("/var/tmp/goldsmith-soak"), help="state folder")
-    parser.add_argument("--quick", action="store_true", help="start from the finished install each time")
+    parser.add_argument("--quick", action="store_true", help="begin each time with the second step")
     return parser.parse_args(argv)
 
 

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..smalldisk import SmallDisk
+from .alone import start_libvirt
 from .factory import TOP, Factory, Lost, copied
 from .mutations import mutated_recipe
 
@@ -56,15 +59,21 @@ def kill(factory: Factory, chance: random.Random) -> str:
 
 
 def libvirtd(factory: Factory, chance: random.Random) -> str:
-    """Kill the daemon, with all that knows of the machine, and let the system start it again."""
+    """Kill the daemon, with all that knows of the machine; it comes again at once, or with the next build."""
     stage, running = _begun(factory, chance.choice(WITH_A_GUEST))
-    time.sleep(chance.uniform(0, 20))
-    for pid in _pids("libvirtd"):
+    time.sleep(chance.uniform(0, 10))
+    killed = _pids(lambda words: Path(words[0]).name == "libvirtd")
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    time.sleep(2)
-    _said("systemctl", "restart", "libvirtd")
+    if not killed:
+        raise Lost("there was no libvirtd to kill")
+    if chance.random() < 0.5:
+        time.sleep(2)
+        start_libvirt()
     code = running.wait(3600)
-    factory.same_command_again(attempts=2)
+    if code not in (0, 3):
+        raise Lost(f"a killed libvirtd ended with {code}: {factory.said[-600:]}")
+    factory.same_command_again()
     return f"libvirtd killed in {stage}; the build ended with {code}"
 
 
@@ -77,13 +86,12 @@ def qemu(factory: Factory, chance: random.Random) -> str:
     else:
         raise Lost(f"there was no machine in {stage}")
     time.sleep(chance.uniform(0, 15))
-    killed = [pid for name in names for pid in _pids(f"guest={name},")]
+    killed = [pid for name in names for pid in _pids(_is_machine(name))]
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     code = running.wait(3600)
-    said = (factory.state / "said.txt").read_text(errors="replace")
-    if killed and code == 70:
-        raise Lost(f"a bug is what a killed QEMU looks like: {said[-400:]}")
+    if not killed or code not in (0, 4):
+        raise Lost(f"{len(killed)} killed QEMU in {stage} ended with {code}: {factory.said[-600:]}")
     factory.same_command_again()
     return f"{len(killed)} QEMU killed in {stage}; the build ended with {code}"
 
@@ -96,7 +104,7 @@ def panic(factory: Factory, _chance: random.Random) -> str:
     )
     done = factory.ask("build", "panics")
     recipe.unlink()
-    if done.returncode != 4 or "panic" not in done.stderr:
+    if done.returncode != 4 or "the kernel panicked: sysrq triggered crash" not in done.stderr:
         raise Lost(f"a panic ended with {done.returncode}: {done.stderr[-400:]}")
     factory.same_command_again()
     return done.stderr.splitlines()[0]
@@ -104,55 +112,47 @@ def panic(factory: Factory, _chance: random.Random) -> str:
 
 def disk_full(factory: Factory, chance: random.Random) -> str:
     """Fill the file system of the layers when a stage begins."""
-    layers, image = factory.state / "store" / "layers", factory.state / "small.img"
-    with image.open("wb") as file:
-        file.truncate(8 << 30)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    small = factory.state / "small"
-    small.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-o", "loop", image, small], check=True)
-    try:
-        subprocess.run(["cp", "-a", "--sparse=always", f"{layers}/.", small], check=True)
-        small.chmod(0o711)
-        subprocess.run(["mount", "--bind", small, layers], check=True)
-        try:
-            stage, running = _begun(factory, chance.choice(STAGES))
-            left = chance.randrange(1, 12) << 20
-            room = shutil.disk_usage(layers).free
-            filler = layers / ".filler"
-            subprocess.run(["fallocate", "-l", str(max(1, room - left)), filler], check=False)
-            code = running.wait(3600)
-            filler.unlink()
-            if code not in (0, 3):
-                said = (factory.state / "said.txt").read_text(errors="replace")
-                raise Lost(f"a full disk in {stage} ended with {code}: {said[-600:]}")
-            factory.same_command_again()
-        finally:
-            subprocess.run(["umount", "-l", layers], check=True)
-    finally:
-        subprocess.run(["umount", "-l", small], check=True)
-        image.unlink()
+    with _small_layers(factory) as disk:
+        stage, running = _begun(factory, chance.choice(STAGES))
+        disk.fill(chance.randrange(1, 12) << 20)
+        code = running.wait(3600)
+        disk.make_room()
+        if code not in (0, 3):
+            raise Lost(f"a full disk in {stage} ended with {code}: {factory.said[-600:]}")
+        factory.same_command_again()
     return f"disk full in {stage}; the build ended with {code}"
 
 
 def read_only(factory: Factory, chance: random.Random) -> str:
-    """Make the store a read-only mount before the build, or while it runs."""
-    store = factory.state / "store"
-    subprocess.run(["mount", "--bind", store, store], check=True)
-    try:
-        if late := chance.random() < 0.5:
+    """Let the file system of the layers turn read-only before the build, or while it runs."""
+    with _small_layers(factory) as disk:
+        if late := chance.random() < 0.7:
             stage, running = _begun(factory, chance.choice(STAGES))
-            subprocess.run(["mount", "-o", "remount,bind,ro", store], check=True)
+            disk.fail()
             code = running.wait(3600)
         else:
-            subprocess.run(["mount", "-o", "remount,bind,ro", store], check=True)
+            disk.fail()
             code = factory.build(*factory.start_at).returncode
-    finally:
-        subprocess.run(["umount", "-l", store], check=True)
-    if not late and code != 3:
-        raise Lost(f"a read-only store ended with {code}")
-    factory.same_command_again()
+        disk.mend()
+        if code not in ((0, 3, 4) if late else (3,)):  # 4: of a guest whose disk cannot be written any more
+            raise Lost(f"a read-only store ended with {code}: {factory.said[-600:]}")
+        factory.same_command_again()
     return f"read-only {f'from {stage}' if late else 'before'}; the build ended with {code}"
+
+
+@contextmanager
+def _small_layers(factory: Factory) -> Iterator[SmallDisk]:
+    """Have the layers on a file system of their own, until the end of the block."""
+    layers, whole = factory.state / "store" / "layers", factory.state / "whole"
+    whole.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--bind", layers, whole], check=True)
+    try:
+        with SmallDisk.mounted(factory.state / "small.img", layers, 8192) as disk:
+            subprocess.run(["cp", "-a", "--sparse=always", f"{whole}/.", layers], check=True)
+            yield disk
+    finally:
+        subprocess.run(["umount", "-l", whole], check=True)
+        whole.rmdir()
 
 
 def clock(factory: Factory, chance: random.Random) -> str:
@@ -168,8 +168,7 @@ def clock(factory: Factory, chance: random.Random) -> str:
         jumps.append(chance.choice(["-400d", "-2h", "-10s", "+0", "+3h", "+90d", "+3650d"]))
         stamp.write_text(jumps[-1])
     if running.returncode:
-        said = (factory.state / "said.txt").read_text(errors="replace")
-        raise Lost(f"jumps {' '.join(jumps)} ended with {running.returncode}: {said[-400:]}")
+        raise Lost(f"jumps {' '.join(jumps)} ended with {running.returncode}: {factory.said[-600:]}")
     factory.same_command_again()
     return f"{len(jumps)} jumps: {' '.join(jumps)}"
 
@@ -246,19 +245,19 @@ def _begun(factory: Factory, stage: str) -> tuple[str, subprocess.Popen[str]]:
     return stage, running
 
 
-def _pids(text: str) -> list[int]:
+def _is_machine(name: str) -> Callable[[list[str]], bool]:
+    return lambda words: any(word.startswith(f"guest={name},") for word in words)
+
+
+def _pids(wanted: Callable[[list[str]], bool]) -> list[int]:
+    """Return the processes whose words are wanted."""
     found = []
     for one in Path("/proc").iterdir():
-        try:
-            words = (
+        with suppress(OSError):
+            if one.name.isdigit() and wanted(
                 (one / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if one.name.isdigit()
-                else []
-            )
-        except OSError:
-            continue
-        if words and (Path(words[0]).name == text or any(text in word for word in words[1:3])):
-            found.append(int(one.name))
+            ):
+                found.append(int(one.name))
     return found
 
 
@@ -267,10 +266,6 @@ def _libfaketime() -> Path:
     if found is None:
         sys.exit("libfaketime is not installed: apt install libfaketime")
     return found
-
-
-def _said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
 
 
 FAULTS: Mapping[str, Fault] = {
