@@ -15,8 +15,8 @@ COMMON=(gcc cpio rpm zstd xorriso swtpm swtpm-tools squashfs-tools openssh-serve
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients
     virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap uidmap openssh-client
     wimtools rpm db5.3-util) # the last two: rpm databases of the tests' phony guests
-# A browser that looks at pages (Ubuntu has none as a package, so that the test of it is skipped there); a clock that jumps.
-TEST_APT=(chromium fonts-dejavu-core libfaketime)
+# A browser that looks at pages (Ubuntu has none as a package, so that the test of it is skipped there).
+TEST_APT=(chromium fonts-dejavu-core)
 # By path where the packages were renamed between releases.
 DNF=(pkgconf-pkg-config libvirt-devel qemu-kvm /usr/bin/qemu-img edk2-ovmf libvirt-daemon-kvm
     libvirt-daemon-config-network /usr/bin/virsh /usr/bin/virt-install /usr/bin/osinfo-detect /usr/bin/guestfish

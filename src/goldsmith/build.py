@@ -98,8 +98,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
     """Build, with everything reported to ``view`` and kept in the build's record."""
     store, builds = Store(where.state), where.state / "builds"
     store.prepare()
-    redact = composed.vault.redactor
-    host = LocalHost(mask=redact)
+    host = LocalHost(mask=(redact := composed.vault.redactor))
     started, waited, planned = time.monotonic(), outside.seconds, time.time()
     record = BuildRecord.create(
         builds, recipe=composed.recipe.name, build_id=options.build_id, asked=options.asked.as_json()
@@ -113,8 +112,6 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             plan = plan_of(composed, store, options)
             damaged, gone = drop_damaged(plan, store), drop_gone(plan, store)
             plan = plan_of(composed, store, options) if damaged or gone else plan
-            if plan.cached:  # nothing is prepared then, but what a killed build left goes all the same
-                tell_swept(sweep_files(where.state, store), reporter)
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
@@ -122,6 +119,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
                 fix = "goldsmith store verify reads the others; see to this disk" if text in damaged else ""
                 reporter.tell(Warned(text, fix=fix))
             record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
+            tell_swept(sweep_files(where.state, store), reporter)  # also where nothing is prepared
             runner = _runner(plan, store, reporter, history, planned)
             if virt:
                 _await_turn(record, plan, reporter)

@@ -5,13 +5,13 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..jumping import DAY, HOUR, JumpingClock
 from ..smalldisk import SmallDisk
 from .alone import start_libvirt
 from .factory import TOP, Factory, Lost, copied
@@ -157,20 +157,18 @@ def _small_layers(factory: Factory) -> Iterator[SmallDisk]:
 
 def clock(factory: Factory, chance: random.Random) -> str:
     """Let the wall clock of Goldsmith and its tools jump while it builds; the monotonic one goes on."""
-    stamp = factory.state / "clock"
-    stamp.write_text("+0")
-    env = ("env", f"LD_PRELOAD={_libfaketime()}", f"FAKETIME_TIMESTAMP_FILE={stamp}", "FAKETIME_NO_CACHE=1",
-           "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1")  # fmt: skip
-    running = factory.start(*factory.start_at, wrapped=env)
+    wrong = JumpingClock(factory.project)
+    words = ("env", *(f"{name}={value}" for name, value in wrong.env.items()))
+    running = factory.start(*factory.start_at, wrapped=words)
     jumps = []
     while running.poll() is None:
         time.sleep(chance.uniform(5, 30))
-        jumps.append(chance.choice(["-400d", "-2h", "-10s", "+0", "+3h", "+90d", "+3650d"]))
-        stamp.write_text(jumps[-1])
+        jumps.append(chance.choice([-400 * DAY, -2 * HOUR, -10, 0, 3 * HOUR, 90 * DAY, 3650 * DAY]))
+        wrong.jump(jumps[-1])
     if running.returncode:
-        raise Lost(f"jumps {' '.join(jumps)} ended with {running.returncode}: {factory.said[-600:]}")
+        raise Lost(f"jumps by {jumps} s ended with {running.returncode}: {factory.said[-600:]}")
     factory.same_command_again()
-    return f"{len(jumps)} jumps: {' '.join(jumps)}"
+    return f"{len(jumps)} jumps by {jumps} s"
 
 
 def power_cut(factory: Factory, chance: random.Random) -> str:
@@ -258,13 +256,6 @@ def _pids(wanted: Callable[[list[str]], bool]) -> list[int]:
                 (one / "cmdline").read_bytes().decode(errors="replace").split("\0")
             ):
                 found.append(int(one.name))
-    return found
-
-
-def _libfaketime() -> Path:
-    found = next(Path("/usr/lib").rglob("libfaketime.so.1"), None)
-    if found is None:
-        sys.exit("libfaketime is not installed: apt install libfaketime")
     return found
 
 
