@@ -40,9 +40,10 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_makes_stays(tmp_p
         assert [one.name[:12] for one in removed] == [".build.json."]
         (gone,) = aside.remove_scratch()
         assert gone.parent == Path(tempfile.gettempdir())
-        assert gone != working
+        assert gone != working.parent
+        assert list(working.iterdir()) == []
         assert working.is_dir()
-    assert not working.exists()
+    assert not working.parent.exists()
     assert sorted(one.name for one in folder.iterdir()) == sorted(
         [".hidden", ".hidden.yaml", "build.json", living.name]
     )

@@ -51,7 +51,9 @@ def scratch(what: str, *, within: Path | None = None) -> Iterator[Path]:
         tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{what}-", dir=within) as name,
         locked(Path(name, _MARK)),
     ):
-        yield Path(name)
+        folder = Path(name, "in")
+        folder.mkdir(mode=0o700)
+        yield folder
 
 
 def remove_scratch() -> list[Path]:
