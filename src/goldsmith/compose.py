@@ -33,6 +33,7 @@ from goldsmith.stages.attest import Attest
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.locked import MEDIUM_NAME, Locked, check_media, lock_path, read_lock
 from goldsmith.stages.medium import find_source
+from goldsmith.stages.openscap import scan_of
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, boot_checks, sysprep_version
 from goldsmith.stages.windows_sources import further_sources
@@ -123,6 +124,7 @@ def compose(
         further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
         destinations=destinations,
         attest=attestation(where, vault),
+        scan=scan_of(recipe, where.state / "digests.json"),
     )
     stages = stages_for(given, register=register, boot_test=boot_test)
     return Composed(recipe, kickstart, machine, stages, vault, fresh, answers)

@@ -4,6 +4,7 @@ import json
 
 import jsonschema
 import pytest
+from tests.stages.layers.test_openscap import OSCAP, REPORT
 
 from goldsmith.artifact.provenance import MANIFEST
 from goldsmith.artifact.sbom import FILES, checked
@@ -164,3 +165,21 @@ def test_two_builds_and_two_versions_are_compared_by_what_was_recorded(factory, 
 
 def last(factory):
     return read_builds(factory.state / "builds")[0]
+
+
+def test_a_scan_that_the_recipe_asks_for_is_evidence_of_the_image(factory, guest, fake_tool):
+    (factory.project / "recipes" / "ds.xml").write_text("<data-stream-collection/>")
+    factory.recipe("r", "openscap: {content: ds.xml, profile: standard}\n")
+    assert factory("build", "r").code == 3
+    tool = fake_tool("oscap-vm", OSCAP)
+    (tool.path.parent / "report.xml").write_text(REPORT)
+    assert factory("build", "r").code == 0
+    (one,) = [one for one in read_builds(factory.state / "builds") if one.image]
+    manifest = json.loads((one.folder / MANIFEST).read_text())
+    assert "openscap.json" in [document["name"] for document in manifest["documents"]]
+    shown = factory("--json", "image", "evidence", one.image["id"])
+    assert {each["kind"]: each["summary"] for each in json.loads(shown.out)}["openscap"] == (
+        "66.67 percent of standard: 1 fail, 1 notapplicable, 2 pass"
+    )
+    assert factory("build", "r").code == 0
+    assert len(tool.calls) == 1  # the same image, content and profile

@@ -28,6 +28,7 @@ class EvidenceKind(StrEnum):
     MANIFEST = "manifest"
     SBOM = "sbom"
     INVENTORY = "inventory"
+    OPENSCAP = "openscap"
     SIGNATURE = "signature"
     PROVENANCE = "provenance"
 
@@ -150,6 +151,9 @@ def judge(kind: str, content: bytes) -> tuple[bool, str]:
             return True, f"{len(held.packages or ())} packages, {len(held.etc or ())} files in /etc"
         if kind == EvidenceKind.SBOM:
             return _sbom(document)
+        if kind == EvidenceKind.OPENSCAP:
+            told = ", ".join(f"{count} {name}" for name, count in document["rules"].items())
+            return True, f"{document['score']:g} percent of {document['profile']}: {told}"
     except (ValueError, LookupError, TypeError, AttributeError):
         raise CatalogError(
             f"this is no {kind} document", fix=f"give the JSON file that Goldsmith wrote for the {kind}"

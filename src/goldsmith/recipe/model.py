@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from goldsmith.errors import Mark
 from goldsmith.recipe.checks import BootTest, Checks
 from goldsmith.recipe.marks import Node, locate
+from goldsmith.recipe.openscap import OpenScap
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
 from goldsmith.recipe.rhel import Sources
@@ -228,6 +229,7 @@ class Recipe(Part):
     sysprep: Sysprep = Sysprep()
     export: Many[Export] = Field(default=(Export(),), min_length=1)
     audit: Checks = Checks()
+    openscap: OpenScap | None = Field(default=None, description="Scan the finished image with OpenSCAP.")
     boot_test: BootTest = BootTest()
     catalog: Catalog = Catalog()
 

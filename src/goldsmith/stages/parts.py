@@ -20,6 +20,7 @@ from goldsmith.plan.store import Store
 
 DOMAIN_PREFIX = "goldsmith-"
 MEDIUM = "medium.json"
+SCAN = "openscap.json"  # what a scan with OpenSCAP found
 TRIM = "trim.json"
 PATIENCE = 3600.0  # seconds for one libguestfs tool; an appliance that hangs must not hang the build
 FULL = 8 << 20  # bytes; with less than that free a guest's write can find no room

@@ -29,6 +29,7 @@ from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.stages.attested import signed_properties
 from goldsmith.stages.described import Origin, described, promised
 from goldsmith.stages.exported import Exported, exported, made_at
+from goldsmith.stages.parts import SCAN
 
 BY_HAND = "goldsmith_by_hand"  # there only where a person may have changed the guest
 DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
@@ -37,6 +38,7 @@ DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
     (EvidenceKind.MANIFEST, "seal", "manifest.json"),
     (EvidenceKind.SBOM, "seal", BILLS[CYCLONEDX]),
     (EvidenceKind.INVENTORY, "audit", INVENTORY),
+    (EvidenceKind.OPENSCAP, "openscap", SCAN),
     (EvidenceKind.PROVENANCE, "attest", "provenance.json"),
 )
 

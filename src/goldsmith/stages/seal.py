@@ -28,7 +28,7 @@ from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import exported, image_file, made_at
-from goldsmith.stages.parts import MEDIUM
+from goldsmith.stages.parts import MEDIUM, SCAN
 
 MANIFEST = "manifest.json"
 
@@ -54,6 +54,7 @@ class Seal:
         documents = [
             *([context.results["audit"].folder / INVENTORY] if _inventory(context) else []),
             *self._bills(work, context, images),
+            *_scanned(context),
         ]
         manifest = Manifest(
             goldsmith=__version__,
@@ -99,6 +100,11 @@ def _inventory(context: Context) -> Inventory | None:
     """Return what the audit found in the image."""
     path = context.results["audit"].folder / INVENTORY if "audit" in context.results else None
     return parse(path.read_bytes(), where=str(path)) if path and path.is_file() else None
+
+
+def _scanned(context: Context) -> list[Path]:
+    """Return the result of the scan with OpenSCAP, where there was one."""
+    return [context.results["openscap"].folder / SCAN] if "openscap" in context.results else []
 
 
 def _commit(host: Host, recipe: Recipe) -> str | None:

@@ -34,6 +34,7 @@ from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
+from goldsmith.stages.openscap import Scan
 from goldsmith.stages.register import Register
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
@@ -73,6 +74,7 @@ class Ingredients:
     channels: Sequence[ChannelPart] = CHANNELS  # of the project: the image enters the first one
     destinations: Sequence[Destination] = ()  # catalogs outside that get what is registered
     attest: Attest | None = None  # None where nobody signs
+    scan: Scan | None = None  # None where the recipe asks for none
 
 
 def stages_for(
@@ -100,6 +102,8 @@ def stages_for(
             secret_digests=[given.vault.digest(one) for one in given.secrets],
         ),
     ]
+    if given.scan:
+        stages.append(given.scan)
     if recipe.boot_test.enabled if boot_test is None else boot_test:
         stages.append(_boot_test(given))
     stages.append(Seal(recipe=recipe, reused=given.reused))
