@@ -7,7 +7,7 @@ first failure is the one to tell.
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from goldsmith.host.libvirtd import SYSTEM
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context
 
+FAILURE = "failure"  # folder of the build's record
 TAIL = 100  # lines of the console
 _END = 1 << 20  # bytes of each log
+_NAMED = 20  # files of a folder that an error names
 _IN_VAR = (
     "log/anaconda/*",
     "log/cloud-init.log",
@@ -76,12 +78,30 @@ def with_evidence(error: GuestError, disk: Path, context: Context, *, stage: str
             pull_logs(disk, folder, host=context.host_for(stage), env=context.guestfs_env)
         except GoldsmithError as unreadable:
             context.log_for(stage)(f"the guest's disk cannot be read: {unreadable.text()}")
-    kept = sorted(one.name for one in folder.iterdir())
-    if not kept:
+    if not any(folder.iterdir()):
         folder.rmdir()
+    return with_kept(error, [folder])
+
+
+def with_kept(error: GuestError, folders: Sequence[Path]) -> GuestError:
+    """Return the error with the names of what lies in these folders; of many, such as screens, the last one."""
+    told = []
+    for folder in folders:
+        names = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+        if len(names) > _NAMED:
+            told.append(
+                f"{folder}: {len(names)} files, the last {max(names, key=lambda one: _age(folder / one))}"
+            )
+        elif names:
+            told.append(f"{folder}: {', '.join(names)}")
+    if not told:
         return error
-    fix = f"{error.fix}; kept in {folder}: {', '.join(kept)}".removeprefix("; ")
+    fix = f"{error.fix}; kept in {'; '.join(told)}".removeprefix("; ")
     return GuestError(error.problem, fix=fix, at=error.at, evidence=error.evidence)
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def pull_logs(disk: Path, folder: Path, *, host: Host, env: Mapping[str, str]) -> None:
@@ -137,7 +157,7 @@ def _host_facts(hypervisor: Hypervisor, context: Context) -> Mapping[str, object
 
 
 def _folder(context: Context) -> Path:
-    folder = context.folder / "failure"
+    folder = context.folder / FAILURE
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

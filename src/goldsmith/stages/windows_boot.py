@@ -18,7 +18,7 @@ from goldsmith.plan.stage import Context, Work
 from goldsmith.stages.evidence import last_look
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.parts import domain_name, keep_of, no_space_if_full, osinfo_argument
-from goldsmith.stages.windows_disk import not_generalized
+from goldsmith.stages.windows_disk import SCREENSHOTS, not_generalized, with_windows_kept
 from goldsmith.stages.windows_screens import Screens
 
 CONSOLE = "console-customize.log"
@@ -40,6 +40,13 @@ class InWindows(Protocol):
 
 def run_together(works: Sequence[Work], context: Context) -> None:
     """Boot once and do all the works in order; each is committed as soon as its layer is finished."""
+    try:
+        _run(works, context)
+    except GuestError as error:
+        raise with_windows_kept(error, context) from None
+
+
+def _run(works: Sequence[Work], context: Context) -> None:
     first = works[0]
     stage = cast("InWindows", first.stage)
     host, guest = context.host_for(stage.name), stage.guest
@@ -61,7 +68,7 @@ def run_together(works: Sequence[Work], context: Context) -> None:
         ) as session,
         last_look(hypervisor, machine.name, machine.console, context),
     ):
-        screens = Screens(hypervisor, machine.name, context.folder / "screenshots", stage.name)
+        screens = Screens(hypervisor, machine.name, context.folder / SCREENSHOTS, stage.name)
         for at, work in enumerate(works):
             following = works[at + 1] if at + 1 < len(works) else None
             _one(session, screens, work, following, context)

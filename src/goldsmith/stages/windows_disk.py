@@ -8,10 +8,12 @@ from goldsmith.audit.windows_logs import prove, pull_logs
 from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.guests.windows_causes import cause_in
 from goldsmith.plan.stage import Context
+from goldsmith.stages.evidence import FAILURE, with_kept
 
 # A line that tells an error: of Setup and Sysprep, of setupapi.dev.log, of Cloudbase-Init.
 _ERROR = re.compile(r"^[\d\- :]+, (?:Fatal )?(?:Error|Fatal)\b|^!!! |\bERROR\b")
 EVIDENCE = 15
+SCREENSHOTS = "screenshots"  # folder of the build's record
 
 
 def logs_folder(context: Context) -> Path:
@@ -39,6 +41,12 @@ def explained(error: GuestError, disk: Path, context: Context, *, stage: str) ->
         return GuestError(f"{error.problem}: {cause}", fix=kind.fix, at=error.at, evidence=evidence)
     evidence = [*error.evidence[-5:], *lines[-EVIDENCE:]]
     return GuestError(error.problem, fix=error.fix, at=error.at, evidence=evidence)
+
+
+def with_windows_kept(error: GuestError, context: Context) -> GuestError:
+    """Return the error with the names of all that was kept of a Windows guest: screens, logs, definition."""
+    folders = [context.folder / FAILURE, logs_folder(context), context.folder / SCREENSHOTS]
+    return with_kept(error, folders)
 
 
 def not_generalized(disk: Path, context: Context, *, stage: str) -> GuestError | None:

@@ -38,7 +38,7 @@ from goldsmith.stages.parts import (
     osinfo_argument,
     private_folder,
 )
-from goldsmith.stages.windows_disk import explained
+from goldsmith.stages.windows_disk import SCREENSHOTS, explained, with_windows_kept
 from goldsmith.stages.windows_screens import Screens
 from goldsmith.stages.windows_sources import AGENT, CLOUDBASE, DRIVERS
 
@@ -107,7 +107,8 @@ class WindowsInstall:
                 self._install(machine, xml, work, context)
             self._require_marker_on_disk(host, work, context)
         except GuestError as error:
-            raise explained(error, work.disk, context, stage=self.name) from None
+            told = explained(error, work.disk, context, stage=self.name)
+            raise with_windows_kept(told, context) from None
 
     def _check_media(
         self, iso: Path, drivers: Path, cloudbase: Path, agent: Path | None, context: Context
@@ -154,7 +155,7 @@ class WindowsInstall:
         limits = self.limits.times(context.patience)
         watch = WindowsWatch(self.family.console, limits, stage=self.name, now=time.monotonic())
         with connect(context.uri) as hypervisor:
-            screens = Screens(hypervisor, machine.name, context.folder / "screenshots", self.name)
+            screens = Screens(hypervisor, machine.name, context.folder / SCREENSHOTS, self.name)
             context.reporter.tell(PhaseStarted(self.name, f"{SETUP}, boot 1"))
             keep = keep_of([work], machine, hypervisor, context, system="installer")
             with (

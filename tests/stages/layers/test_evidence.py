@@ -1,12 +1,14 @@
 """What is kept of a guest that failed, by libvirt's test driver; logs of a real disk: tests/real/test_faults.py."""
 
 import json
+import os
 
 import pytest
 
 from goldsmith.errors import GuestError, Mark
 from goldsmith.host.hypervisor import connect
 from goldsmith.stages.evidence import last_look, with_evidence
+from goldsmith.stages.windows_disk import with_windows_kept
 
 
 @pytest.fixture
@@ -67,3 +69,28 @@ def test_a_disk_that_cannot_be_read_is_noted_and_hides_nothing(bench, disk, fake
     assert "the guest's disk cannot be read" in bench.log
     assert "no kernel" in bench.log
     assert not (bench.folder / "failure").exists()
+
+
+def test_what_was_kept_of_a_windows_is_named_with_its_folders(bench):
+    for name, files in {
+        "failure": ["domain.xml", "screen.png"],
+        "logs/windows": ["panther-setupact.log"],
+        "screenshots": [f"install-10{minute:02}00.png" for minute in range(24)],
+    }.items():
+        for at, file in enumerate(files):
+            path = bench.folder / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            os.utime(path, (at, at))
+    told = with_windows_kept(GuestError("Setup stopped", fix="mend it"), bench.context())
+    assert told.problem == "Setup stopped"
+    assert told.fix == (
+        f"mend it; kept in {bench.folder}/failure: domain.xml, screen.png; "
+        f"{bench.folder}/logs/windows: panther-setupact.log; "
+        f"{bench.folder}/screenshots: 24 files, the last install-102300.png"
+    )
+
+
+def test_a_windows_of_which_nothing_was_kept_is_told_without_folders(bench):
+    error = GuestError("Setup stopped", fix="mend it")
+    assert with_windows_kept(error, bench.context()).fix == "mend it"
