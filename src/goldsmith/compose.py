@@ -96,18 +96,16 @@ def compose(
     ``anew_from`` on nothing is going to be taken from the store.
     """
     recipe = load(name, where, values)
-    vault = Vault(state=where.state, host=LocalHost())
+    vault, family = Vault(state=where.state, host=LocalHost()), FAMILIES[recipe.family]
     kickstart, answers = _answer_files(recipe, where, vault)
     machine, store = build_machine(recipe, where), Store(where.state)
     fresh: set[str] = set()
     given = Ingredients(
         recipe=recipe,
-        family=FAMILIES[recipe.family],
+        family=family,
         kickstart=kickstart,
         machine=machine,
-        source=find_source(
-            recipe, where.state, media_help=FAMILIES[recipe.family].media_help, on_hashing=on_hashing
-        ),
+        source=find_source(recipe, where.state, media_help=family.media_help, on_hashing=on_hashing),
         vault=vault,
         secrets=(*secrets_of(recipe), *([BUILD_PASSWORD] if answers else [])),
         sysprep_version=sysprep_version(LocalHost(), where.state),
