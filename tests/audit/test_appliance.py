@@ -194,3 +194,19 @@ def test_what_was_said_about_an_initramfs_is_understood(lines, names, reason):
     found = read_listing("/boot/i", lines)
     assert found.names == names
     assert reason in found.reason
+
+
+def test_a_guestfish_that_is_killed_in_the_middle_of_an_answer_leaves_no_question_waiting(
+    tmp_path, fake_tool
+):
+    fake_tool(
+        "guestfish",
+        """bash -c 'read -r line < "$6"; rest=${line#*| cat }
+        eval "printf part | cat ${rest%%; echo*}"; kill -9 $$' x "$@" """,
+    )
+
+    def talk(appliance):
+        return [appliance.ask("list-devices") for _ in range(3)]
+
+    with pytest.raises(ToolError, match="exit status 137"):
+        ask(tmp_path, talk)

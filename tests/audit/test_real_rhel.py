@@ -121,7 +121,7 @@ def test_a_guest_as_the_manual_wants_it_passes_every_check(images, name, major, 
     assert report.profile == f"rhel{major}"
     found = {one.id: one.found for one in report.checks}
     assert found["O-L45"] == f"/boot/vmlinuz-{kernel}"
-    assert found["O-L21"].startswith("cloud-init 0.7.5 " if major == 6 else "cloud-init 19.4 ")
+    assert found["O-L21"].startswith("cloud-init 0.7.5-1.el " if major == 6 else "cloud-init 19.4-1.el ")
     assert "shadow_t" in found["O-L38"]
 
 

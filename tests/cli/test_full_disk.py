@@ -14,7 +14,7 @@ from tests.smalldisk import SmallDisk
 from .test_build import ROAD
 
 SEED = 20260207
-SIZE = 24  # MiB
+SIZE = 80  # MiB; an install wants 32 of them free
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk"),
     pytest.mark.timeout(400),  # on a busy host

@@ -155,7 +155,7 @@ def test_a_disk_too_small_for_the_export_is_told_before_and_the_layers_stay(
     free = shutil.disk_usage(state / "store" / "layers").free
     filler = state / "store" / "layers" / "filler"
     with filler.open("wb") as file:
-        subprocess.run(["fallocate", "-l", str(free - (40 << 20)), filler], check=True)
+        subprocess.run(["fallocate", "-l", str(free - (80 << 20)), filler], check=True)
         file.flush()
     done = goldsmith.build("demo", "--from", "export")
     filler.unlink()

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,8 +22,9 @@ _FIX = "apt install libguestfs-tools libguestfs-xfs, then goldsmith doctor"
 class Appliance:
     """Asks guestfish commands over a FIFO; each answer comes as a file, so binary data passes unharmed."""
 
-    def __init__(self, folder: Path, asking: int, ready: int) -> None:
+    def __init__(self, folder: Path, asking: int, ready: int, over: threading.Event) -> None:
         self._folder = folder
+        self._over = over
         self._asking = asking
         self._ready = ready
         self._numbers = itertools.count(1)
@@ -32,12 +34,14 @@ class Appliance:
 
         A command that fails gives b"", or with ``must`` ends the session with guestfish's own words.
         """
+        if self._over.is_set():
+            raise _SessionOver
         number = next(self._numbers)
         answer = self._folder / str(number)
         line = " ".join([command if must else f"-{command}", *map(quoted, words)])
         os.write(self._asking, f"{line} | cat > '{answer}'; echo > '{self._folder}/ready'\n".encode())
         os.read(self._ready, 1)
-        if not answer.exists():
+        if self._over.is_set() or not answer.exists():  # of a question that was cut off, a part may be there
             raise _SessionOver
         data = answer.read_bytes()
         answer.unlink()
@@ -71,11 +75,12 @@ def converse(
     Raises ToolError with guestfish's last words when it fails.
     """
     with scratch("audit") as folder, ExitStack() as stack:
+        over = threading.Event()
         asking, ready = (_fifo(folder / end, stack) for end in ("questions", "ready"))
 
         def session() -> T:
             try:
-                return talk(Appliance(folder, asking, ready))
+                return talk(Appliance(folder, asking, ready, over))
             finally:
                 os.write(asking, b"quit\n")  # closing would not do: guestfish may not have opened it yet
 
@@ -91,6 +96,7 @@ def converse(
                 timeout=timeout,
             )
         finally:
+            over.set()
             os.write(ready, b"\n")  # wakes a question that nobody will answer any more
         try:
             return answer.result()
