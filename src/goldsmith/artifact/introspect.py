@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from goldsmith.artifact import qemuimg
 from goldsmith.artifact.guestdisk import GuestDisk
@@ -17,6 +16,7 @@ from goldsmith.formats.header import Header, Reader
 from goldsmith.formats.partitions import Partition, Table
 from goldsmith.formats.source import Damaged, FileSource, Source
 from goldsmith.host import osinfo
+from goldsmith.host.aside import scratch
 from goldsmith.host.process import Host
 
 _READERS: Mapping[str, Reader] = {
@@ -175,8 +175,8 @@ def _named(found: Inspection, source: Source, local: Path | None, host: Host) ->
         if local:
             medium = osinfo.identify(host, local)
         else:
-            with TemporaryDirectory(prefix="goldsmith-inspect-") as folder:
-                start = Path(folder, "start.iso")
+            with scratch("inspect") as folder:
+                start = folder / "start.iso"
                 start.write_bytes(iso.head(source))
                 medium = osinfo.identify(host, start)
     except HostError:

@@ -2,9 +2,7 @@
 
 import posixpath
 import re
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from goldsmith.artifact.inventory import DEB, RPM, EtcFile, Inventory, Package, User
 from goldsmith.audit import rpmheaders
@@ -14,6 +12,7 @@ from goldsmith.audit.facts import System
 from goldsmith.audit.listing import PACK, ROOT, straight_folders, unpacked
 from goldsmith.audit.tree import Tree, Unseen
 from goldsmith.errors import ToolError
+from goldsmith.host.aside import scratch
 
 READS = ("/etc/passwd", "/etc/group", "/etc/shadow", *FILES)
 _ETC = (  # the digests, an empty word, then all entries
@@ -187,12 +186,12 @@ def _rpms(appliance: Appliance) -> tuple[Package, ...] | None:
             plain = appliance.text("is-file", f"{folder}/{name}").strip() == "true"
             if not plain or not size.isdigit() or not 0 < int(size) <= rpmheaders.MOST_BYTES:
                 continue
-            with tempfile.TemporaryDirectory(prefix="goldsmith-rpm-") as here:
+            with scratch("rpm") as here:
                 for part in (name, f"{name}-wal"):
                     if data := appliance.ask("download", f"{folder}/{part}", "-"):
-                        (Path(here) / part).write_bytes(data)
+                        (here / part).write_bytes(data)
                 try:
-                    return rpmheaders.packages(Path(here) / name) or None
+                    return rpmheaders.packages(here / name) or None
                 except rpmheaders.Unreadable:
                     continue
     return None

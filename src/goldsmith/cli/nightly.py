@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import click
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GoldsmithError, HostError, InterruptedBuild, RecipeErrors, UsageError
+from goldsmith.host.aside import scratch
 
 if TYPE_CHECKING:
     from goldsmith.compose import Where
@@ -58,13 +58,13 @@ def nightly(
     began, host = time.time(), LocalHost()
     folder = settings.state / "nightly"
     folder.mkdir(parents=True, exist_ok=True)
-    with try_lock(folder / "lock") as mine, tempfile.TemporaryDirectory(prefix="goldsmith-nightly-") as parts:
+    with try_lock(folder / "lock") as mine, scratch("nightly") as parts:
         if not mine:
             raise HostError(
                 f"another nightly uses {settings.state}", fix="wait for its end, or give another --state"
             )
         how = {"named": bool(recipes), "refresh": not no_refresh, "signs": bool(project.signing)}
-        run = _Run(settings, wanted, host, Path(parts), **how)
+        run = _Run(settings, wanted, host, parts, **how)
         with stoppable():
             results = run.all(recipes or wanted.recipes or _of_project(settings), _limit(jobs, wanted))
             stopped = any(one.ended is Ended.STOPPED for one in results)
@@ -74,7 +74,7 @@ def nightly(
             folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(began))}.json", json.dumps(told, indent=1)
         )
         if junit:
-            write_junit(junit, results, Path(parts))
+            write_junit(junit, results, parts)
     told["page"] = str(_page(settings, pages))
     problems += notify(project.notify, told, host) if project.notify else []
     _say(settings, told, summary(results), problems)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -89,6 +88,7 @@ def selftest(
 @contextmanager
 def _recipe(family: str, tree: str | None, where: "Where") -> Iterator[Path]:
     """Give a recipe that extends the family's own, with another name and the tree as its medium."""
+    from goldsmith.host.aside import scratch
     from goldsmith.recipe.places import data_folders, find_recipe, list_recipes
 
     folders = data_folders("recipes", where.project)
@@ -101,8 +101,8 @@ def _recipe(family: str, tree: str | None, where: "Where") -> Iterator[Path]:
     if tree:
         here = Path(tree).expanduser()
         said["media"] = {"tree": tree if "://" in tree else str(here.absolute())}
-    with tempfile.TemporaryDirectory(prefix="goldsmith-selftest-") as aside:
-        path = Path(aside) / f"selftest-{parent}.yaml"
+    with scratch("selftest") as folder:
+        path = folder / f"selftest-{parent}.yaml"
         path.write_text(json.dumps(said), encoding="utf-8")  # JSON is YAML, and has no surprises
         yield path
 

@@ -58,16 +58,7 @@ def scratch(what: str, *, within: Path | None = None) -> Iterator[Path]:
 
 def remove_scratch() -> list[Path]:
     """Remove the user's own folders that killed processes left among the system's temporary ones."""
-    removed = []
-    for folder in (one for one in _listed(Path(tempfile.gettempdir())) if one.name.startswith(_PREFIX)):
-        with suppress(OSError):
-            if folder.lstat().st_uid != os.getuid() or not (folder / _MARK).is_file():
-                continue
-            with try_lock(folder / _MARK, sign=False) as mine:
-                if mine:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    removed.append(folder)
-    return removed
+    return _remove_dead(_named(Path(tempfile.gettempdir()), _PREFIX), own=True)
 
 
 @contextmanager
@@ -77,7 +68,7 @@ def aside(folder: Path, name: str) -> Iterator[Path]:
     It gets its name only when it is locked, so whoever sweeps never meets one that lives without a lock.
     """
     prefix = f"{_HIDDEN}{name.encode()[:_LONGEST].decode(errors='ignore')}."
-    _sweep(folder, prefix)
+    _remove_dead(_named(folder, prefix))
     try:
         made = Path(tempfile.mkdtemp(prefix=f"{_HIDDEN}new-", dir=folder))
     except OSError as error:
@@ -91,13 +82,24 @@ def aside(folder: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _sweep(folder: Path, prefix: str) -> None:
-    with suppress(OSError):
-        for left in [one for one in folder.iterdir() if one.name.startswith(prefix)]:
-            if not left.is_symlink() and (left / _MARK).is_file():
-                with suppress(HostError), try_lock(left / _MARK) as free:
-                    if free:
-                        shutil.rmtree(left, ignore_errors=True)
+def _remove_dead(folders: Iterable[Path], *, own: bool = False) -> list[Path]:
+    """Remove those of these folders whose makers do not live any more, with ``own`` only the user's; return which."""
+    removed = []
+    for folder in folders:
+        with suppress(OSError, HostError):
+            if folder.is_symlink() or not (folder / _MARK).is_file():
+                continue
+            if own and folder.lstat().st_uid != os.getuid():
+                continue
+            with try_lock(folder / _MARK, sign=False) as free:
+                if free:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed.append(folder)
+    return removed
+
+
+def _named(place: Path, prefix: str) -> list[Path]:
+    return [one for one in _listed(place) if one.name.startswith(prefix)]
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -1,9 +1,9 @@
 """The .treeinfo of an installation tree, here or on a server."""
 
-import tempfile
 from pathlib import Path
 
 from goldsmith.errors import CatalogError, HostError
+from goldsmith.host.aside import scratch
 from goldsmith.host.process import Host
 from goldsmith.media.download import Download, read_answer
 
@@ -29,8 +29,8 @@ def treeinfo(host: Host, location: str) -> str | None:
 
 def _fetched(host: Host, url: str) -> str | None:
     for name in NAMES:
-        with tempfile.TemporaryDirectory(prefix="goldsmith-tree-") as folder:
-            download = Download(f"{url.rstrip('/')}/{name}", Path(folder))
+        with scratch("tree") as folder:
+            download = Download(f"{url.rstrip('/')}/{name}", folder)
             try:
                 return download.run(host).read_text(encoding="utf-8", errors="replace")
             except CatalogError:
