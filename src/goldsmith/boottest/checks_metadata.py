@@ -1,13 +1,19 @@
 """How the instances were told who they are: by a config drive, and by the metadata service at 169.254.169.254."""
 
-from goldsmith.audit.check import ALL, Finding, Profile, bad, good, moot, some
+from goldsmith.audit.check import ALL, Finding, Profile, bad, good, some
+from goldsmith.audit.facts import NotLooked
 from goldsmith.boottest.check import boot_check
+from goldsmith.boottest.checks_system import own_name, wrong_file
 from goldsmith.boottest.facts import Boot, Trial
 from goldsmith.boottest.seed import Source
 
 _BY_SERVICE = ("DataSourceOpenStack", "DataSourceEc2")
 _WINDOWS_SERVICES = ("HttpService", "EC2Service")
 _SHOWN = 3  # requests
+_NOT_PLAYED = {
+    Source.DRIVE: "no instance had a config drive (--metadata service)",
+    Source.SERVICE: "the metadata service was not played (--metadata config-drive)",
+}
 
 
 @boot_check(
@@ -19,12 +25,7 @@ _SHOWN = 3  # requests
     fix="datasource_list: [ConfigDrive, OpenStack, ...] in cloud.cfg.d",
 )
 def drive(trial: Trial) -> Finding:
-    boot = _told_by(trial, Source.DRIVE)
-    if boot is None:
-        return moot("no instance had a config drive (--metadata service)")
-    if not boot.said("cloud-init"):
-        return moot("there is no cloud-init in the guest")
-    found = _datasource(boot)
+    found = _datasource(_with_cloud_init(_told_by(trial, Source.DRIVE)))
     return good(found) if "ConfigDrive" in found else bad(found or "none is told")
 
 
@@ -37,11 +38,7 @@ def drive(trial: Trial) -> Finding:
     fix="datasource_list: [ConfigDrive, OpenStack, Ec2, ...] in cloud.cfg.d; DHCP on the first card",
 )
 def service(trial: Trial) -> Finding:
-    boot = _told_by(trial, Source.SERVICE)
-    if boot is None:
-        return moot("the metadata service was not played (--metadata config-drive)")
-    if not boot.said("cloud-init"):
-        return moot("there is no cloud-init in the guest")
+    boot = _with_cloud_init(_told_by(trial, Source.SERVICE))
     found = _datasource(boot)
     if any(one in found for one in _BY_SERVICE):
         return good(found)
@@ -58,9 +55,7 @@ def service(trial: Trial) -> Finding:
     profiles=ALL,
 )
 def other_name(trial: Trial) -> Finding:
-    wanted, found = trial.second.instance.hostname, trial.second.word("hostname")
-    right = found.partition(".")[0].lower() == wanted
-    return good(found) if right else bad(found or "none", expected=wanted)
+    return own_name(trial.second)
 
 
 @boot_check(
@@ -75,9 +70,8 @@ def other_data(trial: Trial) -> Finding:
     second, source = trial.second, trial.second.instance.source
     if not second.user:
         return bad(f"its key lets nobody in, by the {source}")
-    token = second.word("token")
-    if token != second.instance.token:
-        return bad(f"{'another content' if token else 'no such file'}, by the {source}")
+    if wrong := wrong_file(second):
+        return bad(f"{wrong}, by the {source}")
     return good(f"{second.user} is let in and the file is there, by the {source}")
 
 
@@ -92,16 +86,24 @@ def other_data(trial: Trial) -> Finding:
 )
 def windows_service(trial: Trial) -> Finding:
     boot = _told_by(trial, Source.SERVICE)
-    if boot is None:
-        return moot("the metadata service was not played (--metadata config-drive)")
     loaded = [line.strip() for line in boot.said("cloudbase") if "Metadata service loaded" in line]
     if any(one in line for line in loaded for one in _WINDOWS_SERVICES):
         return good(loaded[-1])
     return bad(f"{loaded[-1] if loaded else 'its log tells of none'}; {_requests(boot)}")
 
 
-def _told_by(trial: Trial, source: Source) -> Boot | None:
-    return next((one for one in (trial.first, trial.second) if one.instance.source is source), None)
+def _told_by(trial: Trial, source: Source) -> Boot:
+    """Return the boot of an instance with this source. Raises NotLooked where none had it."""
+    for one in (trial.first, trial.second):
+        if one.instance.source is source:
+            return one
+    raise NotLooked(_NOT_PLAYED[source])
+
+
+def _with_cloud_init(boot: Boot) -> Boot:
+    if not boot.said("cloud-init"):
+        raise NotLooked("there is no cloud-init in the guest")
+    return boot
 
 
 def _datasource(boot: Boot) -> str:

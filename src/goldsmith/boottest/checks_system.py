@@ -7,7 +7,7 @@ from typing import Any
 
 from goldsmith.audit.check import ALL, RHEL, SYSTEMD, Finding, Profile, Severity, bad, good, moot, some
 from goldsmith.boottest.check import boot_check
-from goldsmith.boottest.facts import Trial
+from goldsmith.boottest.facts import Boot, Trial
 from goldsmith.boottest.seed import Source
 from goldsmith.host.files import human_size
 
@@ -27,7 +27,12 @@ _ZEROCONF = "169.254.0.0/16"
     profiles=ALL,
 )
 def host_name(trial: Trial) -> Finding:
-    wanted, found = trial.first.instance.hostname, trial.first.word("hostname")
+    return own_name(trial.first)
+
+
+def own_name(boot: Boot) -> Finding:
+    """Say whether a guest has the host name of its instance."""
+    wanted, found = boot.instance.hostname, boot.word("hostname")
     right = found.partition(".")[0].lower() == wanted
     return good(found) if right else bad(found or "none", expected=wanted)
 
@@ -113,9 +118,16 @@ def cloud_init(trial: Trial) -> Finding:
     severity=Severity.WARNING,
 )
 def user_data(trial: Trial) -> Finding:
-    found = trial.first.word("token")
-    right = found == trial.first.instance.token
-    return good("the file is there") if right else bad("another content" if found else "no such file")
+    wrong = wrong_file(trial.first)
+    return bad(wrong) if wrong else good("the file is there")
+
+
+def wrong_file(boot: Boot) -> str:
+    """Say what is wrong with the file that the instance's user data asked for; "" where it is right."""
+    found = boot.word("token")
+    if found == boot.instance.token:
+        return ""
+    return "another content" if found else "no such file"
 
 
 @boot_check(
