@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -72,6 +73,13 @@ class Inventory:
     def text(self) -> str:
         """Return the content of its file; the same inventory always gives the same bytes."""
         return json.dumps(self.as_json(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def known(content: bytes | None) -> Inventory | None:
+    """Read what ``text`` wrote; None where there is nothing, or nothing that can be read."""
+    with suppress(CatalogError):
+        return parse(content) if content else None
+    return None
 
 
 def parse(content: bytes | str, *, where: str = FILE) -> Inventory:

@@ -5,13 +5,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from goldsmith.artifact.inventory import FILE, Inventory, parse
+from goldsmith.artifact.inventory import FILE, Inventory, known, parse
 from goldsmith.artifact.manifest import ImageFile
 from goldsmith.catalog.entry import Image
 from goldsmith.catalog.evidence import Documents, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
 from goldsmith.cli.desk import desk
+from goldsmith.cli.subjects import build_folder
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.plan.stage import Entry
 from goldsmith.promote.attach import kept
@@ -61,23 +62,14 @@ def held_by(settings: Settings, wanted: str) -> Held:
     catalog = LocalCatalog(settings.state / "catalog")
     if images := _images(settings, catalog, wanted):
         return _of_images(settings, catalog, wanted, images)
-    try:
-        record = reading.find(settings.state / "builds", wanted)
-    except UsageError:
-        raise UsageError(
-            f"{wanted} is no file, no image or version of the catalog, and no build",
-            fix="goldsmith image list and goldsmith builds show what there is",
-        ) from None
-    return of_build(settings, record.folder)
+    otherwise = "no image or version of the catalog, and no build"
+    return of_build(settings, build_folder(settings, wanted, otherwise=otherwise))
 
 
 def recorded(catalog: LocalCatalog, image: Image) -> Inventory | None:
     """Return the inventory that is kept with an image; None where there is none, or it is damaged."""
     record = newest(kept(catalog, image.id), EvidenceKind.INVENTORY)
-    content = Documents(catalog.folder).read(record.sha256) if record else None
-    with suppress(CatalogError):
-        return parse(content) if content else None
-    return None
+    return known(Documents(catalog.folder).read(record.sha256) if record else None)
 
 
 def of_build(settings: Settings, folder: Path) -> Held:

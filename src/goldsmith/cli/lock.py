@@ -1,6 +1,5 @@
 """``goldsmith lock``: write down what the last good build was made of, for ``build --locked``."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -69,10 +68,9 @@ def lock(
 def _media(settings: Settings, document: Mapping[str, Any]) -> dict[str, str]:
     """Return the digests that the build's fetch stage noted."""
     from goldsmith.stages.locked import media_of
-    from goldsmith.stages.parts import MEDIUM
+    from goldsmith.stages.parts import noted_medium
 
     key = next((str(one["key"]) for one in document.get("stages", ()) if one["name"] == "fetch"), "-")
     with suppress(OSError, ValueError, LookupError):
-        folder = settings.state / "store" / "layers" / key
-        return media_of(json.loads((folder / MEDIUM).read_text(encoding="utf-8")))
+        return media_of(noted_medium(settings.state / "store" / "layers" / key))
     return {}

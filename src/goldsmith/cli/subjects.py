@@ -91,14 +91,19 @@ def subjects(settings: Settings, wanted: str) -> tuple[Subject, ...]:
         return (_entry(settings, catalog.find(wanted)),)
     except CatalogError:
         pass
+    folder = build_folder(settings, wanted, otherwise="no image of the catalog and no build")
+    return tuple(_build(settings, folder))
+
+
+def build_folder(settings: Settings, wanted: str, *, otherwise: str) -> Path:
+    """Return the folder of a build, where a name is that of nothing else; ``otherwise`` says what it is not."""
     try:
-        record = reading.find(settings.state / "builds", wanted)
+        return reading.find(settings.state / "builds", wanted).folder
     except UsageError:
         raise UsageError(
-            f"{wanted} is no file, no image of the catalog and no build",
+            f"{wanted} is no file, {otherwise}",
             fix="goldsmith image list and goldsmith builds show what there is",
         ) from None
-    return tuple(_build(settings, record.folder))
 
 
 def kept(settings: Settings) -> KeptCertificates:

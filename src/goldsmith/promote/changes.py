@@ -1,9 +1,8 @@
 """In what a version differs from another, as far as their inventories are kept."""
 
 from goldsmith.artifact.difference import Difference, compare
-from goldsmith.artifact.inventory import Inventory, parse
+from goldsmith.artifact.inventory import Inventory, known
 from goldsmith.catalog.evidence import EvidenceKind
-from goldsmith.errors import CatalogError
 from goldsmith.promote.facts import Facts
 from goldsmith.promote.version import Version
 
@@ -20,8 +19,4 @@ def changes(facts: Facts, before: str, after: str) -> Difference | None:
 
 def _inventory(facts: Facts, version: Version) -> Inventory | None:
     record = version.newest(EvidenceKind.INVENTORY)
-    content = facts.read(record.sha256) if record else None
-    try:
-        return parse(content) if content else None
-    except CatalogError:
-        return None
+    return known(facts.read(record.sha256) if record else None)

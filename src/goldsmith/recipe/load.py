@@ -13,6 +13,7 @@ from goldsmith.recipe.chain import Link, merge, read_chain, settle, suggest
 from goldsmith.recipe.confine import ALLOWED, stray_of
 from goldsmith.recipe.marks import Node, Step, unmarked
 from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.places import places_of
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.properties import refusal
 from goldsmith.recipe.steps import is_script_path
@@ -137,9 +138,8 @@ def _file(node: Node, problems: list[RecipeError]) -> str:
     if node.mark is None:
         return str(node.value)
     beside = Path(node.mark.path).absolute().parent
-    places = [beside / node.value, beside.parent / node.value]
     try:
-        found = next((one for one in places if one.exists()), None)
+        found = next((one for one in places_of(node.value, Path(node.mark.path)) if one.exists()), None)
         stray = found and stray_of(found, beside)
     except (OSError, ValueError):
         found = stray = None

@@ -42,6 +42,12 @@ def find_recipe(name: str, folders: Sequence[Path]) -> Path:
     )
 
 
+def places_of(named: str | Path, recipe: Path) -> tuple[Path, Path]:
+    """Return where a file may be that a recipe names: beside it, or beside its folder; absolute paths stay."""
+    beside = recipe.absolute().parent
+    return beside / named, beside.parent / named
+
+
 def list_recipes(folders: Sequence[Path]) -> list[Path]:
     """Return the recipes of all folders by name; of two with one name the first folder's wins."""
     found: dict[str, Path] = {}

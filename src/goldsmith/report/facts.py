@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from goldsmith.artifact.inventory import FILE, Inventory, parse
+from goldsmith.artifact.inventory import FILE, Inventory, known
 from goldsmith.artifact.sbom import FILES
-from goldsmith.errors import CatalogError
 from goldsmith.guests.console import clean
 from goldsmith.record import BuildState, BuildSummary, StageState, Story, events_from
 
@@ -182,10 +182,9 @@ def _kept(folder: Path) -> Iterator[str]:
 
 
 def _inventory(path: Path) -> Inventory | None:
-    try:
-        return parse(path.read_bytes())
-    except (OSError, CatalogError):
-        return None
+    with suppress(OSError):
+        return known(path.read_bytes())
+    return None
 
 
 def _object(path: Path) -> Mapping[str, Any]:

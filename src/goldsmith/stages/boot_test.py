@@ -14,6 +14,7 @@ from goldsmith.events import PhaseStarted
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.choices import Metadata
+from goldsmith.stages.evidence import with_kept
 from goldsmith.stages.exported import exported
 
 EVIDENCE = "boot-test"  # folder of the build's record: consoles and screenshots
@@ -86,9 +87,7 @@ class BootTest:
         try:
             report.raise_if_failed()
         except GuestError as error:
-            kept = context.folder / EVIDENCE
-            error.fix += f"; kept in {kept}: {', '.join(sorted(one.name for one in kept.iterdir()))}"
-            raise
+            raise with_kept(error, [context.folder / EVIDENCE]) from None
         files.write_atomically(work.folder / REPORT, text)
 
 

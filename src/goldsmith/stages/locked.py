@@ -11,7 +11,7 @@ from goldsmith.errors import GateError, RecipeError, UsageError
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.marks import read_nodes
 from goldsmith.recipe.model import Recipe
-from goldsmith.stages.parts import MEDIUM
+from goldsmith.stages.parts import noted_medium
 
 SUFFIX = ".lock"
 _SHOWN = 20  # packages that an error names; the stage's log names all
@@ -105,7 +105,7 @@ class Locked:
         return {"lock": self.lock.digest}
 
     def run(self, work: Work, context: Context) -> None:  # noqa: ARG002  it leaves nothing but its verdict
-        noted = json.loads((context.results["fetch"].folder / MEDIUM).read_text(encoding="utf-8"))
+        noted = noted_medium(context.results["fetch"].folder)
         _refuse(self.lock, "media", list(_differences(self.lock.media, media_of(noted))))
         path = context.results["audit"].folder / FILE
         held = parse(path.read_bytes(), where=str(path)) if path.is_file() else None

@@ -14,6 +14,7 @@ from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.openscap import OpenScap
+from goldsmith.recipe.places import places_of
 from goldsmith.stages.exported import exported
 from goldsmith.stages.parts import PATIENCE, SCAN
 
@@ -86,12 +87,12 @@ def scan_of(recipe: Recipe, memo: Path) -> Scan | None:
 
 
 def _found(recipe: Recipe, name: str, path: Path) -> Path:
-    """Return where a file is that a recipe names: beside the recipe, or beside its folder."""
+    """Return where a file is that a recipe names; the first place where it may be if it is not there."""
     mark = recipe.at("openscap", name)
-    if path.is_absolute() or mark is None:
+    if mark is None:
         return path
-    beside = Path(mark.path).absolute().parent
-    return next((one for one in (beside / path, beside.parent / path) if one.exists()), beside / path)
+    places = places_of(path, Path(mark.path))
+    return next((one for one in places if one.exists()), places[0])
 
 
 def read_result(arf: Path) -> dict[str, object]:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from goldsmith.audit.appliance import Appliance, converse
 from goldsmith.errors import GoldsmithError, HostError
@@ -31,10 +32,15 @@ def domain_name(build: str, part: str) -> str:
     return f"{DOMAIN_PREFIX}{build}-{part}"
 
 
+def noted_medium(fetched: Path) -> dict[str, Any]:
+    """Return what the fetch stage noted in its folder."""
+    noted: dict[str, Any] = json.loads((fetched / MEDIUM).read_text(encoding="utf-8"))
+    return noted
+
+
 def medium_path(context: Context) -> str:
     """Return what the fetch stage noted for virt-install's --location: a path or the URL of a tree."""
-    noted = context.results["fetch"].folder / MEDIUM
-    location = str(json.loads(noted.read_text(encoding="utf-8"))["location"])
+    location = str(noted_medium(context.results["fetch"].folder)["location"])
     if location.startswith("/") and not Path(location).exists():
         raise HostError(f"the medium {location} is gone", fix="goldsmith build RECIPE --from fetch")
     return location
@@ -42,8 +48,7 @@ def medium_path(context: Context) -> str:
 
 def further_path(context: Context, name: str) -> Path | None:
     """Return a further file that the fetch stage got, by its name there; None where the recipe has none."""
-    noted = json.loads((context.results["fetch"].folder / MEDIUM).read_text(encoding="utf-8"))
-    found = noted.get("further", {}).get(name)
+    found = noted_medium(context.results["fetch"].folder).get("further", {}).get(name)
     if found is None:
         return None
     path = Path(str(found["location"]))

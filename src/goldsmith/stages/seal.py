@@ -28,7 +28,7 @@ from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import exported, image_file, made_at
-from goldsmith.stages.parts import MEDIUM, SCAN
+from goldsmith.stages.parts import SCAN, noted_medium
 
 MANIFEST = "manifest.json"
 
@@ -51,11 +51,7 @@ class Seal:
     def run(self, work: Work, context: Context) -> None:
         host = context.host_for(self.name)
         images = [image_file(one) for one in exported(context.results["export"])]
-        documents = [
-            *([context.results["audit"].folder / INVENTORY] if _inventory(context) else []),
-            *self._bills(work, context, images),
-            *_scanned(context),
-        ]
+        documents = [*self._stock(work, context, images), *_scanned(context)]
         manifest = Manifest(
             goldsmith=__version__,
             build=context.build,
@@ -82,9 +78,17 @@ class Seal:
             records.append(StageRecord(name, entry.key, float(noted["seconds"]), self.reused(name)))
         return records
 
-    def _bills(self, work: Work, context: Context, images: list[ImageFile]) -> tuple[Path, ...]:
+    def _stock(self, work: Work, context: Context, images: list[ImageFile]) -> list[Path]:
+        """Return the inventory that the audit took, and the bills of materials that are made of it."""
+        path = context.results["audit"].folder / INVENTORY if "audit" in context.results else None
+        held = parse(path.read_bytes(), where=str(path)) if path and path.is_file() else None
+        bills = self._bills(work, context, images, held)
+        return [path, *bills] if path and held else [*bills]
+
+    def _bills(
+        self, work: Work, context: Context, images: list[ImageFile], held: Inventory | None
+    ) -> tuple[Path, ...]:
         """Write the bills of materials; there are none of a guest whose packages nobody could list."""
-        held = _inventory(context)
         if held is None or held.packages is None:
             context.reporter.tell(Warned("no SBOM is made: the audit could not list the guest's packages"))
             return ()
@@ -94,12 +98,6 @@ class Seal:
         for one in bills:
             files.write_atomically(context.folder / one.name, one.read_bytes())
         return bills
-
-
-def _inventory(context: Context) -> Inventory | None:
-    """Return what the audit found in the image."""
-    path = context.results["audit"].folder / INVENTORY if "audit" in context.results else None
-    return parse(path.read_bytes(), where=str(path)) if path and path.is_file() else None
 
 
 def _scanned(context: Context) -> list[Path]:
@@ -124,7 +122,7 @@ def _commit(host: Host, recipe: Recipe) -> str | None:
 def _media(context: Context) -> list[Medium]:
     if "fetch" not in context.results:
         return []
-    noted = json.loads((context.results["fetch"].folder / MEDIUM).read_text(encoding="utf-8"))
+    noted = noted_medium(context.results["fetch"].folder)
     if not noted.get("sha256"):
         return []
     return [Medium(name=Path(noted["location"]).name, sha256=noted["sha256"], size=noted.get("size"))]
