@@ -7,15 +7,10 @@ from goldsmith.errors import HostError
 from goldsmith.host import files
 from goldsmith.host.domains import DomainState
 from goldsmith.host.faults import host_fault
-from goldsmith.host.hypervisor import connect
 from goldsmith.plan.store import Store
 from goldsmith.sweep import sweep
 
-URI = "test:///default"
-XML = (
-    "<domain type='test'><name>{0}</name><description>{1}</description><memory>65536</memory>"
-    "<os><type>hvm</type></os></domain>"
-)
+from .keeping import URI, XML
 
 
 @pytest.fixture
@@ -23,18 +18,6 @@ def where(tmp_path):
     state = tmp_path / "a state, with signs"
     Store(state).prepare()
     return Where(None, state, URI)
-
-
-@pytest.fixture
-def machines():
-    """The test driver's machines live as long as this connection."""
-    with connect(URI) as hypervisor:
-        before = {one.name for one in hypervisor.domains()}
-        yield hypervisor
-        for one in hypervisor.domains():
-            if one.name not in before:
-                hypervisor.destroy(one.name)
-                hypervisor.undefine(one.name)
 
 
 def a_machine(hypervisor, build, state, *, running=True):
@@ -47,21 +30,21 @@ def a_machine(hypervisor, build, state, *, running=True):
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_the_machine_of_a_dead_build_is_taken_away(where, machines, running):
-    name = a_machine(machines, "dead", where.state, running=running)
+def test_the_machine_of_a_dead_build_is_taken_away(where, hypervisor, running):
+    name = a_machine(hypervisor, "dead", where.state, running=running)
     assert sweep(where, Store(where.state)) == [f"machine {name}"]
-    assert machines.state(name) is DomainState.GONE
+    assert hypervisor.state(name) is DomainState.GONE
 
 
-def test_machines_of_living_builds_other_state_folders_and_other_people_stay(where, machines, tmp_path):
-    mine = a_machine(machines, "alive", where.state)
-    others = a_machine(machines, "dead", tmp_path / "other")
-    longer = a_machine(machines, "dead2", f"{where.state} two")
-    foreign = machines.define(XML.format("goldsmith-by-hand", "mine"))
+def test_hypervisor_of_living_builds_other_state_folders_and_other_people_stay(where, hypervisor, tmp_path):
+    mine = a_machine(hypervisor, "alive", where.state)
+    others = a_machine(hypervisor, "dead", tmp_path / "other")
+    longer = a_machine(hypervisor, "dead2", f"{where.state} two")
+    foreign = hypervisor.define(XML.format("goldsmith-by-hand", "mine"))
     with files.locked(where.state / "builds" / "alive" / "lock"):
         assert sweep(where, Store(where.state)) == []
     for name in (mine, others, longer, foreign):
-        assert machines.state(name) is not DomainState.GONE
+        assert hypervisor.state(name) is not DomainState.GONE
 
 
 def test_private_files_of_a_dead_build_go_and_those_of_a_living_one_stay(where):

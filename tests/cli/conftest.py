@@ -14,18 +14,27 @@ VIRT_INSTALL = """
 for word; do case "$word" in pty,log.file=*) console=${word#pty,log.file=};; esac; done
 printf 'Linux version 3.10\\nStarting package installation process\\n%s\\n' "${SAID:-GOLDSMITH-INSTALL-OK}" > "$console"
 """
-GUESTFISH = """
+
+
+def guestfish(answers: str) -> str:
+    """Return a guestfish that takes its questions from a file, and answers by these cases of the shell."""
+    return f"""
 for questions; do :; done
 while read -r line; do
     case "$line" in
         quit) exit 0 ;;
-        *list-filesystems*) answer='/dev/sda1: ext4' ;;
-        *is-file*) answer=${MARKER:-true} ;;
+{answers}
         *) answer= ;;
     esac
-    printf '%s\\n' "$answer" | sh -c "cat${line##*| cat}"
+    printf '%s\\n' "$answer" | sh -c "cat${{line##*| cat}}"
 done < "$questions"
 """
+
+
+GUESTFISH = guestfish("""
+        *list-filesystems*) answer='/dev/sda1: ext4' ;;
+        *is-file*) answer=${MARKER:-true} ;;
+""")
 STEPS = """\
 customize:
   - {name: one, run: "echo one", via: offline}

@@ -11,13 +11,10 @@ from goldsmith.artifact.sbom import FILES, checked
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import read_builds
 
+from .conftest import guestfish
+
 # A Debian of which the appliance tells the packages that stand in $STATUS, and an empty root folder.
-GUESTFISH = """
-packed() { printf "$1" | gzip | base64 -w0; }
-for questions; do :; done
-while read -r line; do
-    case "$line" in
-        quit) exit 0 ;;
+GUESTFISH = """packed() { printf "$1" | gzip | base64 -w0; }""" + guestfish("""
         *list-devices*) answer=/dev/sda ;;
         *list-filesystems*) answer='/dev/sda1: ext4' ;;
         *inspect-os*) answer=/dev/sda1 ;;
@@ -30,11 +27,7 @@ while read -r line; do
         *readlink*) answer=$(printf '%s' "$line" | sed "s/[^']*'//; s/'.*//; s/[\\\\]x22/\\"/g" | sh) ;;
         *find*) answer=$(packed 'd 0 755 0\\0./\\0\\0') ;;
         *is-file*|*is-dir*) answer=true ;;
-        *) answer= ;;
-    esac
-    printf '%s\\n' "$answer" | sh -c "cat${line##*| cat}"
-done < "$questions"
-"""
+""")
 
 
 class Guest:
