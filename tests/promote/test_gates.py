@@ -51,6 +51,16 @@ def test_the_age_is_the_time_in_the_channel_before(shop, days, answer):
     assert found.detail.endswith("in dev, 72 h wanted")
 
 
+def test_a_little_too_early_is_not_shown_as_the_age_that_is_wanted(shop):
+    shop.channels = channels(age="3 d")
+    shop.make("20260101.1")
+    found = ask(shop, "20260101.1", days=3 - 20 / 86400)["age"]
+    assert found.answer == "refused"
+    assert found.detail == "almost 72 h in dev, 72 h wanted"
+    assert found.fix.startswith("try again in ")
+    assert 5 <= int(found.fix.split()[3]) <= 21, "seconds, never none"
+
+
 def test_an_age_does_not_count_while_a_version_was_out_of_the_channel(shop):
     shop.channels = channels(age="1 d")
     shop.make("20260101.1")

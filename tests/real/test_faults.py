@@ -32,7 +32,7 @@ def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_ste
 
 def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_project):
     text = (
-        "machine: {timeouts: {boot: 100 s, without_kvm: 1}}\n"
+        "machine: {timeouts: {boot: 150 s, without_kvm: 1}}\n"
         "customize:\n  - run: systemctl mask ssh.service ssh.socket\n  - reboot: true\n"
     )
     goldsmith = in_project(locked=text)

@@ -5,6 +5,7 @@ boot test is the self-test's: the bytes are the same.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class Road:
         """Take a version from the first channel to the last, through all gates."""
         self("promote", version, "--to", "candidate", "--as", "carl")
         self("approve", version, "--to", "released", "--as", "ann")
+        time.sleep(1)  # the age that it must have
         done = self("promote", self.recipe, "--to", "released", "--as", "carl")
         assert f"{version} promoted: released: " in done.out
         assert "refused" not in done.out

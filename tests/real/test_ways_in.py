@@ -17,6 +17,7 @@ from goldsmith.guests import FAMILIES
 from goldsmith.guests.family import Access
 from goldsmith.guests.machine import Machine
 from goldsmith.host import accel, guestfs
+from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.stage import Context, Entry, Work
 from goldsmith.recipe.steps import Step
@@ -78,7 +79,7 @@ def guest(access: Access) -> Guest:
         firmware="bios",
         disk=Path(),
         bus="virtio",
-        network="network=default",
+        network=f"network={NETWORK}",
         console=Path(),
     )
     family = replace(FAMILIES["demo"], access=access)

@@ -1,6 +1,7 @@
 """The gates of a channel: small questions, each answered from what is kept with the version, with its grounds."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,8 +123,12 @@ def _age(case: Case) -> Found:
         if case.abroad:  # also what it spent where it is already what it is to become here
             spent += case.abroad.time_in(version, case.channel.name, case.now)
             where += f" and {case.channel.name} where it comes from"
-    told = f"{human_time(spent)} {where}, {human_time(wanted)} wanted"
-    return _yes(told) if spent >= wanted else _no(told, f"try again in {human_time(wanted - spent)}")
+    had, asked = human_time(spent), human_time(wanted)
+    told = f"{had} {where}, {asked} wanted"
+    if spent >= wanted:
+        return _yes(told)
+    almost = "almost " if had == asked else ""  # what is missing may be rounded away
+    return _no(almost + told, f"try again in {human_time(math.ceil(wanted - spent))}")
 
 
 def _proved(kind: EvidenceKind, fix: str) -> Callable[[Case], Found]:
