@@ -5,6 +5,7 @@ def test_control_sequences_and_redrawn_text_are_taken_out():
     assert clean("\x1b[1;32mok\x1b[0m \x0fdone\r\n") == "ok done"
     assert clean("10%\r20%\r30%\r\n") == "30%"
     assert clean("\x1b]0;title\x07text") == "text"
+    assert clean("Starting \x1b[0;1;39mmodprobe@dm_mod.s…[0m - Load") == "Starting modprobe@dm_mod.s… - Load"
 
 
 def test_of_a_screen_that_is_drawn_the_words_stay():

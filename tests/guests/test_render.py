@@ -70,6 +70,13 @@ def test_lines_are_told_apart_after_stripped_white_space_and_raw_blocks(make):
     assert by_line["b"] == "main.j2:4"
 
 
+def test_a_line_of_a_kickstart_knows_the_script_it_is_in(make):
+    rendered = make("text\n%pre --log=/tmp/a\nb\n%end\nskipx\n%packages\n@core\n%end\n%post\nd\n%end\n")
+    heads = [rendered.script(line) for line in range(1, 12)]
+    assert heads == ["", *["%pre --log=/tmp/a"] * 2, *[""] * 5, *["%post"] * 2, ""]
+    assert rendered.script(0) == ""
+
+
 def test_a_value_over_several_lines_stays_at_its_line(make):
     rendered = make("%post\ncat <<X\n{{ text | sh }}\nX\n%end\n", {"text": "a b\nc\nd"})
     assert places(rendered) == [

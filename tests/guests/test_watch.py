@@ -131,6 +131,15 @@ def test_a_vague_failure_gives_way_to_the_line_that_names_the_cause():
     assert "broken by design." in caught.value.evidence
 
 
+def test_a_script_that_failed_is_named_by_its_head():
+    one = InstallWatch(
+        anaconda.RHEL7, LIMITS, stage="install", now=0, script_of=lambda line: f"%post --log=/{line}"
+    )
+    hear(one, "Error code 3 running the kickstart script at line 61")
+    with pytest.raises(GuestError, match=r"line 61 ended with exit status 3: %post --log=/61 \(in phase"):
+        one.tick(5)
+
+
 def test_an_installer_that_talks_but_leaves_its_disk_alone_is_given_up():
     one = watch(limits=IDLE)
     for now in range(1, 16):

@@ -78,6 +78,7 @@ def test_a_failing_post_script_is_no_success_although_the_guest_powers_off(demo,
     done = goldsmith.build("post")
     assert done.code == 4
     assert "the kickstart script at line" in done.err
+    assert ": %post --erroronfail --log=/root/ks-post.log (in phase" in done.err
     assert "| broken by design" in done.err
     assert "StageFinished" not in {event["event"] for event in done.events if event.get("stage") == "install"}
     goldsmith.nothing_left("post")

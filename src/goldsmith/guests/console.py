@@ -9,6 +9,7 @@ from pathlib import Path
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78DEHMc]"
     r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]"
+    r"|(?<=…)\[0m"  # systemd loses the escape where it shortens a name
 )
 # A cursor that is set somewhere: a screen is drawn, such as GRUB's menu, and what is left of it is one line.
 _MOVE = re.compile(r"\x1b\[\d*(?:;\d*)?[Hf]")

@@ -19,6 +19,7 @@ AFTERMATH = 3.0  # seconds in which the console may still say more about a failu
 UNKNOWN = "cause unknown: nothing that is known as a failure was on the console"
 
 PlaceOf = Callable[[int], Mark | None]  # the template's line that made a line of the kickstart
+ScriptOf = Callable[[int], str]  # the head of the script that a line of the kickstart is in
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ class InstallWatch:
         stage: str,
         now: float,
         place_of: PlaceOf = lambda _line: None,
+        script_of: ScriptOf = lambda _line: "",
     ) -> None:
         self._console = console
         self._limits = limits
         self._stage = stage
-        self._place_of = place_of
+        self._place_of, self._script_of = place_of, script_of
         self._started = self._heard = self._phase_since = self._moved_at = now
         self._moved = 0
         self._reached = -1
@@ -125,8 +127,10 @@ class InstallWatch:
         return self._last[-EVIDENCE:]
 
     def _named(self, found: Diagnosis, when: str) -> GuestError:
-        place = self._place_of(found.kickstart_line) if found.kickstart_line else None
-        return GuestError(found.cause + when, fix=found.failure.fix, at=place, evidence=self.evidence())
+        line = found.kickstart_line
+        place = self._place_of(line) if line else None
+        script = f": {head}" if line and (head := self._script_of(line)) else ""
+        return GuestError(found.cause + script + when, fix=found.failure.fix, at=place, evidence=self.evidence())
 
     def _phases(self, text: str, now: float) -> Iterator[Event]:
         ahead = islice(enumerate(self._console.phases), self._reached + 1, None)

@@ -12,6 +12,7 @@ from goldsmith.guests.shape import check_same_shape
 from goldsmith.recipe.secrets import Secret, Secrets
 
 OPEN, CLOSE = "\ue000", "\ue001"  # private characters that carry the marks while a template runs
+_SCRIPTS = ("%pre", "%post", "%onerror", "%traceback")  # of pykickstart; %pre-install is among them
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Rendered:
     def at(self, line: int) -> Mark | None:
         """Return the line of the template that made a line of the file (from 1)."""
         return self.source_map[min(line, len(self.source_map)) - 1] if self.source_map and line > 0 else None
+
+    def script(self, line: int) -> str:
+        """Return the head of the kickstart's script that a line (from 1) is in, as ``%post --nochroot``; else nothing."""
+        for text in reversed(self.text.splitlines()[:line]):
+            if text.startswith("%"):
+                return text.strip() if text.startswith(_SCRIPTS) else ""
+        return ""
 
     def reveal(self) -> str:
         """Return the text with the secrets in it, for the file that the installer reads and nothing else."""

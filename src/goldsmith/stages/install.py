@@ -142,6 +142,7 @@ class Install:
             stage=self.name,
             now=time.monotonic(),
             place_of=self.kickstart.at,
+            script_of=self.kickstart.script,
         )
         started = False  # virt-install makes the domain paused
         while True:
