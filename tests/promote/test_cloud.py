@@ -3,9 +3,6 @@
 import itertools
 import json
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -22,6 +19,7 @@ from goldsmith.promote.event import Kind, state_of
 from goldsmith.recipe.promotion import CHANNELS, DEV, ChannelPart, Gates, Retention
 
 from .cloud_shop import CloudShop
+from .movers import Nursery, start
 from .shop import BAD, GOOD
 from .test_channels import (  # what holds for both, run here against a cloud
     released,  # noqa: F401
@@ -46,6 +44,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 PROJECTS = itertools.count(1)
 
 MOVE = """
+import os
 import sys
 from pathlib import Path
 from goldsmith.catalog.glance import GlanceCatalog
@@ -55,20 +54,21 @@ from goldsmith.promote import decide, retention
 from goldsmith.promote.cloud import GlanceDesk
 from goldsmith.recipe.project import CloudCatalog
 from goldsmith.recipe.promotion import CHANNELS
-state, who, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-catalog = GlanceCatalog("glance", CloudCatalog(cloud="glance"), state / "clouds/glance")
-desk = GlanceDesk(catalog, LocalCatalog(state / "catalog"), CHANNELS, who)
-desk.facts("r")
-told = 0
-print("ready", flush=True)
-for number in range(count):
-    version = f"20260101.{number % 2 + 1}"
-    try:
-        desk.act("r", lambda facts: decide.promotion(facts, version, "released"))
-    except GoldsmithError as error:
-        told += 1
-        print(type(error).__name__, error.exit_code, flush=True)
-print("told", told, flush=True)
+def move(who, count):
+    state = Path(sys.argv[1])
+    catalog = GlanceCatalog("glance", CloudCatalog(cloud="glance"), state / "clouds/glance")
+    desk = GlanceDesk(catalog, LocalCatalog(state / "catalog"), CHANNELS, who)
+    desk.facts("r")
+    told = 0
+    print("ready", os.getpid(), flush=True)
+    for number in range(count):
+        version = f"20260101.{number % 2 + 1}"
+        try:
+            desk.act("r", lambda facts: decide.promotion(facts, version, "released"))
+        except GoldsmithError as error:
+            told += 1
+            print(type(error).__name__, error.exit_code, flush=True)
+    print("told", told, flush=True)
 """
 
 
@@ -100,15 +100,6 @@ def two(shop):
     return shop
 
 
-def start(shop, who, count):
-    return subprocess.Popen(
-        [sys.executable, "-c", MOVE, str(shop.folder / "state"), who, str(count)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def versions(images):
     return [one.properties["goldsmith_version"] for one in images]
 
@@ -130,29 +121,25 @@ def test_a_promotion_that_dies_is_finished_by_the_next_command_whenever_it_dies(
     chosen, between, moves, began = random.Random(11), 0, 0, time.monotonic()
     two.promote("20260101.2", "released")
     once = time.monotonic() - began  # so that a busy machine dies in the middle as well
-    for _ in range(50):
-        before = written(two).number
-        process = start(two, "ann", 1000)
-        try:
-            assert process.stdout.readline() == "ready\n", process.stderr.read()
-            time.sleep(chosen.uniform(0, 2 * once))
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        state, found = written(two), two.channel_images("released")
-        assert found, "never without an image"
-        assert len(found) <= 2
-        assert not any(one.hidden for one in found)
-        assert all(one.status is Status.ACTIVE for one in found)
-        if len(found) == 2:
-            between += 1
-            assert last_changed(two) == state.holds["released"], (
-                "the one that was changed last is the new one"
-            )
-        assert two.desk().facts("r").state.number == state.number  # the next command
-        assert versions(two.channel_images("released")) == [written(two).holds["released"]], "never two"
-        assert two.desk()._log.read("r")[-1].done
-        moves += state.number - before
+    with Nursery.of(MOVE, two.folder / "state") as nursery:
+        for _ in range(50):
+            before = written(two).number
+            with nursery.killed_at_the_end("ann", 1000):
+                time.sleep(chosen.uniform(0, 2 * once))
+            state, found = written(two), two.channel_images("released")
+            assert found, "never without an image"
+            assert len(found) <= 2
+            assert not any(one.hidden for one in found)
+            assert all(one.status is Status.ACTIVE for one in found)
+            if len(found) == 2:
+                between += 1
+                assert last_changed(two) == state.holds["released"], (
+                    "the one that was changed last is the new one"
+                )
+            assert two.desk().facts("r").state.number == state.number  # the next command
+            assert versions(two.channel_images("released")) == [written(two).holds["released"]], "never two"
+            assert two.desk()._log.read("r")[-1].done
+            moves += state.number - before
     assert moves > 10, "many of them had begun"
     print(f"{moves} promotions, {between} of 50 deaths between two requests")
 
@@ -172,7 +159,7 @@ def test_of_two_who_write_the_same_event_one_wins_and_the_other_is_told(two):
 
 
 def test_two_processes_at_once_lose_no_event_and_one_of_two_that_meet_is_told(two):
-    running = [start(two, who, 15) for who in ("ann", "bob")]
+    running = [start(MOVE, two.folder / "state", who, 15) for who in ("ann", "bob")]
     said = [one.communicate() for one in running]
     assert all("Overtaken 6" in out or "told 0" in out for out, _ in said), said
     assert any("Overtaken 6" in out for out, _ in said), "they met"

@@ -2,9 +2,6 @@
 
 import itertools
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -13,7 +10,10 @@ import pytest
 from goldsmith.catalog.entry import Query
 from goldsmith.promote.event import state_of
 
+from .movers import Nursery, start
+
 MOVE = """
+import os
 import sys
 from pathlib import Path
 from goldsmith.catalog.local import LocalCatalog
@@ -21,18 +21,18 @@ from goldsmith.errors import GoldsmithError
 from goldsmith.promote import decide
 from goldsmith.promote.embedded import EmbeddedDesk
 from goldsmith.recipe.promotion import CHANNELS
-folder, who, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-desk = EmbeddedDesk(LocalCatalog(folder), CHANNELS, who)
-print("ready", flush=True)
-for number in range(count):
-    version = f"20260101.{number % 4 + 1}"
-    try:
-        desk.act("r", lambda facts: decide.promotion(facts, version, "released"))
-        if number % 3 == 2:
-            desk.act("r", lambda facts: decide.rollback(facts, "released"))
-    except GoldsmithError as error:
-        if error.exit_code != 5:
-            raise
+def move(who, count):
+    desk = EmbeddedDesk(LocalCatalog(Path(sys.argv[1])), CHANNELS, who)
+    print("ready", os.getpid(), flush=True)
+    for number in range(count):
+        version = f"20260101.{number % 4 + 1}"
+        try:
+            desk.act("r", lambda facts: decide.promotion(facts, version, "released"))
+            if number % 3 == 2:
+                desk.act("r", lambda facts: decide.rollback(facts, "released"))
+        except GoldsmithError as error:
+            if error.exit_code != 5:
+                raise
 """
 
 
@@ -43,14 +43,6 @@ def filled(shop):
         shop.promote(f"20260101.{number}", "candidate")
     shop.promote("20260101.1", "released")
     return shop
-
-
-def start(shop, who, count):
-    return subprocess.Popen(
-        [sys.executable, "-c", MOVE, str(shop.catalog.folder), who, str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def check(shop):
@@ -68,22 +60,18 @@ def check(shop):
 
 def test_a_killed_promotion_leaves_a_channel_with_one_image_whenever_it_dies(filled):
     chosen, seen = random.Random(5), [len(check(filled))]
-    for _ in range(50):
-        process = start(filled, "ann", 10_000)
-        try:
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(chosen.uniform(0, 0.1))
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        seen.append(len(check(filled)))
+    with Nursery.of(MOVE, filled.catalog.folder) as nursery:
+        for _ in range(50):
+            with nursery.killed_at_the_end("ann", 10_000):
+                time.sleep(chosen.uniform(0, 0.1))
+            seen.append(len(check(filled)))
     moved = [later > earlier for earlier, later in itertools.pairwise(seen)]
     assert sum(moved) > 25, "most of them died after a move, some before the first"
 
 
 def test_two_processes_at_once_take_turns_and_lose_no_event(filled):
     before = len(filled.desk().history("r"))
-    running = [start(filled, who, 30) for who in ("ann", "bob")]
+    running = [start(MOVE, filled.catalog.folder, who, 30) for who in ("ann", "bob")]
     for one in running:
         one.communicate()
         assert one.returncode == 0
