@@ -344,6 +344,19 @@ def test_ctrl_c_once_is_over_in_ten_seconds_also_when_the_tool_does_not_listen(f
     assert factory.left == []
 
 
+def test_ctrl_c_once_is_over_in_ten_seconds_also_when_nobody_reads_the_output(factory, fake_tool, tmp_path):
+    mended(factory, fake_tool, "virt-sysprep", STUBBORN.format(tmp_path))
+    build = Process("build", "r", "--json", pipesize=4096)
+    until(lambda: list((factory.state / "builds").glob("*/events.jsonl")))
+    time.sleep(2)
+    assert not (tmp_path / "inside").exists(), "it stands still before that"
+    started = time.monotonic()
+    build.popen.send_signal(signal.SIGINT)
+    assert build.popen.wait(20) == 130
+    assert time.monotonic() - started < 10
+    assert factory.left == []
+
+
 def test_ctrl_c_twice_ends_at_once_and_the_next_build_sweeps(factory, fake_tool, tmp_path):
     mended(factory, fake_tool, "virt-sysprep", STUBBORN.format(tmp_path))
     build = Process("build", "r")

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from goldsmith.host.files import is_locked, locked
 
 REPOSITORY = Path(__file__).parents[2]
 LIMIT = 1500  # seconds that one command may take on a busy host without KVM
+RUNNING: list[subprocess.Popen[str]] = []
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Command:
             text=True,
         )
         self.events: list[dict[str, object]] = []
+        RUNNING.append(self.process)
 
     def until(self, event: str, stage: str = "", *, containing: str = "") -> dict[str, object]:
         """Read events until one of this kind (and stage, and text) comes; fail when the command ends before."""
@@ -147,6 +149,17 @@ def shared_state(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
                 (state / name).unlink(missing_ok=True)
             mark.write_text(str(run))
     return state
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """Stop what a test that failed left running: it would hold the store's locks for all others."""
+    yield
+    for process in RUNNING:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+    RUNNING.clear()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What goes wrong in real builds: each fault has its exit code, its message, and leaves nothing behind."""
 
 import json
+import re
 import shutil
-import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -15,19 +15,21 @@ pytestmark = pytest.mark.real
 
 
 def test_a_failing_step_shows_its_last_lines_and_its_recipe_line_and_earlier_steps_are_kept(demo, in_project):
-    text = (
-        "customize:\n  - name: good\n    run: echo fine\n"
-        "  - name: bad\n    run: |\n      echo one\n      echo the real cause >&2\n      exit 9\n"
+    text = (  # its guest goes on from the demo's memory, where there is one
+        "customize:\n  append:\n    - name: good\n      run: echo fine\n"
+        "    - name: bad\n      run: |\n        echo one\n        echo the real cause >&2\n        exit 9\n"
     )
     goldsmith = in_project(stumbles=text)
     done = goldsmith.build("stumbles")
     assert done.code == 4
-    assert "recipes/stumbles.yaml:6:5: step 'bad': the script ended with exit status 9" in done.err
+    assert "recipes/stumbles.yaml:7:7: step 'bad': the script ended with exit status 9" in done.err
     assert "| the real cause" in done.err
     assert "fix:" in done.err
-    assert done.stages("StageFinished") == ["step-1-good"]
+    assert done.stages("StageFinished") == ["step-6-good"]
     goldsmith.nothing_left("stumbles")
-    assert goldsmith.run("plan", "stumbles").out.splitlines()[2].split()[1] == "cached"
+    plan = goldsmith.run("plan", "stumbles").out
+    assert re.search(r"step-6-good\s+cached", plan)
+    assert re.search(r"step-7-bad\s+run", plan)
 
 
 def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_project):
@@ -93,15 +95,6 @@ def test_an_installer_that_falls_silent_is_stopped_and_its_phase_named(demo, in_
     assert done.code == 4
     assert "the console has said nothing for 25 s (phase 'running %pre'" in done.err
     goldsmith.nothing_left("silent")
-
-
-def test_ctrl_c_stops_the_machine_and_a_later_build_is_not_disturbed(demo, in_project):
-    goldsmith = in_project(stopped="disk: {size: 4 GiB}\n")
-    command = goldsmith.start("build", "stopped", "--json")
-    command.until("PhaseStarted", "install")
-    assert goldsmith.domains("stopped")
-    assert command.kill(signal.SIGINT) == 130
-    goldsmith.nothing_left("stopped")
 
 
 @pytest.fixture

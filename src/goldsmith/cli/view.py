@@ -5,9 +5,10 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Protocol, Self, TextIO, cast
 
 from goldsmith.cli.base import Settings
+from goldsmith.cli.unstuck import Unstuck
 from goldsmith.events import BuildFinished, Event, Reporter
 from goldsmith.record import to_line
 
@@ -24,17 +25,18 @@ class View(Reporter, Protocol):
 def console_reporter(settings: Settings, *, stdout_is_terminal: bool, out: TextIO | None = None) -> View:
     """Choose the view that fits the global options and the console; ``out`` is stdout unless told."""
     stream = out or sys.stdout
+    unstuck = cast(TextIO, Unstuck(stream))
     if settings.json:
-        return JsonLines(stream)
+        return JsonLines(unstuck)
     if settings.quiet:
-        return Quiet(stream)
+        return Quiet(unstuck)
     if stdout_is_terminal and os.environ.get("TERM", "dumb") != "dumb":
         from goldsmith.cli.view_live import LiveView  # rich takes a tenth of a second to load
 
         return LiveView(stream, verbose=settings.verbose, color=settings.color)
     from goldsmith.cli.view_plain import PlainView
 
-    return PlainView(stream, verbose=settings.verbose)
+    return PlainView(unstuck, verbose=settings.verbose)
 
 
 class JsonLines:

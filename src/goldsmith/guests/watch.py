@@ -130,7 +130,9 @@ class InstallWatch:
         line = found.kickstart_line
         place = self._place_of(line) if line else None
         script = f": {head}" if line and (head := self._script_of(line)) else ""
-        return GuestError(found.cause + script + when, fix=found.failure.fix, at=place, evidence=self.evidence())
+        return GuestError(
+            found.cause + script + when, fix=found.failure.fix, at=place, evidence=self.evidence()
+        )
 
     def _phases(self, text: str, now: float) -> Iterator[Event]:
         ahead = islice(enumerate(self._console.phases), self._reached + 1, None)

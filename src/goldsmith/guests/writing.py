@@ -40,7 +40,7 @@ class Rendered:
         return self.source_map[min(line, len(self.source_map)) - 1] if self.source_map and line > 0 else None
 
     def script(self, line: int) -> str:
-        """Return the head of the kickstart's script that a line (from 1) is in, as ``%post --nochroot``; else nothing."""
+        """Return the head of the kickstart's script that a line (from 1) is in, as ``%post --nochroot``, or nothing."""
         for text in reversed(self.text.splitlines()[:line]):
             if text.startswith("%"):
                 return text.strip() if text.startswith(_SCRIPTS) else ""
