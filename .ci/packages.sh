@@ -15,8 +15,10 @@ COMMON=(gcc cpio rpm zstd xorriso swtpm swtpm-tools squashfs-tools openssh-serve
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients
     virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap uidmap openssh-client
     wimtools rpm db5.3-util) # the last two: rpm databases of the tests' phony guests
-# A browser that looks at pages (Ubuntu has none as a package, so that the test of it is skipped there).
-TEST_APT=(chromium fonts-dejavu-core)
+# A token for keys, and a browser that looks at pages (Ubuntu has none as a package: the test of it is skipped there).
+TEST_APT=(softhsm2)
+BROWSER_APT=(chromium fonts-dejavu-core)
+TEST_DNF=(softhsm)
 # By path where the packages were renamed between releases.
 DNF=(pkgconf-pkg-config libvirt-devel qemu-kvm /usr/bin/qemu-img edk2-ovmf libvirt-daemon-kvm
     libvirt-daemon-config-network /usr/bin/virsh /usr/bin/virt-install /usr/bin/osinfo-detect /usr/bin/guestfish
@@ -82,12 +84,14 @@ dnf_options() { # libvirt-devel lives in a repository that RHEL and its kin leav
 
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
     read -ra needed <<<"${COMMON[*]} ${APT[*]} $(python_packages apt | tr '\n' ' ') $(kernel_package apt)"
-    [ "${1:-}" = test ] && [ "$(release ID)" != ubuntu ] && needed+=("${TEST_APT[@]}")
+    [ "${1:-}" = test ] && needed+=("${TEST_APT[@]}")
+    [ "${1:-}" = test ] && [ "$(release ID)" != ubuntu ] && needed+=("${BROWSER_APT[@]}")
     mapfile -t missing < <(missing_apt "${needed[@]}")
     update="apt-get update -qq"
     install="DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300"
 elif command -v dnf >/dev/null && command -v rpm >/dev/null; then
     read -ra needed <<<"${COMMON[*]} ${DNF[*]} $(python_packages dnf | tr '\n' ' ') $(kernel_package dnf)"
+    [ "${1:-}" = test ] && needed+=("${TEST_DNF[@]}")
     mapfile -t missing < <(missing_dnf "${needed[@]}")
     update=true
     options=$(dnf_options)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .keeping import guest, hypervisor, state  # noqa: F401
+from .tokens import token  # noqa: F401
 
 SRC = Path(__file__).parents[1] / "src"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"

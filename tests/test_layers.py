@@ -49,6 +49,7 @@ OWNERS = {
     "urllib3": "catalog/glance",
     "tzlocal": "guests/timezones.py",
     "cryptography": "signing/",
+    "pkcs11": ("signing/session.py", "signing/token.py"),
     "cyclonedx": "artifact/cyclonedx.py",
     "spdx_tools": "artifact/spdx.py",
     "packageurl": ("artifact/sbom.py", "artifact/cyclonedx.py"),

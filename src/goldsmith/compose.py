@@ -27,7 +27,7 @@ from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.project import load_project
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
-from goldsmith.recipe.signing import signer_files
+from goldsmith.recipe.signing import signer_places
 from goldsmith.signing.certificates import load_certificate
 from goldsmith.stages.attest import Attest
 from goldsmith.stages.fetch import Fetch
@@ -159,9 +159,9 @@ def attestation(where: Where, secrets: Secrets) -> Attest | None:
     said = load_project(where.project).signing
     if said is None or where.project is None:
         return None
-    files = signer_files(said, where.project, secrets)
-    certificate = load_certificate(files.certificate).fingerprint
-    return Attest(signer=files.load, certificate=certificate, method=said.hash, builder=said.builder)
+    places = signer_places(said, where.project, secrets)
+    certificate = load_certificate(places.certificate).fingerprint
+    return Attest(signer=places.load, certificate=certificate, method=said.hash, builder=said.builder)
 
 
 def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered | None:

@@ -257,6 +257,72 @@ def test_a_project_that_says_who_signs_has_every_build_signed_and_its_provenance
     assert shown.stages("StageCached")[-1] == "register"
 
 
+def test_a_build_is_signed_by_a_key_in_a_token_whose_pin_is_nowhere(factory, call, token, monkeypatch):
+    monkeypatch.setenv("PIN", token.pin)
+    monkeypatch.chdir(factory.project)
+    uri = token.uri("builds", pin="env:PIN")
+    words = ["keygen", "--key", uri, "--certificate", "c.pem", "--name", "Builds", "--type", "ECC_SECP384R1"]
+    code, out, _ = call(*words)
+    assert (code, out.splitlines()[0]) == (0, "pkcs11:token=gold;object=builds: new key, ECC_SECP384R1")
+    Path("goldsmith.yaml").write_text(f"signing: {{key: '{uri}', certificate: c.pem}}\n")
+    shown = factory("build", "r", "--json", "--id", "one", "--state", factory.state)
+    assert (shown.code, shown.stages("StageFinished")[-2:]) == (0, ["attest", "register"]), shown.err
+    code, out, _ = call("verify", "one", "--json", "--state", factory.state)
+    found = rows(out)
+    assert (code, found.pop("sbom"), set(found.values())) == (0, "skipped", {"ok"})
+    kept = [one for one in (factory.state / "builds").rglob("*") if one.is_file()]
+    assert kept
+    assert not [one for one in kept if token.pin.encode() in one.read_bytes()]
+    monkeypatch.setenv("PIN", "wrong-4321")
+    Path("goldsmith.yaml").write_text(f"signing: {{key: '{uri}', certificate: c.pem, hash: SHA-512}}\n")
+    shown = factory("build", "r", "--json", "--state", factory.state)
+    assert (shown.code, shown.stages("StageStarted")) == (2, [])
+    assert "object=builds: the PIN does not open the token gold" in shown.err
+
+
+def test_the_options_and_the_project_each_name_the_place_of_a_pin(call, token, disk, monkeypatch, tmp_path):
+    (tmp_path / "pin").write_text(f"{token.pin}\n")
+    secret = ["--passphrase", f"file:{tmp_path}/pin"]
+    uri = token.uri("k")
+    code, out, _ = call("keygen", "--key", uri, "--certificate", "c.pem", "--name", "x", *secret, "--json")
+    assert (code, json.loads(out)["key"]) == (0, "pkcs11:token=gold;object=k")
+    project = Path("goldsmith.yaml")
+    Path("recipes").mkdir()
+    project.write_text(
+        f"signing:\n  key: {uri}\n  passphrase: !secret file:{tmp_path}/pin\n  certificate: c.pem\n"
+    )
+    assert call("sign", "disk.raw")[0] == 0
+    assert call("verify", "disk.raw")[0] == 0
+    assert call("sign", "disk.raw", "--key", token.uri("k", pin=f"file:{tmp_path}/pin"))[0] == 0
+    both = token.uri("k", pin=f"file:{tmp_path}/pin")
+    refusals = [
+        (["--key", uri], "object=k: the token gold wants its PIN"),
+        (["--key", both, *secret], "object=k: two places are named for its PIN"),
+        (["--key", f"{uri}&pin-value={token.pin}"], "a PIN may not stand in a URI"),
+        (["--key", f"{uri}&pin-source={token.pin}"], "object=k: pin-source is no reference to a PIN"),
+    ]
+    for words, problem in refusals:
+        code, _, err = call("sign", "disk.raw", *words)
+        assert (code, problem in err, token.pin in err) == (2, True, False), err
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("pkcs11:token=x?pin-value=1234", "a PIN may not stand in a URI, where others read it"),
+        ("pkcs11:token=x?pin-source=1234", "pkcs11:token=x: pin-source is no reference to a PIN"),
+        ("pkcs11:object", "pkcs11:object is no URI of a key"),
+    ],
+)
+def test_a_bad_uri_in_a_project_is_told_at_its_line(call, disk, key, problem):
+    Path("recipes").mkdir()
+    Path("goldsmith.yaml").write_text(f"signing:\n  certificate: c.pem\n  key: {key}\n")
+    code, _, err = call("sign", disk)
+    assert (code, f"goldsmith.yaml:3:8: signing.key: {problem}" in err, "1234" in err) == (2, True, False), (
+        err
+    )
+
+
 def test_a_build_whose_key_cannot_be_opened_does_not_begin(factory, call, monkeypatch):
     monkeypatch.chdir(factory.project)
     assert call("keygen", *KEY, "--name", "x", "--type", "ECC_SECP384R1")[0] == 0

@@ -95,11 +95,22 @@ def test_nothing_is_said_or_run_when_all_is_there(machine):
 
 
 @pytest.mark.parametrize(("release", "browsers"), [(DEBIAN, 1), (UBUNTU, 0)], ids=["debian", "ubuntu"])
-def test_the_tests_alone_get_a_browser_where_there_is_one_as_a_package(machine, release, browsers):
+def test_the_tests_alone_get_a_token_and_a_browser_where_there_is_one_as_a_package(
+    machine, release, browsers
+):
     apt = machine.apt(release)
     machine.installed.write_text("\n".join(machine.names()) + "\n")
     assert machine.run("test").returncode == 0
     assert sum("chromium" in call for call in apt.calls) == browsers
+    assert "softhsm2" in apt.calls[-1]
+    assert "softhsm2" not in machine.names()
+
+
+def test_the_tests_alone_get_a_token_with_dnf(machine):
+    dnf = machine.dnf()
+    machine.installed.write_text("\n".join(machine.names()) + "\n")
+    assert machine.run("test").returncode == 0
+    assert dnf.calls[-1][-1] == "softhsm"
 
 
 def test_a_user_with_sudo_installs_through_it(machine):

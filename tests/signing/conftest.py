@@ -5,6 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from goldsmith.host.process import LocalHost
 from goldsmith.signing.certificates import Certificate
 from goldsmith.signing.keys import new_key
 from goldsmith.signing.names import KeyType
@@ -45,3 +46,13 @@ def issue():
         return Certificate(builder.sign(signing.private, hashes.SHA256()))
 
     return issue
+
+
+@pytest.fixture
+def openssl(tool_on_path, tmp_path):
+    tool_on_path("openssl")
+
+    def run(*words):
+        return LocalHost().run("openssl", *words, cwd=tmp_path, ok=(0, 1)).stdout
+
+    return run

@@ -9,7 +9,6 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from goldsmith.errors import GateError, UsageError
-from goldsmith.host.process import LocalHost
 from goldsmith.signing import detached, envelope
 from goldsmith.signing.certificates import new_certificate
 from goldsmith.signing.detached import Detached
@@ -27,16 +26,6 @@ from goldsmith.signing.signature import (
 
 UUID = "0b5a1a2c-6b43-4f1e-9a55-3d6f0f8f8f10"
 EVERY = [(kind, method) for kind in KeyType for method in HashMethod]
-
-
-@pytest.fixture
-def openssl(tool_on_path, tmp_path):
-    tool_on_path("openssl")
-
-    def run(*words):
-        return LocalHost().run("openssl", *words, cwd=tmp_path, ok=(0, 1)).stdout
-
-    return run
 
 
 @pytest.mark.parametrize(("kind", "method"), EVERY)

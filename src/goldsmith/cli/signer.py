@@ -8,36 +8,34 @@ from goldsmith.cli.base import Settings
 from goldsmith.errors import UsageError
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.project import FILE, load_project
-from goldsmith.recipe.secrets import KINDS, Secret, Vault
-from goldsmith.recipe.signing import signer_files
+from goldsmith.recipe.secrets import Secret, Vault, is_reference
+from goldsmith.recipe.signing import opener, signer_places
 from goldsmith.signing.certificates import load_bundle, load_certificate
 from goldsmith.signing.facts import Trust
 from goldsmith.signing.keys import Passphrase
 from goldsmith.signing.names import HashMethod
-from goldsmith.signing.signer import Signer, SignerFiles
+from goldsmith.signing.places import KeyPlace
+from goldsmith.signing.signer import Signer, SignerPlaces
 
-PASSPHRASE = "Where the passphrase of the key is: env:NAME, file:PATH or command:PROGRAM. Never itself."
+PASSPHRASE = "Where the key's passphrase, or the token's PIN, is: env:NAME, file:PATH or command:PROGRAM. Never itself."
 
 
-def passphrase_of(reference: str | None, settings: Settings) -> Passphrase | None:
-    """Return a question that is asked only if the passphrase is needed."""
-    if reference is None:
-        return None
-    kind, colon, target = reference.partition(":")
-    if kind not in KINDS or not colon or not target:
+def passphrase_of(key: KeyPlace, reference: str | None, settings: Settings) -> Passphrase | None:
+    """Return a question that is asked only if the passphrase of a file, or the PIN of a token, is needed."""
+    if reference is not None and not is_reference(reference):
         raise UsageError(
             "--passphrase takes a reference, not the passphrase itself",
             fix="env:NAME, file:PATH or command:PROGRAM; if that was the passphrase, change it:"
             " other users may have seen it in the list of processes",
         )
-    vault = Vault(state=settings.state, host=LocalHost())
-    return lambda: vault.reveal(Secret(reference))
+    secret = Secret(reference) if reference is not None else None
+    return opener(key, secret, Vault(state=settings.state, host=LocalHost()))
 
 
 def signer(
     settings: Settings,
     *,
-    key: Path | None,
+    key: KeyPlace | None,
     passphrase: str | None,
     certificate: Path | None,
     method: str | None,
@@ -47,18 +45,23 @@ def signer(
     Raises UsageError or GateError for what must not sign.
     """
     known = _of_project(settings)
-    if known:
-        key, certificate = key or known.key, certificate or known.certificate
+    asked = passphrase_of(key, passphrase, settings) if key else None
+    if known and not key:
+        key, asked = (
+            known.key,
+            passphrase_of(known.key, passphrase, settings) if passphrase else known.passphrase,
+        )
+    certificate = certificate or (known.certificate if known else None)
     if key is None or certificate is None:
         missing = "--key" if key is None else "--certificate"
         raise UsageError(
             f"{missing} is not given, and {FILE} says nothing of it",
             fix="goldsmith keygen makes a key and its certificate; docs/signing.md shows the section signing:",
         )
-    asked = passphrase_of(passphrase, settings) or (known.passphrase if known else None)
     wanted = HashMethod(method) if method else (known.method if known else HashMethod.SHA256)
-    found = SignerFiles(key, certificate, wanted, asked).load()
-    warn_of_open(key)
+    found = SignerPlaces(key, certificate, wanted, asked).load()
+    if isinstance(key, Path):
+        warn_of_open(key)
     return found
 
 
@@ -81,11 +84,11 @@ def _trust_of_project(settings: Settings) -> Trust:
     return Trust(certificate=load_certificate(project / Path(said.certificate).expanduser()))
 
 
-def _of_project(settings: Settings) -> SignerFiles | None:
+def _of_project(settings: Settings) -> SignerPlaces | None:
     said, project = load_project(settings.project).signing, settings.project
     if said is None or project is None:
         return None
-    return signer_files(said, project, Vault(state=settings.state, host=LocalHost()))
+    return signer_places(said, project, Vault(state=settings.state, host=LocalHost()))
 
 
 def warn_of_open(key: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from goldsmith.errors import Mark, RecipeError
-from goldsmith.recipe.secrets import KINDS, Secret
+from goldsmith.recipe.secrets import Secret, is_reference
 
 LARGEST = 2**20  # bytes of one file
 MOST_NODES = 20_000  # values of one document, aliases counted each time
@@ -223,8 +223,7 @@ class _Reader:
         return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
 
     def _secret(self, text: str, mark: Mark) -> Secret:
-        kind, _, target = text.partition(":")
-        if kind not in KINDS or not target.strip():
+        if not is_reference(text):
             fix = "write !secret env:NAME, !secret file:PATH or !secret command:PROGRAM ARGUMENTS"
             self._problems.append(self._error("this secret does not say where it is found", mark, fix))
         return Secret(text, mark)

@@ -47,6 +47,12 @@ class Secret:
         return f"!secret {self.reference}"
 
 
+def is_reference(text: str) -> bool:
+    """Say whether a text is a reference that a person may write."""
+    kind, _, target = text.partition(":")
+    return kind in KINDS and bool(target.strip())
+
+
 class Secrets(Protocol):
     """Gives values and digests of secrets to those who write files for a guest."""
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from goldsmith.errors import GateError, UsageError
-from goldsmith.signing.keys import PemKey, Public, SigningKey, check_public, same
+from goldsmith.signing.keys import Public, SigningKey, check_public, same
 
 SKEW = timedelta(minutes=5)  # a new certificate is good already where a clock is late
 LONGEST = 3650  # days
@@ -127,7 +127,7 @@ def check_for_signing(key: SigningKey, certificate: Certificate, where: str) -> 
 
 
 def new_certificate(
-    key: PemKey, name: str, *, days: int, issuer: tuple[PemKey, Certificate] | None = None
+    key: SigningKey, name: str, *, days: int, issuer: tuple[SigningKey, Certificate] | None = None
 ) -> Certificate:
     """Return a certificate for a key, self-signed, or by a CA.
 
@@ -152,7 +152,7 @@ def new_certificate(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public), critical=False)
     )
     between = (issuer[1].leaf, *issuer[1].between) if issuer else ()
-    return Certificate(builder.sign(signer.private, hashes.SHA256()), between)
+    return Certificate(signer.certify(builder), between)
 
 
 def check_issuer(issuer: Certificate, days: int, where: str) -> None:

@@ -1,15 +1,16 @@
-"""Private keys that sign images: read from PEM files, or made."""
+"""Private keys that sign images: their contract, and those that are read from PEM files, or made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from goldsmith.errors import UsageError
+from goldsmith.errors import GateError, UsageError
 from goldsmith.signing.names import HashMethod, KeyType
 
 SMALLEST_RSA = 2048  # bits, for keys that are given
@@ -34,6 +35,7 @@ class SigningKey(Protocol):
     @property
     def public(self) -> Public: ...
     def sign(self, digest: bytes, method: HashMethod) -> bytes: ...
+    def certify(self, builder: x509.CertificateBuilder) -> x509.Certificate: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class PemKey:
             # The longest salt is what Glance's own documentation signs with; old releases accept no other.
             return self.private.sign(digest, pss(method, padding.PSS.MAX_LENGTH), prehashed)
         return self.private.sign(digest, ec.ECDSA(prehashed))
+
+    def certify(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+        return builder.sign(self.private, hashes.SHA256())
 
 
 def pss(method: HashMethod, salt: object) -> padding.PSS:
@@ -143,6 +148,14 @@ def public_pem(key: Public) -> str:
 
 def same(one: Public, other: Public) -> bool:
     return public_pem(one) == public_pem(other)
+
+
+def unconfirmed() -> GateError:
+    """Return what is to be said of a key that signs, and whose public half denies it."""
+    return GateError(
+        "the key gave a signature that its public half does not confirm",
+        fix="see to the key: in a token, both halves of it have the same id",
+    )
 
 
 def _unfit(what: str, where: str) -> UsageError:

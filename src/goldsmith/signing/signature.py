@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from goldsmith.signing.keys import ALGORITHMS, Public, SigningKey, kind_of, pss
+from goldsmith.signing.keys import ALGORITHMS, Public, SigningKey, kind_of, pss, unconfirmed
 from goldsmith.signing.names import CERTIFICATE, HASH, KIND, VALUE, HashMethod, KeyType
 
 
@@ -50,8 +50,11 @@ def from_properties(properties: Mapping[str, str]) -> Signature:
 
 
 def sign(key: SigningKey, method: HashMethod, digest: bytes) -> Signature:
-    """Return the signature over bytes with this digest."""
-    return Signature(key.sign(digest, method), method, key.kind)
+    """Return the signature over bytes with this digest. Raises GateError if the public half does not confirm it."""
+    made = Signature(key.sign(digest, method), method, key.kind)
+    if not good(made, key.public, digest):
+        raise unconfirmed()
+    return made
 
 
 def good(signature: Signature, key: Public, digest: bytes) -> bool:
@@ -72,7 +75,7 @@ def good(signature: Signature, key: Public, digest: bytes) -> bool:
 def sign_text(key: SigningKey, text: bytes) -> bytes:
     """Return a signature over a short text; the hash is the one that fits the key."""
     method = method_for(key.kind)
-    return key.sign(digest_of(text, method), method)
+    return sign(key, method, digest_of(text, method)).value
 
 
 def good_text(value: bytes, key: Public, text: bytes) -> bool:

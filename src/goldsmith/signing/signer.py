@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.signing.certificates import Certificate, check_for_signing, load_certificate
-from goldsmith.signing.keys import Passphrase, SigningKey, load_key
+from goldsmith.signing.keys import Passphrase, SigningKey
 from goldsmith.signing.names import HashMethod
+from goldsmith.signing.places import KeyPlace, open_key
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,13 @@ class Signer:
 
 
 @dataclass(frozen=True)
-class SignerFiles:
-    """Where a signer is to be found; the key is opened only when something is signed."""
+class SignerPlaces:
+    """Where a signer is to be found; the key is opened only when something is signed.
 
-    key: Path
+    ``passphrase`` is the PIN, where the key is in a token.
+    """
+
+    key: KeyPlace
     certificate: Path
     method: HashMethod
     passphrase: Passphrase | None = None
@@ -27,6 +31,6 @@ class SignerFiles:
     def load(self) -> Signer:
         """Return who signs; UsageError or GateError for what must not."""
         certificate = load_certificate(self.certificate)
-        key = load_key(self.key, self.passphrase)
+        key = open_key(self.key, self.passphrase)
         check_for_signing(key, certificate, str(self.certificate))
         return Signer(key, certificate, self.method)
