@@ -18,7 +18,7 @@ from goldsmith.catalog.entry import (
 )
 from goldsmith.catalog.facts import MemberStatus
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.errors import CatalogError, GateError, UsageError
+from goldsmith.errors import CatalogError, GateError, GoldsmithError, UsageError
 from goldsmith.host.files import digest
 
 NEW = NewImage("debian-12", disk_format="raw", properties={"os_distro": "debian"}, tags=("nightly", "b"))
@@ -348,6 +348,35 @@ def test_an_image_is_shared_with_projects_that_accept_or_reject_it(catalog):
     assert [one.project for one in catalog.members(image.id)] == ["tenants"]
     with pytest.raises(CatalogError, match=f"{image.id} is not shared with others"):
         catalog.remove_member(image.id, "others")
+
+
+def test_a_command_that_a_message_names_is_for_the_catalog_that_refused(catalog, make_file):
+    image = catalog.register(make_file(), NEW)
+    catalog.update(image.id, Changes(protected=True))
+    hidden = catalog.register(make_file("b", b"b" * 600), NEW)
+    catalog.deactivate(hidden.id)
+    shared = catalog.create(replace(NEW, visibility="shared"))
+    refused = [
+        (lambda: catalog.find("nope"), "image list --all"),
+        (lambda: catalog.get("nope"), "image list --all"),
+        (lambda: catalog.update(image.id, Changes(unset_properties={"nope"})), f"image show {image.id}"),
+        (lambda: catalog.update(image.id, Changes(remove_tags={"nope"})), f"image show {image.id}"),
+        (lambda: catalog.delete(image.id), f"image set {image.id} --unprotected"),
+        (lambda: catalog.reactivate(image.id), f"image show {image.id}"),
+        (lambda: catalog.download(hidden.id, make_file("c").with_suffix(".d")), f"reactivate {hidden.id}"),
+        (lambda: catalog.add_member(image.id, "x"), f"image set {image.id} --visibility shared"),
+        (lambda: catalog.remove_member(shared.id, "x"), f"image members list {shared.id}"),
+        (
+            lambda: catalog.update(image.id, Changes(set_properties={"goldsmith_channel_dev": "x"})),
+            "promote NAME@VERSION --to dev",
+        ),
+    ]
+    where = "" if isinstance(catalog, LocalCatalog) else " --catalog cloud"
+    for act, words in refused:
+        with pytest.raises(GoldsmithError) as told:
+            act()
+        assert f"{words}{where}" in told.value.fix
+        assert told.value.fix.count("--catalog") == bool(where)
 
 
 def test_only_a_shared_image_has_members(catalog):

@@ -213,6 +213,21 @@ def test_a_build_is_signed_in_its_folder_and_in_the_catalog(factory, call, key, 
     assert (code, "was changed after it was sealed" in err) == (5, True)
 
 
+@pytest.mark.parametrize(
+    "command", ["verify {}", "sign {} --key k.pem --certificate c.pem", "sbom {}", "diff {} {}"]
+)
+def test_a_name_that_may_be_several_builds_is_told_with_their_ids(call, key, command, tmp_path):
+    for end in ("aaaa", "bbbb"):
+        folder = tmp_path / "state" / "builds" / f"demo-20260101-{end}"
+        folder.mkdir(parents=True)
+        (folder / "build.json").write_text('{"recipe": "demo", "state": "succeeded"}')
+    code, _, err = call(*command.replace("{}", "demo-2026").split())
+    known = "demo-20260101-bbbb, demo-20260101-aaaa"
+    assert (code, err) == (2, f"'demo-2026' may be 2 builds: {known}\n  fix: give more of the id\n")
+    code, _, err = call(*command.replace("{}", "demo-2027").split())
+    assert (code, "demo-2027 is no file, no image" in err) == (2, True), err
+
+
 PROJECT = """\
 signing:
   key: k.pem

@@ -6,13 +6,14 @@ import random
 import threading
 import time
 import urllib.request
+from dataclasses import replace
 
 import glance_server
 import pytest
 
 from goldsmith.catalog.entry import Query, Status
 from goldsmith.catalog.rules import CHANNEL
-from goldsmith.errors import CatalogError
+from goldsmith.errors import CatalogError, GoldsmithError
 from goldsmith.promote import decide, retention
 from goldsmith.promote.cloud_log import DONE, EVENT, Overtaken
 from goldsmith.promote.event import Kind, state_of
@@ -42,6 +43,12 @@ from .test_channels import (  # what holds for both, run here against a cloud
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 PROJECTS = itertools.count(1)
+ASKING = (
+    ChannelPart(name="dev"),
+    ChannelPart(name="candidate"),
+    ChannelPart(name="staged"),
+    ChannelPart(name="released", gates=Gates(order=True, audit=True, signature=True, approvals={"count": 1})),
+)
 
 MOVE = """
 import os
@@ -317,6 +324,28 @@ def test_gates_of_a_cloud_rest_on_the_documents_that_are_kept_here(two):
     assert gates["audit"].answer == "passed"
     assert gates["audit"].evidence
     assert Gates().order
+
+
+def test_a_command_that_a_refusal_names_is_for_the_cloud_or_for_the_host_that_built(two):
+    facts = replace(two.facts, channels=ASKING)
+    refused = [
+        (lambda: decide.promotion(facts, "20260101.2", "released"), "promote r@20260101.2 --to staged"),
+        (lambda: decide.promotion(facts, "20260101.2", "released"), "approve r@20260101.2 --to released"),
+        (lambda: decide.promotion(facts, "20260101.2", "released", expected="x"), "history r"),
+        (lambda: decide.promotion(facts, "", "released"), "promote r@VERSION --to released"),
+        (lambda: decide.rollback(facts, "staged"), "promote r --to staged"),
+        (lambda: decide.rollback(facts, "released"), "promote r@VERSION --to released"),
+        (lambda: decide.rollback(facts, "dev", to="20260101.2"), "history r"),
+        (lambda: decide.restoration(facts, "20260101.2"), "history r"),
+    ]
+    for act, words in refused:
+        with pytest.raises(GoldsmithError) as told:
+            act()
+        assert f"goldsmith {words} --catalog glance" in told.value.fix
+    bare = replace(facts.version("20260101.2"), evidence=())
+    gates = {one.gate: one.fix for one in decide.verdicts(facts, bare, "released")}
+    assert gates["audit"].startswith("goldsmith audit r@20260101.2; mend the recipe")
+    assert gates["signature"] == "goldsmith sign r@20260101.2, then goldsmith verify r@20260101.2 --ca BUNDLE"
 
 
 def test_an_image_goes_the_whole_way_by_commands_and_the_history_tells_it(shop, call, tmp_path, monkeypatch):

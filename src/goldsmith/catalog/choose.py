@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from goldsmith.catalog.command import command
 from goldsmith.catalog.entry import Image, Status, stamp
 from goldsmith.errors import CatalogError, UsageError
 
@@ -11,11 +12,11 @@ SHORTEST = 4  # characters of an id that may stand for all of it
 _SHOWN = 10
 
 
-def choose(wanted: str, images: Iterable[Image], *, where: str) -> Image:
+def choose(wanted: str, images: Iterable[Image], *, where: str, cloud: str = "") -> Image:
     """Return the one image with this id, name, RECIPE@VERSION or start of an id, or the newest of NAME@latest.
 
-    ``images`` are ordered newest first; ``where`` names the catalog in errors. Raises CatalogError when there
-    is none, UsageError when there are several.
+    ``images`` are ordered newest first; ``where`` names the catalog in errors, ``cloud`` in commands.
+    Raises CatalogError when there is none, UsageError when there are several.
     """
     known = tuple(images)
     name = wanted.removesuffix(LATEST)
@@ -28,7 +29,7 @@ def choose(wanted: str, images: Iterable[Image], *, where: str) -> Image:
     )
     if not found:
         raise CatalogError(
-            f"{where} has no image {wanted!r}", fix="see what there is: goldsmith image list --all"
+            f"{where} has no image {wanted!r}", fix="see what there is: " + command("image list --all", cloud)
         )
     if len(found) > 1:
         raise UsageError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from goldsmith.catalog.choose import choose
+from goldsmith.catalog.command import command
 from goldsmith.catalog.copying import fresh
 from goldsmith.catalog.entry import (
     BUILD_KEY,
@@ -71,7 +72,7 @@ class GlanceCatalog(GlanceSharing):
         self, image_id: str, file: Path, digests: Digests | None = None, *, on_bytes: OnBytes | None = None
     ) -> Image:
         image = self.get(image_id)
-        needs_status(image, Status.QUEUED, Status.SAVING)
+        needs_status(image, Status.QUEUED, Status.SAVING, cloud=self.name)
         return self.uploads.push(file, again(image), digests, first=image, on_bytes=on_bytes)
 
     def register(
@@ -109,7 +110,7 @@ class GlanceCatalog(GlanceSharing):
                 f"{self.name} shows nobody the images that were deleted", fix="push the image again"
             )
         named = self.list(Query(name=wanted.removesuffix("@latest"), hidden=True))
-        return choose(wanted, named or self.list(Query(hidden=True)), where=self.name)
+        return choose(wanted, named or self.list(Query(hidden=True)), where=self.name, cloud=self.name)
 
     def list(self, query: Query = Query()) -> tuple[Image, ...]:  # noqa: B008  frozen, so safe to share
         self.uploads.sweep()
@@ -123,11 +124,11 @@ class GlanceCatalog(GlanceSharing):
         return tuple(found)
 
     def update(self, image_id: str, changes: Changes) -> Image:
-        check_changes(changes)
+        check_changes(changes, cloud=self.name)
 
         def work() -> Image:
             image = self.get(image_id)
-            steps = patch_of(image, changes)
+            steps = patch_of(image, changes, cloud=self.name)
             return self.uploads.patch(image, steps) if steps else image
 
         try:
@@ -151,7 +152,7 @@ class GlanceCatalog(GlanceSharing):
             if problems := image.differences(found):
                 raise CatalogError(
                     f"image {image.id} ({image.name}) did not come as it was uploaded: {problems[0]}",
-                    fix=f"goldsmith image verify {image.id} --catalog {self.name}; push it again to have it whole",
+                    fix=command(f"image verify {image.id}", self.name) + "; push it again to have it whole",
                 )
         return image
 
@@ -165,7 +166,7 @@ class GlanceCatalog(GlanceSharing):
     def delete(self, image_id: str) -> Image:
         self.uploads.sweep()
         image = self.get(image_id)
-        check_leaving(image, "delete")
+        check_leaving(image, "delete", cloud=self.name)
         what, path = f"delete the image {image_id}", f"/images/{image_id}"
         try:
             self.api.patiently(lambda: self.api.once(what, "DELETE", path))
@@ -215,7 +216,8 @@ class GlanceCatalog(GlanceSharing):
                 f"image {image.id} ({image.name}) is verified and active, but in {', '.join(image.stores)} only: "
                 f"{error.problem}",
                 fix="copies are the administrators' affair in most clouds: leave stores: out, have one of them run "
-                f"goldsmith image copy-to-store {image.id} {' '.join(wanted)}, or say import_method: glance-direct",
+                + command(f"image copy-to-store {image.id} {' '.join(wanted)}", self.name)
+                + ", or say import_method: glance-direct",
                 evidence=error.evidence,
             ) from None
 
@@ -239,14 +241,14 @@ class GlanceCatalog(GlanceSharing):
     def _readable(self, image_id: str) -> Image:
         image = self.get(image_id)
         if image.status is not Status.ACTIVE:
-            raise unread(image, half=image.status in _HALF)
+            raise unread(image, half=image.status in _HALF, cloud=self.name)
         return image
 
     def _switch(self, image_id: str, before: Status, after: Status, action: str) -> Image:
         image = self.get(image_id)
-        needs_status(image, before, after)
+        needs_status(image, before, after, cloud=self.name)
         if after is Status.DEACTIVATED:
-            check_leaving(replace(image, protected=False), "deactivate")
+            check_leaving(replace(image, protected=False), "deactivate", cloud=self.name)
         path = f"/images/{image_id}/actions/{action}"
         self.api.patiently(lambda: self.api.once(f"{action} the image {image_id}", "POST", path))
         return self.get(image_id)
@@ -264,5 +266,5 @@ class GlanceCatalog(GlanceSharing):
 
     def _lacks(self, image_id: str) -> CatalogError:
         return CatalogError(
-            f"{self.name} has no image {image_id!r}", fix=f"goldsmith image list --all --catalog {self.name}"
+            f"{self.name} has no image {image_id!r}", fix=command("image list --all", self.name)
         )

@@ -78,9 +78,9 @@ def again(image: Image) -> NewImage:
     )
 
 
-def patch_of(image: Image, changes: Changes) -> list[dict[str, object]]:
+def patch_of(image: Image, changes: Changes, *, cloud: str) -> list[dict[str, object]]:
     """Return the steps that make these changes. Raises UsageError or CatalogError for what cannot be done."""
-    after = changed(image, changes)
+    after = changed(image, changes, cloud=cloud)
     fields = {
         "name": (image.name, after.name),
         "visibility": (image.visibility.value, after.visibility.value),

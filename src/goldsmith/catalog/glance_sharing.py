@@ -36,7 +36,7 @@ class GlanceSharing(ABC):
         return tuple(map(member_of, said["members"]))
 
     def add_member(self, image_id: str, project: str) -> Member:
-        check_shared(self.get(image_id))
+        check_shared(self.get(image_id), cloud=self.api.catalog)
         if not project.strip():
             raise UsageError("the project has no name", fix="give the id of a project")
         what, path = f"share {image_id} with {project}", f"/images/{image_id}/members"
@@ -68,7 +68,7 @@ class GlanceSharing(ABC):
 
     def copy_to_stores(self, image_id: str, stores: tuple[str, ...]) -> Image:
         image = self.get(image_id)
-        needs_status(image, Status.ACTIVE, Status.ACTIVE)
+        needs_status(image, Status.ACTIVE, Status.ACTIVE, cloud=self.api.catalog)
         return self.imports.copy(image, stores)
 
     def _member_call(
@@ -80,5 +80,5 @@ class GlanceSharing(ABC):
         except Refused as error:
             if error.status == 404:
                 self.get(image_id)  # or it says that there is no such image
-                raise no_member(image_id, project) from None
+                raise no_member(image_id, project, cloud=self.api.catalog) from None
             raise

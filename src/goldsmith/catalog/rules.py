@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from goldsmith.catalog.command import command
 from goldsmith.catalog.entry import BUILD_KEY, SHA256, Changes, Image, NewImage, Status, Visibility
 from goldsmith.errors import CatalogError, GateError, UsageError
 from goldsmith.recipe.properties import refusal
@@ -41,7 +42,7 @@ def check_new(new: NewImage) -> None:
     _tags(new.tags)
 
 
-def check_changes(changes: Changes) -> None:
+def check_changes(changes: Changes, *, cloud: str = "") -> None:
     """Raise UsageError for what the Image API would refuse in an update."""
     if changes.name is not None:
         _name(changes.name)
@@ -57,12 +58,13 @@ def check_changes(changes: Changes) -> None:
     if channel := next((name for name in sorted(touched) if name.startswith(CHANNEL)), None):
         raise UsageError(
             f"the property {channel} says in which channel the image is, and is set by promoting it",
-            fix=f"goldsmith promote NAME@VERSION --to {channel.removeprefix(CHANNEL)}, or rollback, or revoke",
+            fix=command(f"promote NAME@VERSION --to {channel.removeprefix(CHANNEL)}", cloud)
+            + ", or rollback, or revoke",
         )
     if said := next((name for name in sorted(touched) if name.startswith(EVIDENCE)), None):
         raise UsageError(
             f"the property {said} says what was found out about the image, and is set when it is brought here",
-            fix="goldsmith image attach NAME@VERSION KIND FILE",
+            fix="goldsmith image attach NAME@VERSION KIND FILE" + (", then push it again" if cloud else ""),
         )
     if both := sorted(changes.set_properties.keys() & changes.unset_properties):
         raise UsageError(f"the property {both[0]} is both set and unset", fix="say one of the two")
@@ -72,16 +74,16 @@ def check_changes(changes: Changes) -> None:
     _tags(changes.add_tags)
 
 
-def changed(image: Image, changes: Changes) -> Image:
+def changed(image: Image, changes: Changes, *, cloud: str = "") -> Image:
     """Return the image as it is after all these changes; CatalogError when it lacks what is to be removed."""
-    check_changes(changes)
+    check_changes(changes, cloud=cloud)
     if missing := sorted(changes.unset_properties - image.properties.keys()):
         raise CatalogError(
-            f"image {image.id} has no property {missing[0]}", fix=f"goldsmith image show {image.id}"
+            f"image {image.id} has no property {missing[0]}", fix=command(f"image show {image.id}", cloud)
         )
     if missing := sorted(changes.remove_tags - set(image.tags)):
         raise CatalogError(
-            f"image {image.id} has no tag {missing[0]}", fix=f"goldsmith image show {image.id}"
+            f"image {image.id} has no tag {missing[0]}", fix=command(f"image show {image.id}", cloud)
         )
     properties = {**image.properties, **changes.set_properties}
     properties = {name: value for name, value in properties.items() if name not in changes.unset_properties}
@@ -102,7 +104,7 @@ def changed(image: Image, changes: Changes) -> Image:
     )
 
 
-def check_leaving(image: Image, verb: str) -> None:
+def check_leaving(image: Image, verb: str, *, cloud: str = "") -> None:
     """Raise GateError for an image that is protected or that a channel points to."""
     if channel := next((name for name in sorted(image.properties) if name.startswith(CHANNEL)), None):
         raise GateError(
@@ -112,24 +114,24 @@ def check_leaving(image: Image, verb: str) -> None:
     if image.protected:
         raise GateError(
             f"image {image.id} ({image.name}) is protected",
-            fix=f"goldsmith image set {image.id} --unprotected, then {verb} it",
+            fix=command(f"image set {image.id} --unprotected", cloud) + f", then {verb} it",
         )
 
 
-def needs_status(image: Image, before: Status, after: Status) -> None:
+def needs_status(image: Image, before: Status, after: Status, *, cloud: str = "") -> None:
     """Raise CatalogError unless the image is in the state that leads to the other one."""
     if image.status is not before:
         raise CatalogError(
             f"image {image.id} is {image.status}, but only {before} images can become {after}",
-            fix=f"goldsmith image show {image.id}",
+            fix=command(f"image show {image.id}", cloud),
         )
 
 
-def unread(image: Image, *, half: bool) -> CatalogError:
+def unread(image: Image, *, half: bool, cloud: str = "") -> CatalogError:
     """Return the error for an image whose bytes nobody gets."""
     return CatalogError(
         f"image {image.id} ({image.name}) is {image.status}, so its bytes are given to nobody",
-        fix="take an active image" if half else f"goldsmith image reactivate {image.id}",
+        fix="take an active image" if half else command(f"image reactivate {image.id}", cloud),
     )
 
 

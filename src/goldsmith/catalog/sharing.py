@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
 
+from goldsmith.catalog.command import command
 from goldsmith.catalog.database import Database, Row
 from goldsmith.catalog.entry import Image, NewImage, OnBytes, Visibility
 from goldsmith.catalog.facts import Imported, Limits, Member, MemberStatus, Rules, Source, Store
@@ -112,18 +113,18 @@ class Sharing(ABC):
         return member
 
 
-def check_shared(image: Image) -> None:
+def check_shared(image: Image, *, cloud: str = "") -> None:
     """Raise CatalogError for an image that cannot be shared with single projects."""
     if image.visibility is not Visibility.SHARED:
         raise CatalogError(
             f"image {image.id} ({image.name}) is {image.visibility}, only shared images have members",
-            fix=f"goldsmith image set {image.id} --visibility shared",
+            fix=command(f"image set {image.id} --visibility shared", cloud),
         )
 
 
-def no_member(image_id: str, project: str) -> CatalogError:
+def no_member(image_id: str, project: str, *, cloud: str = "") -> CatalogError:
     return CatalogError(
-        f"image {image_id} is not shared with {project}", fix=f"goldsmith image members list {image_id}"
+        f"image {image_id} is not shared with {project}", fix=command(f"image members list {image_id}", cloud)
     )
 
 

@@ -26,8 +26,14 @@ def open_catalog(settings: Settings, name: str | None = None) -> Catalog:
 
     Raises UsageError, with the names there are, for one that nobody knows.
     """
+    cloud = catalog_name(settings, name)
+    return cloud_catalog(settings, cloud) if cloud else local_catalog(settings)
+
+
+def catalog_name(settings: Settings, name: str | None = None) -> str:
+    """Return the name of the catalog that open_catalog gives, "" for the embedded one."""
     wanted = name or settings.catalog or load_project(settings.project).catalog
-    return local_catalog(settings) if wanted == LOCAL else cloud_catalog(settings, wanted)
+    return "" if wanted == LOCAL else wanted
 
 
 def cloud_catalog(settings: Settings, name: str) -> "GlanceCatalog":

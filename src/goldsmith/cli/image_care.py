@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import click
 
+from goldsmith.catalog.command import command
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
-from goldsmith.cli.catalogs import embedded_only, open_catalog
+from goldsmith.cli.catalogs import catalog_name, embedded_only, open_catalog
 from goldsmith.cli.image_output import age, progress
 from goldsmith.errors import CatalogError
 from goldsmith.host.files import human_size
@@ -53,9 +54,11 @@ def verify(settings: Settings, *, wanted: tuple[str, ...]) -> None:
         for one in results:
             click.echo(f"{one.image.id} {one.image.name}: {'; '.join(one.problems) or 'good'}")
     if bad:
+        cloud = catalog_name(settings)
+        again = "push them again" if cloud else "build them again, or bring their files back"
         raise CatalogError(
             f"{len(bad)} of {len(results)} images are not what was registered",
-            fix="build them again, or bring their files back; until then: goldsmith image deactivate IMAGE",
+            fix=f"{again}; until then: {command('image deactivate IMAGE', cloud)}",
         )
 
 

@@ -15,6 +15,7 @@ from goldsmith.catalog.rules import DISK_FORMATS
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.catalogs import destination, local_catalog
 from goldsmith.cli.image_output import properties_option
+from goldsmith.cli.subjects import build_folder
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import human_size
 from goldsmith.host.process import LocalHost
@@ -23,7 +24,7 @@ from goldsmith.publish.noted import note_push
 from goldsmith.publish.push import Listener, Pushed, push
 from goldsmith.publish.sources import items_of, items_of_build
 from goldsmith.recipe.project import LOCAL, load_project
-from goldsmith.record import find, summary_of
+from goldsmith.record import summary_of
 from goldsmith.signing import detached
 
 EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
@@ -103,17 +104,9 @@ def _items(settings: Settings, wanted: str, disk_format: str | None) -> tuple[It
         return items_of(catalog, [catalog.find(wanted)])
     except CatalogError:
         pass
-    try:
-        record = find(settings.state / "builds", wanted)
-    except UsageError as error:
-        if "may be" in error.problem:
-            raise
-        raise UsageError(
-            f"{wanted} is no file, no image of the embedded catalog and no build",
-            fix="goldsmith image list and goldsmith builds show what there is",
-        ) from None
-    summary = summary_of(record.folder)
-    return items_of_build({**(summary.document if summary else {}), "id": record.id}, settings.state)
+    folder = build_folder(settings, wanted, otherwise="no image of the embedded catalog and no build")
+    summary = summary_of(folder)
+    return items_of_build({**(summary.document if summary else {}), "id": folder.name}, settings.state)
 
 
 def _file(path: Path, disk_format: str | None, signature: Mapping[str, str]) -> Item:

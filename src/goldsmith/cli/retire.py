@@ -66,9 +66,12 @@ def _apply(place: Desk, recipe: str, rows: list[Row], rules: Retention) -> list[
 
 
 def _undo(settings: Settings, place: Desk, recipe: str, version: str, rules: Retention) -> None:
-    found = [version] if version else list(retention.retired(place.facts(recipe)))
+    facts = place.facts(recipe)
+    found = [version] if version else list(retention.retired(facts))
     if not found:
-        raise UsageError(f"no version of {recipe} can be brought back", fix=f"goldsmith history {recipe}")
+        raise UsageError(
+            f"no version of {recipe} can be brought back", fix=facts.command(f"history {recipe}")
+        )
     for number in found:
         event = place.act(
             recipe,

@@ -99,7 +99,7 @@ def build_folder(settings: Settings, wanted: str, *, otherwise: str) -> Path:
     """Return the folder of a build, where a name is that of nothing else; ``otherwise`` says what it is not."""
     try:
         return reading.find(settings.state / "builds", wanted).folder
-    except UsageError:
+    except reading.NoBuild:
         raise UsageError(
             f"{wanted} is no file, {otherwise}",
             fix="goldsmith image list and goldsmith builds show what there is",

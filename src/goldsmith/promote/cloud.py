@@ -165,6 +165,7 @@ class GlanceDesk:
             now=max([index.now(), *(one.at for one in events[-1:])]),
             read=Documents(self.embedded.folder).read,
             where=self.catalog.name,
+            cloud=self.catalog.name,
         )
 
     def _versions(self, recipe: str) -> dict[str, Version]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4, uuid5
 
+from goldsmith.catalog.command import command
 from goldsmith.catalog.entry import Image
 from goldsmith.catalog.glance_api import PATCH, Api
 from goldsmith.catalog.glance_errors import Refused
@@ -78,7 +79,7 @@ class Log:
                 if known and known.writer == writer:  # only the answer was lost
                     return known
                 if known:
-                    raise _overtaken(event, known) from None
+                    raise _overtaken(event, known, self.api.catalog) from None
                 if error.status != 409:
                     raise
         raise CatalogError(
@@ -166,11 +167,11 @@ def _written(image: Image) -> Written:
     return Written(read_event(said[BODY]), image.id, image.created_at, said.get(WRITER, ""), DONE in said)
 
 
-def _overtaken(event: Event, known: Written) -> Overtaken:
+def _overtaken(event: Event, known: Written, cloud: str) -> Overtaken:
     theirs = known.event
     return Overtaken(
         f"{theirs.who} was first: {theirs.recipe}@{theirs.version} {theirs.kind}"
         f"{f' ({theirs.channel})' if theirs.channel else ''} at {theirs.at:%H:%M:%S} UTC, so nothing was changed for "
         f"{event.who}",
-        fix=f"goldsmith history {event.recipe}; then try again if it is still wanted",
+        fix=command(f"history {event.recipe}", cloud) + "; then try again if it is still wanted",
     )

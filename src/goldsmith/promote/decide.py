@@ -43,6 +43,7 @@ def verdicts(
             now=facts.now,
             read=facts.read,
             abroad=abroad,
+            cloud=facts.cloud,
         )
     )
 
@@ -58,7 +59,7 @@ def wanted_version(facts: Facts, version: str, channel: str) -> Version:
     if not (held := facts.state.holds.get(before.name)):
         raise UsageError(
             f"{before.name} has no version of {facts.recipe} to promote",
-            fix=f"say one: goldsmith promote {facts.recipe}@VERSION --to {channel}",
+            fix="say one: " + facts.command(f"promote {facts.recipe}@VERSION --to {channel}"),
         )
     return facts.version(held)
 
@@ -98,7 +99,7 @@ def promotion(
     if expected is not None and held != expected:
         raise GateError(
             f"{channel} of {facts.recipe} is at {held or 'no version'}, not at {expected or 'no version'}",
-            fix="see who moved it: goldsmith history " + facts.recipe,
+            fix="see who moved it: " + facts.command(f"history {facts.recipe}"),
         )
     if force and not reason.strip():
         raise UsageError("--force needs a reason", fix="add --reason '...'; the history keeps it")
@@ -160,21 +161,21 @@ def rollback(facts: Facts, channel: str, *, to: str = "", reason: str = "") -> E
     if not held:
         raise GateError(
             f"{channel} has no version of {facts.recipe} to roll back from",
-            fix=f"goldsmith promote {facts.recipe} --to {channel}",
+            fix=facts.command(f"promote {facts.recipe} --to {channel}"),
         )
     target = to or fallback(facts, channel, leaving=held)
     if not target:
         raise GateError(
             f"no version before {held} was in {channel} and is still good",
             evidence=_why_none(facts, channel, held),
-            fix=f"goldsmith promote {facts.recipe}@VERSION --to {channel}, or say one with --to",
+            fix=facts.command(f"promote {facts.recipe}@VERSION --to {channel}") + ", or say one with --to",
         )
     if target == held:
-        raise UsageError(f"{channel} is at {held} already", fix="goldsmith history " + facts.recipe)
+        raise UsageError(f"{channel} is at {held} already", fix=facts.command(f"history {facts.recipe}"))
     if to and not facts.state.was_in(to, channel):
         raise GateError(
             f"{facts.recipe}@{to} was never in {channel}",
-            fix=f"goldsmith promote {facts.recipe}@{to} --to {channel}",
+            fix=facts.command(f"promote {facts.recipe}@{to} --to {channel}"),
         )
     if to and (why := why_not_good(facts, to)):
         raise GateError(f"{channel} cannot go back to {to}: {why}", fix="choose another version")
@@ -200,7 +201,7 @@ def revocation(facts: Facts, version: str, *, reason: str) -> Event:
     if earlier := facts.state.revoked.get(found.version):
         raise UsageError(
             f"{found.name} is revoked already, by {earlier.who}: {earlier.reason}",
-            fix=f"goldsmith history {facts.recipe}",
+            fix=facts.command(f"history {facts.recipe}"),
         )
     moves = tuple(
         Move(channel, found.version, fallback(facts, channel, leaving=found.version))
@@ -248,7 +249,7 @@ def retirement(facts: Facts, version: str, step: Step, *, reason: str) -> Event:
     """Take a version one step further towards its end."""
     if held := facts.channels_of(version):
         raise GateError(
-            f"{facts.recipe}@{version} is in {', '.join(held)}", fix="goldsmith retire plans anew"
+            f"{facts.recipe}@{version} is in {', '.join(held)}", fix=facts.command("retire") + " plans anew"
         )
     return facts.event(Kind.RETIRED, version, step=step.value, reason=reason)
 
@@ -258,7 +259,9 @@ def restoration(facts: Facts, version: str, *, reason: str = "") -> Event:
     if version in facts.state.revoked:
         raise GateError(f"{facts.recipe}@{version} is revoked and stays so", fix="build it again")
     if version not in facts.state.retired:
-        raise UsageError(f"{facts.recipe}@{version} was not retired", fix=f"goldsmith history {facts.recipe}")
+        raise UsageError(
+            f"{facts.recipe}@{version} was not retired", fix=facts.command(f"history {facts.recipe}")
+        )
     if version not in facts.versions and version not in facts.deleted:
         raise CatalogError(f"{facts.recipe}@{version} is deleted for good", fix="build it again")
     return facts.event(Kind.RESTORED, version, reason=reason)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldsmith.catalog.command import command
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.promote.event import Event, Kind, State
 from goldsmith.promote.version import LATEST, Version
@@ -22,7 +23,11 @@ class Facts:
     now: datetime
     read: Callable[[str], bytes | None]
     where: str  # the catalog, for messages
+    cloud: str = ""  # its name in commands, "" for the embedded one
     deleted: frozenset[str] = frozenset()  # versions whose deletion can be taken back
+
+    def command(self, words: str) -> str:
+        return command(words, self.cloud)
 
     def channel(self, name: str) -> ChannelPart:
         found = next((one for one in self.channels if one.name == name), None)

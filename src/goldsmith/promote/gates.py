@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldsmith.catalog.command import command
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.host.files import human_size, human_time
 from goldsmith.promote.event import Answer, Event, State, Verdict
@@ -33,6 +34,10 @@ class Case:
     now: datetime
     read: Callable[[str], bytes | None]
     abroad: State | None = None  # where it stands in the catalog that it was brought from
+    cloud: str = ""  # the catalog's name in commands
+
+    def command(self, words: str) -> str:
+        return command(words, self.cloud)
 
     @property
     def past(self) -> State:
@@ -96,7 +101,7 @@ def _whole(case: Case) -> Found:
         return _no(f"the bytes of image {case.version.lost[0]} are not there", "goldsmith image check")
     for image in case.version.images:
         if image.status != "active":
-            again = "" if _revocation(case) else f"goldsmith image reactivate {image.id}"
+            again = "" if _revocation(case) else case.command(f"image reactivate {image.id}")
             return _no(f"image {image.id} is {image.status}", again)
     return _yes(
         ", ".join(f"{one.disk_format} sha256 {(one.sha256 or '?')[:12]}" for one in case.version.images)
@@ -110,7 +115,7 @@ def _order(case: Case) -> Found:
         return _yes(f"it has been in {case.channel.name} where it comes from")
     if case.past.was_in(case.version.version, before):
         return _yes(f"it has been in {before}{' where it comes from' if case.abroad else ''}")
-    return _no(f"it was never in {before}", f"goldsmith promote {case.version.name} --to {before}")
+    return _no(f"it was never in {before}", case.command(f"promote {case.version.name} --to {before}"))
 
 
 def _age(case: Case) -> Found:
@@ -136,17 +141,17 @@ def _proved(kind: EvidenceKind, fix: str) -> Callable[[Case], Found]:
 
     def ask(case: Case) -> Found:
         record = case.version.newest(kind)
-        cure = fix.format(
-            version=case.version.name, image=case.version.images[0].id if case.version.images else ""
-        )
+        here = case.version.images and not case.cloud  # a cloud's image is looked at here, where it was built
+        image = case.version.images[0].id if here else case.version.name
+        cure = fix.format(version=case.version.name, image=image)
         if record is None:
             return _unknown(f"no {kind} is kept with it", cure)
-        here = case.read(record.sha256) is not None
-        if not here and not record.elsewhere:
+        there = case.read(record.sha256) is not None
+        if not there and not record.elsewhere:
             return _unknown(f"the document of its {kind} ({record.sha256[:12]}) is gone or was changed", cure)
         when = record.recorded_at.strftime("%Y-%m-%d %H:%M")
         told = f"{record.summary}; {when} by {record.recorded_by}"
-        told += "" if here else "; as the image's properties say, the document is elsewhere"
+        told += "" if there else "; as the image's properties say, the document is elsewhere"
         return _yes(told, record.sha256) if record.passed else _no(told, cure, record.sha256)
 
     return ask
@@ -196,7 +201,7 @@ def _approvals(case: Case) -> Found:
         told += f" (not counted: {', '.join(ignored)})"
     if len(counted) >= wanted.count:
         return _yes(told)
-    return _no(told, f"goldsmith approve {case.version.name} --to {case.channel.name}")
+    return _no(told, case.command(f"approve {case.version.name} --to {case.channel.name}"))
 
 
 def _size_growth(case: Case) -> Found:
@@ -206,7 +211,7 @@ def _size_growth(case: Case) -> Found:
         return _yes("the channel has no image to compare with")
     before, now = case.current.size, case.version.size
     if before is None or now is None:
-        return _unknown("a size is not known", f"goldsmith image verify {case.version.name}")
+        return _unknown("a size is not known", case.command(f"image verify {case.version.name}"))
     grown = now - before
     limits = [
         *([before * wanted.percent / 100] if wanted.percent is not None else []),

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldsmith.catalog.command import command
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import RECIPE, SHA256, VERSION, Image, NewImage, Query
 from goldsmith.catalog.local import LocalCatalog
@@ -45,7 +46,7 @@ class Transfer:
             raise CatalogError(
                 f"{self.target_name} has other bytes for {version.name} ({image.disk_format}): {problems[0]}",
                 fix="it must take images as they are, without converting them; or delete what it has: "
-                f"goldsmith image delete {found.id} --catalog {self.target_name}",
+                + command(f"image delete {found.id}", self.target_name),
             )
         return found
 
@@ -84,7 +85,7 @@ class Transfer:
             if problems := image.differences(digests):
                 raise GateError(
                     f"image {image.id} of {self.source_name} is not what was registered: {problems[0]}",
-                    fix="goldsmith image verify; build it again",
+                    fix=command(f"image verify {image.id}", self.source_name) + "; build it again",
                 )
             yield file, digests
 

@@ -17,6 +17,10 @@ from goldsmith.record.writing import BuildRecord
 SHOWN = 5  # candidates in a message
 
 
+class NoBuild(UsageError):
+    """No build has the name that was given."""
+
+
 @dataclass(frozen=True)
 class BuildSummary:
     """One build in a list; ``started`` in seconds since the epoch, ``seconds`` it took or takes so far."""
@@ -76,11 +80,11 @@ def summary_of(folder: Path) -> BuildSummary | None:
 def find(builds: Path, name: str = "") -> BuildRecord:
     """Return the build of this id, the newest of this recipe, or the one whose id begins or ends so.
 
-    Without a name it is the newest of all. Raises UsageError when there is none, or more than one.
+    Without a name it is the newest of all. Raises NoBuild when there is none, UsageError when there are several.
     """
     known = read_builds(builds)
     if not known:
-        raise UsageError(f"no build was made in {builds} yet", fix="goldsmith build RECIPE, or see --state")
+        raise NoBuild(f"no build was made in {builds} yet", fix="goldsmith build RECIPE, or see --state")
     if not name:
         return BuildRecord(known[0].folder)
     for one in known:
@@ -90,7 +94,7 @@ def find(builds: Path, name: str = "") -> BuildRecord:
         return BuildRecord(of_recipe[0].folder)
     alike = [one for one in known if one.id.startswith(name) or one.id.endswith(f"-{name}")]
     if not alike:
-        raise UsageError(f"there is no build {name!r}", fix="goldsmith builds lists them")
+        raise NoBuild(f"there is no build {name!r}", fix="goldsmith builds lists them")
     if len(alike) > 1:
         some = ", ".join(one.id for one in alike[:SHOWN]) + (", ..." if len(alike) > SHOWN else "")
         raise UsageError(f"{name!r} may be {len(alike)} builds: {some}", fix="give more of the id")
