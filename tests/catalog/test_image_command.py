@@ -201,7 +201,7 @@ def test_a_damaged_image_is_not_exported(call, local, image, tmp_path):
     path.write_bytes(b"damage")
     code, _, err = call("export", "demo", tmp_path / "out")
     assert code == 6
-    assert "is damaged: size is 6, was 300000" in err
+    assert "did not come as it was registered: size is 6, was 300000" in err
     assert not (tmp_path / "out").exists()
     code, out, err = call("verify", "demo", "--json")
     assert code == 6

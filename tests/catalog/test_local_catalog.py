@@ -65,7 +65,9 @@ def test_a_damaged_file_is_found_and_not_given_out(local, make_file, tmp_path):
         "os_hash_value (sha512)",
         "sha256",
     ]
-    with pytest.raises(CatalogError, match=f"image {image.id} .demo. is damaged: checksum"):
+    with pytest.raises(
+        CatalogError, match=f"image {image.id} .demo. did not come as it was registered: checksum"
+    ):
         local.download(image.id, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldsmith.artifact.qemuimg import FIX, QUESTION, qemu_name
+from goldsmith.formats.source import by_blocks
 from goldsmith.host.process import Host
 
 _BLOCK = 64 << 10
@@ -26,12 +27,7 @@ class GuestDisk:
         return self.path.name
 
     def read(self, offset: int, length: int) -> bytes:
-        end = min(offset + length, self.size)
-        if offset < 0 or offset >= end:
-            return b""
-        first = offset // _BLOCK
-        data = b"".join(self._block(number) for number in range(first, (end - 1) // _BLOCK + 1))
-        return data[offset - first * _BLOCK : end - first * _BLOCK]
+        return by_blocks(self._block, _BLOCK, self.size, offset, length)
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:

@@ -1,12 +1,13 @@
-"""Copies of images: new files of their own, whole or not there."""
+"""Copies of images: new files of their own, whole or not there; and whether bytes are those of an image."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from goldsmith.catalog.entry import Image
+from goldsmith.catalog.command import command
+from goldsmith.catalog.entry import Image, Verification
 from goldsmith.errors import CatalogError
-from goldsmith.host.files import need_space
+from goldsmith.host.files import Digests, need_space
 
 
 @contextmanager
@@ -23,3 +24,20 @@ def fresh(target: Path, image: Image) -> Iterator[None]:
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def check_copy(image: Image, found: Digests, *, cloud: str = "") -> None:
+    """Raise CatalogError for a copy that is not what was registered; ``cloud`` is where it came from."""
+    if problems := image.differences(found):
+        raise CatalogError(
+            f"image {image.id} ({image.name}) did not come as it was registered: {problems[0]}",
+            fix=command(f"image verify {image.id}", cloud)
+            + f"; {'push' if cloud else 'build'} it again to have it whole",
+        )
+
+
+def verified(image: Image, read: Callable[[Image], Digests]) -> Verification:
+    """Compare what is read with what was registered; an image whose bytes are to come has nothing to read."""
+    if image.half:
+        return Verification(image, (f"it is {image.status}: it has no bytes yet",))
+    return Verification(image, image.differences(read(image)))

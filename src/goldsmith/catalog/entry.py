@@ -79,6 +79,11 @@ class Image:
         recipe, version = self.properties.get(RECIPE), self.properties.get(VERSION)
         return f"{recipe}@{version}" if recipe and version else None
 
+    @property
+    def half(self) -> bool:
+        """Say whether its bytes are still to come."""
+        return self.status in (Status.QUEUED, Status.SAVING, Status.UPLOADING, Status.IMPORTING)
+
     def differences(self, found: Digests) -> tuple[str, ...]:
         """Say in words in what these bytes are not the image's."""
         algorithm = self.os_hash_algo or HASH_ALGORITHM  # a Glance may be told to use another one

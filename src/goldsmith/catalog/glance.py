@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from goldsmith.catalog.choose import choose
 from goldsmith.catalog.command import command
-from goldsmith.catalog.copying import fresh
+from goldsmith.catalog.copying import check_copy, fresh, verified
 from goldsmith.catalog.entry import (
     BUILD_KEY,
     SOURCE,
@@ -38,7 +38,6 @@ from goldsmith.host.files import Digests, digest
 from goldsmith.recipe.project import CloudCatalog
 from goldsmith.signing.names import signed
 
-_HALF = (Status.QUEUED, Status.SAVING, Status.UPLOADING, Status.IMPORTING)
 _PAGE = 500
 
 
@@ -145,23 +144,18 @@ class GlanceCatalog(GlanceSharing):
         return self._switch(image_id, Status.DEACTIVATED, Status.ACTIVE, "reactivate")
 
     def download(self, image_id: str, target: Path, *, on_bytes: OnBytes | None = None) -> Image:
-        image = self._readable(image_id)
+        image = self._readable(self.get(image_id))
         with fresh(target, image):
             with target.open("xb") as file:
                 found = digests_of(self.api, image_id, into=file, on_bytes=on_bytes)
-            if problems := image.differences(found):
-                raise CatalogError(
-                    f"image {image.id} ({image.name}) did not come as it was uploaded: {problems[0]}",
-                    fix=command(f"image verify {image.id}", self.name) + "; push it again to have it whole",
-                )
+            check_copy(image, found, cloud=self.name)
         return image
 
     def verify(self, image_id: str, *, on_bytes: OnBytes | None = None) -> Verification:
-        image = self.get(image_id)
-        if image.status in _HALF:
-            return Verification(image, (f"it is {image.status}: it has no bytes yet",))
-        self._readable(image_id)
-        return Verification(image, image.differences(digests_of(self.api, image_id, on_bytes=on_bytes)))
+        return verified(
+            self.get(image_id),
+            lambda image: digests_of(self.api, self._readable(image).id, on_bytes=on_bytes),
+        )
 
     def delete(self, image_id: str) -> Image:
         self.uploads.sweep()
@@ -238,10 +232,9 @@ class GlanceCatalog(GlanceSharing):
         same = next((one for one in alike if one.checksum and not one.differences(found)), None)
         return self.uploads.finish(same, new, found) if same else None
 
-    def _readable(self, image_id: str) -> Image:
-        image = self.get(image_id)
+    def _readable(self, image: Image) -> Image:
         if image.status is not Status.ACTIVE:
-            raise unread(image, half=image.status in _HALF, cloud=self.name)
+            raise unread(image, cloud=self.name)
         return image
 
     def _switch(self, image_id: str, before: Status, after: Status, action: str) -> Image:

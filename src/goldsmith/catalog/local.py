@@ -12,7 +12,7 @@ from goldsmith.catalog import index
 from goldsmith.catalog.blobs import Blobs
 from goldsmith.catalog.check import Finding, check
 from goldsmith.catalog.choose import choose
-from goldsmith.catalog.copying import fresh
+from goldsmith.catalog.copying import check_copy, fresh, verified
 from goldsmith.catalog.database import Database, Session
 from goldsmith.catalog.entry import (
     BUILD_KEY,
@@ -31,8 +31,6 @@ from goldsmith.catalog.rules import changed, check_changes, check_leaving, check
 from goldsmith.catalog.sharing import Sharing
 from goldsmith.errors import CatalogError
 from goldsmith.host.files import Digests, copy, digest
-
-_HALF = (Status.QUEUED, Status.SAVING)
 
 
 @dataclass(frozen=True)
@@ -124,21 +122,15 @@ class LocalCatalog(Sharing):
         source = self.file_of(image)
         with fresh(target, image):
             copy(source, target)
-            if problems := image.differences(digest(target, on_bytes=on_bytes)):
-                raise CatalogError(
-                    f"image {image.id} ({image.name}) is damaged: {problems[0]}",
-                    fix=f"goldsmith image verify {image.id}; build it again to get it whole",
-                )
+            check_copy(image, digest(target, on_bytes=on_bytes))
         return image
 
     def verify(self, image_id: str, *, on_bytes: OnBytes | None = None) -> Verification:
         image = self.get(image_id)
-        if image.status in _HALF:
-            return Verification(image, (f"it is {image.status}: it has no bytes yet",))
         path = self.blobs.path(str(image.sha256))
-        if not path.exists():
+        if not image.half and not path.exists():
             return Verification(image, (f"its file is missing: {path}",))
-        return Verification(image, image.differences(digest(path, on_bytes=on_bytes)))
+        return verified(image, lambda _: digest(path, on_bytes=on_bytes))
 
     def delete(self, image_id: str) -> Image:
         self.sweep()
@@ -245,10 +237,7 @@ class LocalCatalog(Sharing):
     def _abandon(self, image_id: str) -> None:
         """Forget an image that never became active, and the file that only it was to own."""
         with self.database.writing() as session:
-            if any(
-                image.status in _HALF
-                for image in index.select(session, Query(hidden=True), image_id=image_id)
-            ):
+            if any(image.half for image in index.select(session, Query(hidden=True), image_id=image_id)):
                 sha256 = index.file_of(session, image_id)
                 index.forget(session, image_id)
                 if sha256 and not index.used(session, sha256):
@@ -284,5 +273,5 @@ class LocalCatalog(Sharing):
     def file_of(self, image: Image) -> Path:
         """Return the file with the bytes of an active image, for readers only. Raises CatalogError for others."""
         if image.status != Status.ACTIVE:
-            raise unread(image, half=image.status in _HALF)
+            raise unread(image)
         return self.blobs.path(str(image.sha256))

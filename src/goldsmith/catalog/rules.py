@@ -127,11 +127,11 @@ def needs_status(image: Image, before: Status, after: Status, *, cloud: str = ""
         )
 
 
-def unread(image: Image, *, half: bool, cloud: str = "") -> CatalogError:
+def unread(image: Image, *, cloud: str = "") -> CatalogError:
     """Return the error for an image whose bytes nobody gets."""
     return CatalogError(
         f"image {image.id} ({image.name}) is {image.status}, so its bytes are given to nobody",
-        fix="take an active image" if half else command(f"image reactivate {image.id}", cloud),
+        fix="take an active image" if image.half else command(f"image reactivate {image.id}", cloud),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from goldsmith.errors import CatalogError, UsageError
+from goldsmith.formats.source import by_blocks
 from goldsmith.host.clock import outside
 from goldsmith.host.files import human_size
 
@@ -54,12 +55,7 @@ class UrlSource:
         return self._fetched
 
     def read(self, offset: int, length: int) -> bytes:
-        end = min(offset + length, self.size)
-        if offset < 0 or offset >= end:
-            return b""
-        first = offset // _BLOCK
-        data = b"".join(self._block(number) for number in range(first, (end - 1) // _BLOCK + 1))
-        return data[offset - first * _BLOCK : end - first * _BLOCK]
+        return by_blocks(self._block, _BLOCK, self.size, offset, length)
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:

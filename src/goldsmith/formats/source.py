@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,16 @@ def open_file(path: Path) -> Iterator[FileSource]:
         yield FileSource(path, stat.st_size, stat.st_blocks * 512, number)
     finally:
         os.close(number)
+
+
+def by_blocks(block: Callable[[int], bytes], block_size: int, size: int, offset: int, length: int) -> bytes:
+    """Return bytes of a source of this size that comes in whole blocks, which ``block`` gives by their number."""
+    end = min(offset + length, size)
+    if offset < 0 or offset >= end:
+        return b""
+    first = offset // block_size
+    data = b"".join(block(number) for number in range(first, (end - 1) // block_size + 1))
+    return data[offset - first * block_size : end - first * block_size]
 
 
 def unpack(layout: str, source: Source, offset: int, what: str) -> tuple[Any, ...]:
