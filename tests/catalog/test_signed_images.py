@@ -122,10 +122,24 @@ def test_glance_takes_ec_signatures(cloud, call, tmp_path, disk, kind):
     made = new_key(kind)
     (tmp_path / "k.pem").write_bytes(pem_of(made, None))
     (tmp_path / "c.pem").write_text(new_certificate(made, "Example builds", days=3).pem)
-    assert call("sign", disk, *KEY, "--publish-certificate", "--catalog", "releng")[0] == 0
-    image = cloud("releng").register(disk, new(detached.read(detached.beside(disk)).signature))
+    is_taken(cloud("releng"), call, disk, kind, *KEY)
+
+
+@pytest.mark.parametrize("kind", KeyType)
+def test_glance_takes_signatures_of_a_token(cloud, call, token, disk, kind, monkeypatch):
+    monkeypatch.setenv("PIN", token.pin)
+    words = ["--key", token.uri("builds", pin="env:PIN"), "--certificate", "c.pem"]
+    assert call("keygen", *words, "--name", "Example builds", "--type", kind.value)[0] == 0
+    is_taken(cloud("releng"), call, disk, kind, *words)
+
+
+def is_taken(cloud, call, disk, kind, *words):
+    """Sign a file, and see that Glance, which checks it, has it active."""
+    code, _, err = call("sign", disk, *words, "--publish-certificate", "--catalog", cloud.name)
+    assert code == 0, err
+    image = cloud.register(disk, new(detached.read(detached.beside(disk)).signature))
     assert (image.status, image.properties["img_signature_key_type"]) == (Status.ACTIVE, kind.value)
-    cloud("releng").delete(image.id)
+    cloud.delete(image.id)
 
 
 def test_a_wrong_signature_is_refused_by_glance_and_nothing_is_left(cloud, call, key, disk, stack):
