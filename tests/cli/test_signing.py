@@ -308,10 +308,11 @@ def test_the_options_and_the_project_each_name_the_place_of_a_pin(call, token, d
     )
     assert call("sign", "disk.raw")[0] == 0
     assert call("verify", "disk.raw")[0] == 0
-    assert call("sign", "disk.raw", "--key", token.uri("k", pin=f"file:{tmp_path}/pin"))[0] == 0
+    for key in (uri, token.uri("k", pin=f"file:{tmp_path}/pin")):
+        assert call("sign", "disk.raw", "--key", key)[0] == 0
     both = token.uri("k", pin=f"file:{tmp_path}/pin")
     refusals = [
-        (["--key", uri], "object=k: the token gold wants its PIN"),
+        (["--key", token.uri("k", more=";id=%01")], "object=k;id=%01: the token gold wants its PIN"),
         (["--key", both, *secret], "object=k: two places are named for its PIN"),
         (["--key", f"{uri}&pin-value={token.pin}"], "a PIN may not stand in a URI"),
         (["--key", f"{uri}&pin-source={token.pin}"], "object=k: pin-source is no reference to a PIN"),

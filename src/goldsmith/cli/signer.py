@@ -45,19 +45,17 @@ def signer(
     Raises UsageError or GateError for what must not sign.
     """
     known = _of_project(settings)
-    asked = passphrase_of(key, passphrase, settings) if key else None
-    if known and not key:
-        key, asked = (
-            known.key,
-            passphrase_of(known.key, passphrase, settings) if passphrase else known.passphrase,
-        )
-    certificate = certificate or (known.certificate if known else None)
+    if known:
+        key, certificate = key or known.key, certificate or known.certificate
     if key is None or certificate is None:
         missing = "--key" if key is None else "--certificate"
         raise UsageError(
             f"{missing} is not given, and {FILE} says nothing of it",
             fix="goldsmith keygen makes a key and its certificate; docs/signing.md shows the section signing:",
         )
+    asked = passphrase_of(key, passphrase, settings)
+    if known and not asked and (isinstance(key, Path) or key == known.key):  # wrong PINs lock other tokens
+        asked = known.passphrase
     wanted = HashMethod(method) if method else (known.method if known else HashMethod.SHA256)
     found = SignerPlaces(key, certificate, wanted, asked).load()
     if isinstance(key, Path):

@@ -36,14 +36,14 @@ class TokenUri:
 
 def parse(text: str) -> TokenUri:
     """Return what a URI names. Raises UsageError, in which no value of the query is repeated."""
-    path, _, query = text.partition("?")
-    named = _attributes(path.removeprefix(SCHEME), ";", path)
-    asked = _attributes(query, "&", path)
-    if "pin-value" in asked or "pin-value" in named:
+    if "pin-value" in text:  # wherever it stands: what is wrong with the rest would be told with it
         raise UsageError(
             "a PIN may not stand in a URI, where others read it",
             fix="take pin-value out and say where the PIN is: pin-source=file:PATH; and change this PIN",
         )
+    path, _, query = text.partition("?")
+    named = _attributes(path.removeprefix(SCHEME), ";", path)
+    asked = _attributes(query, "&", path)
     _known(named, _PATH, path)
     _known(asked, _QUERY, path)
     if named.get("type", "private") != "private":
