@@ -92,7 +92,7 @@ def test_its_disk_moves_out_of_the_way_of_builds_that_make_the_same_layer(state,
     assert kept_disk(state, other).read_text() == "half done"
     assert not list(store.begin("wanted").iterdir())
     assert (state / "builds" / "b2" / "kept.json").stat().st_mode & 0o777 == 0o600
-    assert [one.build for one in standing(state / "builds")] == ["b1", "b2"]
+    assert [one.build for one in standing(state)] == ["b1", "b2"]
 
 
 def test_the_way_in_is_for_its_owner_alone_and_in_the_form_of_ssh(state):
@@ -113,7 +113,7 @@ def test_a_note_that_cannot_be_read_keeps_nothing(state, text):
     (state / "builds" / "b1").mkdir(parents=True)
     (state / "builds" / "b1" / "kept.json").write_text(text)
     assert note_of(state / "builds", "b1") is None
-    assert list(standing(state / "builds")) == []
+    assert list(standing(state)) == []
 
 
 class Told:

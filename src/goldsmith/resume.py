@@ -74,7 +74,8 @@ def resuming(builds: Path, name: str) -> Resuming:
     libvirtd.ensure_running(LocalHost(), note.uri)
     with connect(note.uri) as hypervisor:
         if not note.resumable:
-            return Resuming(asked, note, "an install cannot be gone on with: it begins again")
+            what = "a boot test" if note.boots else "an install"
+            return Resuming(asked, note, f"{what} cannot be gone on with: it begins again")
         if not usable(hypervisor, note):
             return Resuming(asked, note, "it does not run any more: the last good layer is gone on with")
     return Resuming(replace(asked, mended=(*asked.mended, note)))
@@ -139,9 +140,13 @@ def forget_entered(record: BuildRecord, plan: Plan, store: Store, reporter: Repo
 def with_kept(failure: GoldsmithError | None, guest: Kept | None) -> GoldsmithError | None:
     """Return a failure that says where the guest is to be found that was left."""
     if failure and guest:
-        told = f"the guest is kept, {guest.state}: goldsmith shell {guest.build}"
+        told = where_kept(guest)
         failure.fix = f"{failure.fix}; {told}" if failure.fix else told
     return failure
+
+
+def where_kept(guest: Kept) -> str:
+    return f"the guest is kept, {guest.state}: goldsmith shell {guest.build}"
 
 
 def told_of(guest: Kept | None) -> Mapping[str, object]:

@@ -51,7 +51,7 @@ def sweep_files(state: Path, store: Store, kept: Collection[str] | None = None) 
     ``kept`` are the builds whose guests stand; by default all that were not given up.
     """
     if kept is None:
-        kept = {guest.build for guest in standing(state / "builds")}
+        kept = {guest.mark for guest in standing(state)}
     swept = [f"half-made layer {key[:12]}" for key in store.sweep(spare=kept)]
     for folder in (state / "run").glob("*"):
         if folder.name not in kept and _is_dead(state, folder.name):
@@ -71,9 +71,9 @@ def _fallen(where: Where, hypervisor: Hypervisor) -> tuple[list[str], set[str]]:
     """Take away kept guests that do not stand any more; return what was found, and the builds whose guests do."""
     swept: list[str] = []
     kept: set[str] = set()
-    for guest in standing(where.state / "builds"):
+    for guest in standing(where.state):
         if guest.uri != where.uri or stands(hypervisor, guest):
-            kept.add(guest.build)
+            kept.add(guest.mark)
         else:
             release(guest, hypervisor, where.state, why="it did not run any more")
             swept.append(f"guest that {guest.build} kept, which does not run any more")

@@ -14,11 +14,13 @@ from goldsmith.host.files import locked
 VIRT_INSTALL = """
 for word; do
     case "$before" in --name) name=$word ;; esac
-    case "$word" in pty,log.file=*) console=${word#pty,log.file=};; esac
+    case "$word" in pty,log.file=*) console=${word#pty,log.file=};; description=*) said=${word#description=} ;; esac
     before=$word
 done
 printf '%b' "$SAYS" > "$console"
-printf '<domain type="test"><name>%s</name><memory>1024</memory><os><type>hvm</type></os></domain>' "$name"
+printf '<domain type="test"><name>%s</name><description>%s</description>' "$name" "$said"
+printf '<memory>1024</memory><os><type>hvm</type></os><devices>'
+printf '<serial type="pty"><log file="%s"/></serial></devices></domain>' "$console"
 """
 XORRISO = 'for word; do case $before in -o) : > "$word" ;; esac; before=$word; done'
 PROMPT = "[ 0.0] Linux version 6.1\\nfactory login: "
@@ -81,6 +83,34 @@ def test_a_guest_that_lets_nobody_in_is_refused_with_all_that_was_found(boot_tes
         before[1].st_mode,
     )
     assert list((boot_test.state / "run").iterdir()) == []
+
+
+def test_a_guest_that_fails_is_kept_for_a_person_and_goes_when_he_says_so(boot_test, hypervisor, capfd):
+    code, out, err = boot_test(str(boot_test.image), *KNOWN, "--json", "--keep-failed")
+    assert code == 4, err
+    report = json.loads(out)
+    name, domain = Path(report["folder"]).name, report["kept"]["domain"]
+    assert (domain, report["kept"]["shell"]) == (f"goldsmith-{name}-2", f"goldsmith shell {name}")
+    boot_test()  # which sweeps, and keeps nothing of its own
+    assert [one.name for one in hypervisor.domains("goldsmith-")] == [domain]
+
+    assert run(["shell", name]) == 0
+    told = capfd.readouterr()
+    assert f"guest   {domain}, running; kept when boot-test failed" in told.err
+    assert f"then    goldsmith shell {name} --drop" in told.err
+    assert "factory login: " in told.out
+    assert run(["shell", name, "--drop"]) == 0
+    assert hypervisor.domains("goldsmith-") == []
+    assert list((boot_test.state / "run").iterdir()) == []
+    assert run(["shell", name]) == 2
+
+
+def test_a_guest_that_never_comes_up_says_where_it_is_kept(boot_test, hypervisor):
+    code, _, err = boot_test(str(boot_test.image), *KNOWN, "--keep-failed", says="")
+    assert code == 4
+    name = evidence(boot_test.state).name
+    assert f"; the guest is kept, running: goldsmith shell {name}\n" in err
+    assert [one.name for one in hypervisor.domains("goldsmith-")] == [f"goldsmith-{name}-1"]
 
 
 def test_the_table_shows_what_failed_and_where_the_evidence_lies(boot_test):

@@ -3,8 +3,13 @@
 import json
 
 import pytest
+from tests.keeping import URI
 
 from goldsmith.boottest.checks import CHECKS
+from goldsmith.compose import Where
+from goldsmith.host.domains import DomainState
+from goldsmith.plan.store import Store
+from goldsmith.sweep import sweep
 
 from .test_build import ROAD
 
@@ -12,12 +17,18 @@ from .test_build import ROAD
 VIRT_INSTALL = """
 for word; do
     case "$before" in --name) name=$word ;; esac
-    case "$word" in pty,log.file=*) console=${word#pty,log.file=};; --print-xml) boots=yes ;; esac
+    case "$word" in
+        pty,log.file=*) console=${word#pty,log.file=} ;;
+        description=*) said=${word#description=} ;;
+        --print-xml) boots=yes ;;
+    esac
     before=$word
 done
 if [ "$boots" ]; then
     printf '[ 0.0] Linux version 6.1\\n%s' "${SAYS-factory login: }" > "$console"
-    printf '<domain type="test"><name>%s</name><memory>1024</memory><os><type>hvm</type></os></domain>' "$name"
+    printf '<domain type="test"><name>%s</name><description>%s</description>' "$name" "$said"
+    printf '<memory>1024</memory><os><type>hvm</type></os><devices>'
+    printf '<serial type="pty"><log file="%s"/></serial></devices></domain>' "$console"
 else
     printf 'Linux version 3.10\\nStarting package installation process\\nGOLDSMITH-INSTALL-OK\\n' > "$console"
 fi
@@ -71,6 +82,68 @@ def test_a_guest_that_never_comes_up_names_evidence_that_is_where_it_says(bootin
     assert "console-1.log, screen-1.png" in done.err
     assert f"in {folder}" in done.err
     assert (folder / "screen-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def kept(factory, done, hypervisor):
+    """Return the id of the build and the guest that it says it has left, which no other build sweeps."""
+    told = done.events[-1]
+    assert f"the guest is kept, running: goldsmith shell {told['build']}" in done.err
+    assert sweep(Where(None, factory.state, URI), Store(factory.state)) == []
+    assert hypervisor.state(told["kept"]["domain"]) is DomainState.RUNNING
+    assert (factory.state / "run" / f"{told['build']}-boot").is_dir()
+    return told["build"], told["kept"]
+
+
+def test_a_guest_whose_checks_fail_is_kept_as_the_second_instance_and_can_be_dropped(booting, hypervisor):
+    booting.recipe("r", ENABLED)
+    done = booting("build", "r", "--json", "--keep-failed")
+    assert done.code == 4
+    build, guest = kept(booting, done, hypervisor)
+    assert (guest["domain"], guest["stage"]) == (f"goldsmith-{build}-boot-2", "boot-test")
+    assert [one.name for one in hypervisor.domains("goldsmith-")] == [guest["domain"]]
+    report = json.loads((evidence(booting, done) / "boot-test.json").read_text())
+    assert {one["id"] for one in report["checks"] if one["status"] == "failed"} >= {"B-L2"}
+    shell = json.loads(booting("shell", build, "--json").out)
+    assert (shell["domain"], shell["kept"], shell["stage"]) == (guest["domain"], True, "boot-test")
+    assert shell["console"] == str(evidence(booting, done) / "boot-test" / "console-2.log")
+    assert f"goldsmith build --resume {build} (the boot test begins again)" in booting("shell", build).err
+
+    (layer,) = booting.left
+    assert layer == booting.state / "run" / f"{build}-boot"
+    assert (layer / "boot-2.qcow2").exists()
+    dropped = booting("shell", build, "--drop")
+    assert dropped.code == 0
+    assert hypervisor.domains("goldsmith-") == []
+    assert booting.left == []
+
+
+def test_a_guest_that_never_comes_up_is_kept_and_its_build_gone_on_with(booting, hypervisor, monkeypatch):
+    monkeypatch.setenv("SAYS", "")
+    booting.recipe("r", f"{ENABLED}  waivers:\n{WAIVED}")
+    done = booting("build", "r", "--json", "--keep-failed")
+    assert done.code == 4
+    build, guest = kept(booting, done, hypervisor)
+    assert guest["domain"] == f"goldsmith-{build}-boot-1"
+    export = next(one for one in booting.layers if (one / "r.qcow2").exists())
+    pruned = json.loads(booting("store", "prune", "--older-than", "0", "--json").out)
+    assert export.name not in pruned["keys"]
+
+    monkeypatch.delenv("SAYS")
+    done = booting("build", "--resume", build, "--json")
+    assert done.code == 0, done.err
+    assert done.stages("StageFinished")[0] == "boot-test"
+    assert "a boot test cannot be gone on with: it begins again" in done.out
+    assert hypervisor.domains("goldsmith-") == []
+    assert booting.left == []
+
+
+def test_a_kept_guest_that_fell_is_swept_with_its_disk(booting, hypervisor):
+    booting.recipe("r", ENABLED)
+    build, guest = kept(booting, booting("build", "r", "--json", "--keep-failed"), hypervisor)
+    hypervisor.destroy(guest["domain"])
+    swept = sweep(Where(None, booting.state, URI), Store(booting.state))
+    assert swept == [f"guest that {build} kept, which does not run any more"]
+    assert booting.left == []
 
 
 def test_what_was_built_before_is_kept_and_the_test_can_be_left_out(booting):

@@ -15,9 +15,12 @@ from goldsmith.boottest.metadata_server import Service, served
 from goldsmith.boottest.own import OwnCheck
 from goldsmith.boottest.place import Image, Place
 from goldsmith.boottest.seed import Instance, Source, new_instance, write_drive
+from goldsmith.boottest.stay import Stay
 from goldsmith.boottest.windows import boot_windows
 from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.guests import machine as machines
+from goldsmith.guests.access import Way
+from goldsmith.guests.leaving import Keep
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.powered import PoweredGuest, switched_on
 from goldsmith.guests.session import free_port
@@ -26,6 +29,8 @@ from goldsmith.host import files, osinfo
 from goldsmith.host.domains import with_untouched_backing
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.process import Host
+
+Judge = Callable[[Boot], None]  # what it raises is a failure of the guest
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,13 @@ class Boots:
     timeout: float
     tell: Callable[[str], None]
     own: Sequence[OwnCheck] = ()
+    stay: Stay | None = None
 
-    def boot(self, number: int, source: Source, *, whole: bool) -> Boot:
-        """Boot one instance on an overlay of its own, with its metadata from ``source``."""
+    def boot(self, number: int, source: Source, *, whole: bool, judge: Judge = lambda _boot: None) -> Boot:
+        """Boot one instance on an overlay of its own, with its metadata from ``source``.
+
+        ``judge`` hears what the boot showed while the guest is still there.
+        """
         which = {1: "first", 2: "second"}[number]
         instance = new_instance(number, legacy=self.hardware.legacy_ssh, source=source)
         windows = self.hardware.windows
@@ -62,9 +71,16 @@ class Boots:
                 )
                 machine = self._machine(instance, disk, port)
                 boot = self._windows if windows else self._linux
-                return replace(boot(machine, drive, instance, told, whole=whole), asked=tuple(service.asked))
+
+                def ended(seen: Boot) -> Boot:
+                    whole_story = replace(seen, asked=tuple(service.asked))
+                    judge(whole_story)
+                    return whole_story
+
+                return boot(machine, drive, instance, told, ended, whole=whole)
         finally:
-            disk.unlink(missing_ok=True)
+            if not (self.stay and self.stay.stays):
+                disk.unlink(missing_ok=True)
 
     def _linux(
         self,
@@ -72,21 +88,28 @@ class Boots:
         drive: Path | None,
         instance: Instance,
         told: Callable[[str], None],
+        ended: Callable[[Boot], Boot],
         *,
         whole: bool,
     ) -> Boot:
         xml = self._xml(machine, machines.boot(machine, seed=drive))
         heard = Heard()
-        hear: list[Callable[[str], None]] = [heard.take]
+        guests: list[LinuxGuest] = []
+
+        def hear(line: str) -> None:
+            guests[0].hear(line) if guests else heard.take(line)
+
         with switched_on(
-            PoweredGuest, self.hypervisor, xml, machine,
-            boot_timeout=self.timeout, on_console=lambda line: hear[-1](line),
-        ) as session, self._pictured(session):  # fmt: skip
-            guest = LinuxGuest(
-                session, self.hardware, instance, heard, told, lambda: self.screenshot(session)
-            )
-            hear.append(guest.hear)
-            return boot_linux(guest, timeout=self.timeout, whole=whole, own=self.own)
+            PoweredGuest, self.hypervisor, xml, machine, boot_timeout=self.timeout, on_console=hear,
+            keep=self._keep(machine, lambda: guests[0].way if guests else None),
+        ) as session:  # fmt: skip
+            with self._pictured(session):
+                guest = LinuxGuest(
+                    session, self.hardware, instance, heard, told, lambda: self.screenshot(session)
+                )
+                guests.append(guest)
+                boot = boot_linux(guest, timeout=self.timeout, whole=whole, own=self.own)
+            return ended(boot)
 
     def _windows(
         self,
@@ -94,6 +117,7 @@ class Boots:
         drive: Path | None,
         instance: Instance,
         told: Callable[[str], None],
+        ended: Callable[[Boot], Boot],
         *,
         whole: bool,
     ) -> Boot:
@@ -106,12 +130,19 @@ class Boots:
         xml = self._xml(machine, argv)
         heard = Heard()
         with switched_on(
-            WindowsSession, self.hypervisor, xml, machine, boot_timeout=self.timeout, on_console=heard.take
-        ) as session, self._pictured(session):  # fmt: skip
-            return boot_windows(
-                session, instance, heard, timeout=self.timeout, whole=whole, tell=told, own=self.own,
-                picture=lambda: self.screenshot(session),
-            )  # fmt: skip
+            WindowsSession, self.hypervisor, xml, machine,
+            boot_timeout=self.timeout, on_console=heard.take, keep=self._keep(machine, lambda: None),
+        ) as session:  # fmt: skip
+            with self._pictured(session):
+                boot = boot_windows(
+                    session, instance, heard, timeout=self.timeout, whole=whole, tell=told, own=self.own,
+                    picture=lambda: self.screenshot(session),
+                )  # fmt: skip
+            return ended(boot)
+
+    def _keep(self, machine: Machine, way: Callable[[], Way | None]) -> Keep | None:
+        stay = self.stay
+        return (lambda: stay.asked(machine, self.hypervisor, way())) if stay else None
 
     @contextmanager
     def _pictured(self, session: PoweredGuest) -> Iterator[None]:

@@ -11,6 +11,7 @@ from goldsmith.boottest.own import OwnCheck, answered
 from goldsmith.boottest.probe import LINUX, WAIT
 from goldsmith.boottest.seed import Instance
 from goldsmith.errors import GuestError
+from goldsmith.guests.access import Way
 from goldsmith.guests.causes.failure import Diagnoser
 from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.powered import PoweredGuest
@@ -146,6 +147,24 @@ class LinuxGuest:
         except GuestError:
             return None
         return time.monotonic() - start
+
+    @property
+    def way(self) -> Way | None:
+        """Return how another process logs in; None where no sshd was seen."""
+        user = self.user or self.hardware.user
+        if not self.host_key or not user:
+            return None
+        key, port = self.instance.key, self.session.machine.ssh_port
+        return Way(
+            user,
+            key.private,
+            key.public,
+            self.host_key,
+            port=port or _SSH,
+            address="127.0.0.1" if port else "",
+            legacy=self.legacy,
+            privilege="" if user == "root" else "sudo -n ",
+        )
 
     @property
     def legacy(self) -> bool:

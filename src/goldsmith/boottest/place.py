@@ -26,17 +26,26 @@ class Image:
 
 @dataclass(frozen=True)
 class Place:
-    """Where and by what a test runs; ``ident`` names its folders and machines, ``network`` as in Machine."""
+    """Where and by what a test runs; ``ident`` names its folders and machines, ``network`` as in Machine.
+
+    ``evidence`` is the folder of what stays, where that is another one than ``folder`` makes of the ident.
+    """
 
     ident: str
     state: Path
     uri: str
     virt_type: str
     network: str
+    evidence: Path | None = None
 
     @property
     def folder(self) -> Path:
         """Return the folder of the evidence, which stays."""
+        return self.evidence or self.own
+
+    @property
+    def own(self) -> Path:
+        """Return the folder of the lock by which others see that the test is alive."""
         return self.state / BOOT_TESTS / self.ident
 
     @property

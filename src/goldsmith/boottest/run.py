@@ -13,11 +13,13 @@ from goldsmith.audit.report import BOOT_TEST, Report, Result, harmless, judged
 from goldsmith.boottest.boots import Boots
 from goldsmith.boottest.check import BootCheck
 from goldsmith.boottest.checks import CHECKS
-from goldsmith.boottest.facts import Trial
+from goldsmith.boottest.facts import Boot, Trial
 from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.own import OwnCheck, boot_checks
 from goldsmith.boottest.place import Image, Place
 from goldsmith.boottest.seed import Source
+from goldsmith.boottest.stay import Stay
+from goldsmith.errors import GuestError
 from goldsmith.host import copies, files
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.locks import locked
@@ -43,28 +45,48 @@ def boot_test(
     waivers: Mapping[str, str] | None = None,
     own: Sequence[OwnCheck] = (),
     metadata: Metadata = Metadata.BOTH,
+    stay: Stay | None = None,
     tell: Callable[[str], None],
 ) -> Report:
     """Boot an image twice as two instances and answer every check; ``tell`` hears each phase.
 
     The image itself is only read. Whoever kills this process leaves nothing running: libvirt ends the guests, and
     the next command sweeps the folders. Raises GuestError when the guest never comes up; a failed check raises nothing.
+    With ``stay`` a guest that does not come up is left, and the second one where a check failed.
     """
     begun = time.monotonic()
     sources = _SOURCES[metadata]
     limit = timeout or (TIMEOUT_WINDOWS if hardware.windows else TIMEOUT)
-    with _folders(place), connect(place.uri) as hypervisor:
+    reports: list[Report] = []
+    with _folders(place, stay), connect(place.uri) as hypervisor:
         reachable = _reachable(image, place, tell)
-        boots = Boots(reachable, hardware, place, host, hypervisor, limit, tell, own)
-        first, second = (boots.boot(at, sources[at - 1], whole=at == 1) for at in (1, 2))
-    trial = Trial(hardware, image.size, image.grown, first, second)
+        boots = Boots(reachable, hardware, place, host, hypervisor, limit, tell, own, stay)
+        first = boots.boot(1, sources[0], whole=True)
+
+        def judge(second: Boot) -> None:
+            """Answer while the second guest still runs, so that it can stay where a check failed."""
+            trial = Trial(hardware, image.size, image.grown, first, second)
+            checks = tuple(answers(trial, waivers or {}, (*CHECKS, *boot_checks(own))))
+            reports.append(_report(image, trial, checks, time.monotonic() - begun))
+            if stay:
+                reports[0].raise_if_failed()
+
+        try:
+            boots.boot(2, sources[1], whole=False, judge=judge)
+        except GuestError:
+            if not reports:
+                raise
+    return reports[0]
+
+
+def _report(image: Image, trial: Trial, checks: tuple[Result, ...], seconds: float) -> Report:
     return Report(
         image=Path(image.label) if image.label else image.path,
-        profile=hardware.profile,
+        profile=trial.hardware.profile,
         format=image.format,
-        system=harmless(next(iter(first.seen.get("system", ())), "").strip()),
-        checks=tuple(answers(trial, waivers or {}, (*CHECKS, *boot_checks(own)))),
-        seconds=time.monotonic() - begun,
+        system=harmless(next(iter(trial.first.seen.get("system", ())), "").strip()),
+        checks=checks,
+        seconds=seconds,
         kind=BOOT_TEST,
     )
 
@@ -87,18 +109,25 @@ def _answer(check: BootCheck, trial: Trial) -> Finding:
 
 
 @contextmanager
-def _folders(place: Place) -> Iterator[None]:
-    """Make the folders and hold the lock that keeps the sweep away; the scratch goes on every way out."""
-    for folder in (place.state, place.folder, place.scratch):
+def _folders(place: Place, stay: Stay | None) -> Iterator[None]:
+    """Make the folders and hold the lock that keeps the sweep away; the scratch goes on every way out.
+
+    It stays with the guest that uses it, and the folder of the lock where it holds the evidence too.
+    """
+    folders = (place.state, place.own, place.folder, place.scratch)
+    for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-    for folder in (place.state, place.folder, place.scratch):
+    for folder in folders:
         with suppress(OSError):  # qemu runs as another user, and has to pass
             folder.chmod(folder.stat().st_mode | 0o111)
-    with locked(place.folder / "lock"):
+    with locked(place.own / "lock"):
         try:
             yield
         finally:
-            shutil.rmtree(place.scratch, ignore_errors=True)
+            if not (stay and stay.stays):
+                shutil.rmtree(place.scratch, ignore_errors=True)
+            if place.own != place.folder:
+                shutil.rmtree(place.own, ignore_errors=True)
 
 
 def _reachable(image: Image, place: Place, tell: Callable[[str], None]) -> Image:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goldsmith.boottest.own import OwnCheck
     from goldsmith.boottest.place import Image, Place
     from goldsmith.host.accel import Acceleration
+    from goldsmith.plan.kept import Keeper, Kept
 
 
 @click.command("boot-test", cls=Command)
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     help="How the instances are told who they are; both is config-drive first, then service.",
 )
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a JUnit report too.")
+@click.option("--keep-failed", is_flag=True, help="Leave a guest that fails as it is, for goldsmith shell.")
 @pass_settings
 def boot_test(
     settings: Settings,
@@ -64,6 +66,7 @@ def boot_test(
     timeout: float | None,
     metadata: str,
     junit: Path | None,
+    keep_failed: bool,
 ) -> int:
     """Boot IMAGE twice as two instances, as a cloud does, and check what came up. IMAGE is a file, or an ID or NAME
     of the catalog, whose report is then kept with it for the gates of channels; the image is only read.
@@ -73,6 +76,7 @@ def boot_test(
     from goldsmith.catalog.local import LocalCatalog
     from goldsmith.host import accel
     from goldsmith.host.process import LocalHost
+    from goldsmith.plan.kept import Keeper
     from goldsmith.promote.attach import attach
 
     if profile:
@@ -81,15 +85,17 @@ def boot_test(
     chosen = accel.detect(LocalHost(), state=settings.state)
     known = None if Path(wanted).exists() else LocalCatalog(settings.state / "catalog").find(wanted).id
     image, hardware = _asked_for(settings, known or wanted, said, profile, memory, chosen)
-    place = new_place(settings.state)
+    place, keeper = new_place(settings.state), Keeper(asked=keep_failed)
     with stoppable():
-        report = run_test(settings, image, hardware, place, timeout=timeout, metadata=Metadata(metadata))
+        report = run_test(
+            settings, image, hardware, place, timeout=timeout, metadata=Metadata(metadata), keeper=keeper
+        )
     if junit:
         write_junit(report, junit)
     if known:  # the gates of channels ask for it
         content = json.dumps(report.as_json(), indent=1).encode()
         attach(LocalCatalog(settings.state / "catalog"), [known], "boot-test", content, who=getpass.getuser())
-    _show(settings, report, place.folder)
+    _show(settings, report, place.folder, keeper.guest)
     return GuestError.exit_code if report.failed else 0
 
 
@@ -116,6 +122,7 @@ def run_test(
     waivers: Mapping[str, str] | None = None,
     own: "Sequence[OwnCheck]" = (),
     metadata: Metadata = Metadata.BOTH,
+    keeper: "Keeper | None" = None,
 ) -> "Report":
     """Run a boot test with its phases on stderr; its report is also in the folder of its evidence."""
     from goldsmith.boottest.run import REPORT, boot_test
@@ -123,7 +130,9 @@ def run_test(
     from goldsmith.host import libvirtd
     from goldsmith.host.files import write_atomically
     from goldsmith.host.process import LocalHost
+    from goldsmith.plan.keeping import staying
     from goldsmith.plan.store import Store
+    from goldsmith.resume import with_kept
     from goldsmith.sweep import sweep
 
     host = LocalHost()
@@ -131,30 +140,38 @@ def run_test(
     sweep(Where(None, place.state, place.uri), Store(place.state))
     libvirtd.ensure_network_of(place.network, place.uri)
     tell = _Phases(settings).tell
-    report = boot_test(
-        image,
-        hardware,
-        place,
-        host=host,
-        timeout=timeout,
-        waivers=waivers,
-        own=own,
-        metadata=metadata,
-        tell=tell,
-    )
+    try:
+        report = boot_test(
+            image,
+            hardware,
+            place,
+            host=host,
+            timeout=timeout,
+            waivers=waivers,
+            own=own,
+            metadata=metadata,
+            stay=staying(keeper, place, place.folder, stage="boot-test") if keeper else None,
+            tell=tell,
+        )
+    except GuestError as error:
+        with_kept(error, keeper.guest if keeper else None)
+        raise
     write_atomically(place.folder / REPORT, json.dumps(report.as_json(), indent=1))
     return report
 
 
-def _show(settings: Settings, report: "Report", folder: Path) -> None:
+def _show(settings: Settings, report: "Report", folder: Path, kept: "Kept | None") -> None:
     from goldsmith.cli.report_table import show
+    from goldsmith.resume import told_of, where_kept
 
     if settings.json:
-        settings.emit({**report.as_json(), "folder": str(folder)})
+        settings.emit({**report.as_json(), "folder": str(folder), "kept": told_of(kept)})
         return
     show(report, settings)
     if report.failed or settings.verbose:
         click.echo(f"consoles and screenshots: {folder}")
+    if kept:
+        click.echo(where_kept(kept))
 
 
 def _asked_for(

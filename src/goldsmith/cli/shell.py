@@ -40,8 +40,11 @@ class Found:
     address: str  # of the guest, as far as libvirt knows it
     kept: "Kept | None"
 
+    @property
+    def run(self) -> Path:
+        return _run_folder(self.build, self.kept)
+
     def as_json(self) -> dict[str, Any]:
-        access = self.build.folder.parents[1] / "run" / self.build.id / "access"
         return {
             "build": self.build.id,
             "domain": self.domain,
@@ -50,7 +53,7 @@ class Found:
             "stage": self.kept.stage if self.kept else "",
             "screen": self.screen,
             "console": str(self.console or ""),
-            "ssh": _ssh(self, access) if self.way else [],
+            "ssh": _ssh(self) if self.way else [],
         }
 
 
@@ -64,13 +67,13 @@ def shell(settings: Settings, build: str, command: tuple[str, ...], *, drop: boo
 
     The guest is one that is being built, or that a failed build has kept (build --keep-failed). Where SSH is not
     possible it is the serial console. --json only tells where the guest is to be found. BUILD is an id or a part of
-    it, or a recipe for its newest build; the newest of all when left out.
+    it, or a recipe for its newest build; the newest of all when left out; or the id of a boot test that kept its guest.
     """
     from goldsmith.host.hypervisor import connect
     from goldsmith.host.libvirtd import default_uri
     from goldsmith.plan.kept import note_of
 
-    record = find(settings.state / "builds", build)
+    record = _record(settings.state, build)
     note = note_of(record.folder.parent, record.id)
     kept = note if note and not note.ended else None
     if drop:
@@ -90,6 +93,18 @@ def shell(settings: Settings, build: str, command: tuple[str, ...], *, drop: boo
             (record.folder / "entered").touch(mode=0o600)
         code = _enter(settings, found, command, hypervisor)
     return _console(found) if code is None else code
+
+
+def _record(state: Path, name: str) -> BuildRecord:
+    from goldsmith.boottest.place import BOOT_TESTS
+    from goldsmith.plan.kept import NOTE
+
+    alone = state / BOOT_TESTS / name
+    return BuildRecord(alone) if name and (alone / NOTE).exists() else find(state / "builds", name)
+
+
+def _run_folder(record: BuildRecord, kept: "Kept | None") -> Path:
+    return record.folder.parents[1] / "run" / (kept.mark if kept else record.id)
 
 
 def _drop(settings: Settings, record: BuildRecord, note: "Kept | None") -> int:
@@ -142,10 +157,10 @@ def _find(record: BuildRecord, kept: "Kept | None", note: "Kept | None", hypervi
     if state in (DomainState.GONE, DomainState.SHUTOFF):
         raise GuestError(
             f"the guest {domain} does not run any more",
-            fix=f"goldsmith build --resume {record.id}" if kept else f"goldsmith logs {record.id}",
+            fix=_again(kept) if kept else f"goldsmith logs {record.id}",
         )
     xml = hypervisor.xml(domain)
-    consoles = [one for one in sorted(record.folder.glob("console*.log")) if str(one) in xml]
+    consoles = [one for one in sorted(record.folder.rglob("console*.log")) if str(one) in xml]
     return Found(
         build=record,
         domain=domain,
@@ -154,7 +169,7 @@ def _find(record: BuildRecord, kept: "Kept | None", note: "Kept | None", hypervi
         screen=vnc_of(xml),
         console=consoles[0] if consoles else None,
         windows=kept.windows if kept else "microsoft.com/win" in xml,
-        way=way_of(record.folder.parents[1] / "run" / record.id),
+        way=way_of(_run_folder(record, kept)),
         address=hypervisor.address(domain) or "",
         kept=kept,
     )
@@ -177,11 +192,20 @@ def _tell(settings: Settings, found: Found) -> None:
     if found.way and found.way.privilege:
         rows.append(f"root    {found.way.privilege.strip()} COMMAND")
     if found.kept:
-        again = f"goldsmith build --resume {found.build.id}"
-        rows.append(
-            f"then    {again}" if found.kept.resumable else f"then    {again} (the install begins again)"
-        )
+        rows.append(f"then    {_again(found.kept)}")
     click.echo("\n".join(rows), err=True)
+
+
+def _again(kept: "Kept") -> str:
+    """Return the command that comes after looking at a kept guest."""
+    from goldsmith.plan.kept import BUILDS
+
+    if kept.home != BUILDS:
+        return f"goldsmith shell {kept.build} --drop"
+    what = "boot test" if kept.boots else "install"
+    return f"goldsmith build --resume {kept.build}" + (
+        "" if kept.resumable else f" (the {what} begins again)"
+    )
 
 
 def _enter(
@@ -253,11 +277,12 @@ def _console(found: Found) -> int:
     return 0
 
 
-def _ssh(found: Found, access: Path) -> list[str]:
+def _ssh(found: Found) -> list[str]:
     """Return the command that does the same by OpenSSH, and that scp and rsync take their options from."""
-    from goldsmith.plan.keeping import KEY, KNOWN_HOSTS
+    from goldsmith.plan.keeping import ACCESS, KEY, KNOWN_HOSTS
 
     assert found.way
+    access = found.run / ACCESS
     options = (
         f"UserKnownHostsFile={access / KNOWN_HOSTS}", f"HostKeyAlias={found.domain}", "StrictHostKeyChecking=yes",
         "IdentitiesOnly=yes",

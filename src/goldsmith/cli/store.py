@@ -197,5 +197,5 @@ def _in_use(settings: Settings) -> set[str]:
     from goldsmith.record import BuildState, read_builds
 
     running = [one for one in read_builds(settings.state / "builds") if one.state is BuildState.RUNNING]
-    kept = {one.parent for one in standing(settings.state / "builds") if one.parent}
+    kept = {one.parent for one in standing(settings.state) if one.parent}
     return kept | {str(stage["key"]) for one in running for stage in one.document.get("stages", ())}

@@ -7,10 +7,15 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from goldsmith.boottest.place import Place
+from goldsmith.boottest.stay import Stay
+from goldsmith.errors import GoldsmithError
 from goldsmith.guests.access import Way
+from goldsmith.guests.machine import Machine
 from goldsmith.host import files
+from goldsmith.host.domains import vnc_of
 from goldsmith.host.hypervisor import Hypervisor
-from goldsmith.plan.kept import STANDING, Kept, write_note
+from goldsmith.plan.kept import STANDING, Keeper, Kept, write_note
 from goldsmith.plan.stage import DISK
 from goldsmith.plan.store import KEPT_PREFIX, Store
 
@@ -22,14 +27,47 @@ def release(guest: Kept, hypervisor: Hypervisor, state: Path, *, why: str) -> No
     """Take a kept guest away with its disk and its keys, and note ``why``."""
     hypervisor.destroy(guest.domain)
     hypervisor.undefine(guest.domain)
-    shutil.rmtree(state / "run" / guest.build, ignore_errors=True)
+    shutil.rmtree(state / "run" / guest.mark, ignore_errors=True)
     shutil.rmtree(kept_disk(state, guest).parent, ignore_errors=True)
-    write_note(state / "builds", replace(guest, ended=why))
+    write_note(state / guest.home, replace(guest, ended=why))
 
 
 def stands(hypervisor: Hypervisor, guest: Kept) -> bool:
     """Say whether there is still something to look at, or to go on from."""
     return hypervisor.state(guest.domain) in STANDING or hypervisor.left_by_itself(guest.domain)
+
+
+def staying(keeper: Keeper, place: Place, record: Path, *, stage: str, parent: str = "") -> Stay | None:
+    """Return what keeps the guest of a boot test that fails; None where none is to stay.
+
+    ``record`` is the folder that the note goes into, ``parent`` the key of the entry that holds the image.
+    """
+    if not keeper.asked:
+        return None
+
+    def keep(machine: Machine, hypervisor: Hypervisor, way: Way | None) -> bool:
+        guest = Kept(
+            build=record.name,
+            stage=stage,
+            domain=machine.name,
+            uri=place.uri,
+            parent=parent,
+            windows=machine.osinfo.startswith("name=win"),
+            state=hypervisor.state(machine.name).value,
+            screen=vnc_of(hypervisor.xml(machine.name)),
+            home=record.parent.name,
+            run="" if place.ident == record.name else place.ident,
+        )
+        if way:
+            write_way(place.scratch, way, machine.name)
+        return keeper.keep_here(guest, hypervisor, record)
+
+    def asked(machine: Machine, hypervisor: Hypervisor, way: Way | None) -> bool:
+        with suppress(GoldsmithError, OSError):  # of libvirt that went away: the failure is the one to tell
+            return keep(machine, hypervisor, way)
+        return False
+
+    return Stay(asked)
 
 
 def kept_disk(state: Path, guest: Kept) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldsmith.boottest.place import BOOT_TESTS
 from goldsmith.host import files
 from goldsmith.host.domains import DomainState
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MENDED = "mended "  # how the names of stages begin whose disk a person may have changed by hand
 ENTERED = "entered"  # in the record of a build: a shell was opened in its guest while that was being built
 NOTE = "kept.json"  # in the record of the build
+BUILDS = "builds"  # folder of the state folder with the records of builds
+HOMES = (BUILDS, BOOT_TESTS)
 STANDING = (DomainState.RUNNING, DomainState.PAUSED, DomainState.CRASHED)
 
 
@@ -29,7 +32,8 @@ class Kept:
     """A guest that was left; ``resumable`` says whether its disk can become the layer that the step starts from.
 
     ``parent`` is the key of the layer below its disk, made at ``parent_made``. Times are seconds since the epoch.
-    ``ended`` is empty while the guest stands, and then says in words what became of it.
+    ``ended`` is empty while the guest stands, and then says in words what became of it. ``home`` is the folder of the
+    state folder that its record is in, and ``run`` the name of its folder in ``run/`` where that is not the build's.
     """
 
     build: str
@@ -44,6 +48,18 @@ class Kept:
     screen: str = ""  # the socket or the address of its VNC
     since: float = field(default_factory=time.time)
     ended: str = ""
+    home: str = BUILDS
+    run: str = ""
+
+    @property
+    def mark(self) -> str:
+        """Return the name that its machine bears, and its folder in ``run/``."""
+        return self.run or self.build
+
+    @property
+    def boots(self) -> bool:
+        """Say whether it is a guest of a boot test, from whose disk nothing is made."""
+        return self.home == BOOT_TESTS or bool(self.run)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -59,10 +75,23 @@ class Keeper:
 
     def keep(self, guest: Kept, hypervisor: "Hypervisor", folder: Path) -> bool:
         """Say whether the guest stays; ``folder`` is that of its disk. Not where it is off already."""
+        if not self._can(guest, hypervisor):
+            return False
+        self.guest, self._folder = guest, folder
+        return True
+
+    def keep_here(self, guest: Kept, hypervisor: "Hypervisor", record: Path) -> bool:
+        """Say whether a guest stays whose disk is in nobody's way: the note is written at once."""
+        if not self._can(guest, hypervisor):
+            return False
+        write_note(record.parent, guest)
+        self.guest = guest
+        return True
+
+    def _can(self, guest: Kept, hypervisor: "Hypervisor") -> bool:
         if not self.asked or hypervisor.state(guest.domain) not in STANDING:
             return False
         hypervisor.persist(guest.domain)  # so that libvirt still knows how it ended when it has
-        self.guest, self._folder = guest, folder
         return True
 
     def holds(self, folder: Path) -> bool:
@@ -90,10 +119,10 @@ def note_of(records: Path, build: str) -> Kept | None:
         return None
 
 
-def standing(records: Path) -> Iterator[Kept]:
+def standing(state: Path) -> Iterator[Kept]:
     """Yield the notes of all guests that are kept, as far as the notes know."""
-    for path in sorted(records.glob(f"*/{NOTE}")):
-        found = note_of(records, path.parent.name)
+    for path in sorted(one for home in HOMES for one in (state / home).glob(f"*/{NOTE}")):
+        found = note_of(path.parent.parent, path.parent.name)
         if found and not found.ended:
             yield found
 

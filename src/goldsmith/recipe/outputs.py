@@ -19,7 +19,11 @@ def output_schemas() -> dict[str, Schema]:
     schemas = {
         "doctor": _checks("Is this host fit?"),
         "audit": _checks("Does this image conform?"),
-        "boot-test": _checks("Does what this image boots into conform?"),
+        "boot-test": _checks(
+            "Does what this image boots into conform?",
+            folder={**_TEXT, "description": "Where consoles, screens and the report lie."},
+            kept={"type": "object", "description": "The guest that was left; empty where none was."},
+        ),
         "inspect": _inspect(),
         "convert": _convert(),
         "image list": {"description": "The images of a catalog.", "type": "array", "items": _image()},
@@ -48,7 +52,7 @@ def _object(
     }
 
 
-def _checks(description: str) -> Schema:
+def _checks(description: str, **further: Schema) -> Schema:
     check = _object(
         "One check.",
         {
@@ -61,7 +65,7 @@ def _checks(description: str) -> Schema:
             "fix": {**_TEXT, "description": "What to do; empty when there is nothing to do."},
         },
     )
-    return _object(description, {"checks": {"type": "array", "items": check}})
+    return _object(description, {"checks": {"type": "array", "items": check}, **further})
 
 
 def _convert() -> Schema:
@@ -199,7 +203,7 @@ def _recipes() -> Schema:
 
 def _shell() -> Schema:
     return _object(
-        "The guest of a build, and the ways to it.",
+        "The guest of a build, or of a boot test, and the ways to it.",
         {
             "build": _TEXT,
             "domain": {**_TEXT, "description": "Its name for libvirt."},

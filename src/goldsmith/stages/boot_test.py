@@ -1,7 +1,6 @@
 """Boot the exported image as a cloud does, before anybody can take it from the catalog."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -12,13 +11,13 @@ from goldsmith.boottest.run import REPORT, boot_test
 from goldsmith.errors import GuestError
 from goldsmith.events import PhaseStarted
 from goldsmith.host import files
+from goldsmith.plan.keeping import staying
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.choices import Metadata
 from goldsmith.stages.evidence import with_kept
 from goldsmith.stages.exported import exported
 
 EVIDENCE = "boot-test"  # folder of the build's record: consoles and screenshots
-_LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class BootTest:
             uri=context.uri,
             virt_type=context.acceleration.virt_type,
             network=self.network,
+            evidence=context.folder / EVIDENCE,
         )
         log = context.log_for(self.name)
 
@@ -65,36 +65,23 @@ class BootTest:
             log(text)
             context.reporter.tell(PhaseStarted(self.name, text))
 
-        try:
-            report = boot_test(
-                Image(first.path, first.format, first.virtual_size),
-                self.hardware,
-                place,
-                host=context.host_for(self.name),
-                timeout=self.timeout * context.patience if self.timeout else None,
-                waivers=self.waivers,
-                own=self.own,
-                metadata=self.metadata,
-                tell=tell,
-            )
-        except GuestError as error:  # its evidence moves
-            error.fix = error.fix.replace(str(place.folder), str(context.folder / EVIDENCE))
-            raise
-        finally:
-            _keep(place, context)
+        entry = context.results["export"].key
+        report = boot_test(
+            Image(first.path, first.format, first.virtual_size),
+            self.hardware,
+            place,
+            host=context.host_for(self.name),
+            timeout=self.timeout * context.patience if self.timeout else None,
+            waivers=self.waivers,
+            own=self.own,
+            metadata=self.metadata,
+            stay=staying(context.keeper, place, context.folder, stage=self.name, parent=entry),
+            tell=tell,
+        )
         text = json.dumps(report.as_json(), indent=1)
         files.write_atomically(context.folder / REPORT, text)  # also of a build that this stops
         try:
             report.raise_if_failed()
         except GuestError as error:
-            raise with_kept(error, [context.folder / EVIDENCE]) from None
+            raise with_kept(error, [place.folder]) from None
         files.write_atomically(work.folder / REPORT, text)
-
-
-def _keep(place: Place, context: Context) -> None:
-    """Move the evidence to the record of the build, where its other evidence is."""
-    if place.folder.is_dir():
-        shutil.copytree(
-            place.folder, context.folder / EVIDENCE, ignore=shutil.ignore_patterns(_LOCK), dirs_exist_ok=True
-        )
-        shutil.rmtree(place.folder, ignore_errors=True)
