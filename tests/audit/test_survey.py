@@ -9,7 +9,7 @@ from goldsmith.audit import rpmheaders
 from goldsmith.audit.appliance import converse
 from goldsmith.audit.bootmenu import Item
 from goldsmith.audit.facts import System
-from goldsmith.audit.registry import SZ, Key, Registry, Value
+from goldsmith.audit.registry import DWORD, SZ, Key, Registry, Value
 from goldsmith.audit.survey import services, survey
 from goldsmith.audit.tree import Entry, Kind, Tree
 from goldsmith.audit.windows_survey import KEYS, SEES, survey_windows
@@ -222,6 +222,11 @@ def test_a_windows_is_told_by_its_registry_and_its_updates():
     def value(text):
         return Value(SZ, text.encode("utf-16-le"))
 
+    def service(name, start):
+        path = rf"SYSTEM\CurrentControlSet\Services\{name}"
+        values = {} if start is None else {"start": Value(DWORD, start.to_bytes(4, "little"))}
+        return path.lower(), Key(path, values)
+
     uninstall = r"software\microsoft\windows\currentversion\uninstall"
     keys = {
         rf"{uninstall}\{{1}}": Key(
@@ -235,6 +240,18 @@ def test_a_windows_is_told_by_its_registry_and_its_updates():
         rf"{uninstall}\hidden": Key("x"),
         r"software\microsoft\windows nt\currentversion": Key("x", {"currentbuild": value("17763")}),
         r"sam\sam\domains\account\users\names\administrator": Key(r"SAM\...\Administrator"),
+        **dict(
+            service(name, start)
+            for name, start in {
+                "viostor": 0,
+                "CDPUserSvc": 2,
+                "CDPUserSvc_3a2f1": 2,
+                "Tool_1": 3,
+                "Spooler": 4,
+                "odd": 9,
+                ".NET": None,
+            }.items()
+        ),
     }
     folder = "/windows/servicing/packages"
     names = [
@@ -253,3 +270,12 @@ def test_a_windows_is_told_by_its_registry_and_its_updates():
         ("ROLLUPFIX", "17763.4974.1.12", "Microsoft Corporation"),
     ]
     assert ([one.name for one in found.users], found.release) == (["Administrator"], "17763")
+    assert found.services == {
+        "viostor": "boot",
+        "CDPUserSvc": "automatic",  # what was made of it for one log-in has another name each time
+        "Tool_1": "on demand",
+        "Spooler": "disabled",
+        "odd": "Start 9",
+    }
+    unread = Registry({}, KEYS, {"SYSTEM": "the registry hive SYSTEM cannot be read"})
+    assert survey_windows(system, tree, unread).services is None

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from goldsmith.audit.tree import Unseen
 
 SZ, EXPAND_SZ, DWORD, MULTI_SZ = 1, 2, 4, 7
+SERVICES = r"SYSTEM\CurrentControlSet\Services"  # drivers too
+STARTS = {0: "boot", 1: "system", 2: "automatic", 3: "on demand", 4: "disabled"}  # what their Start says
 
 
 @dataclass(frozen=True)

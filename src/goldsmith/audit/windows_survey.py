@@ -1,11 +1,11 @@
-"""Takes stock of a Windows: programs as its list of installed programs has them, updates, accounts."""
+"""Takes stock of a Windows: programs as its list of installed programs has them, updates, accounts, services."""
 
 import posixpath
 import re
 
 from goldsmith.artifact.inventory import WINDOWS, Inventory, Package, User
 from goldsmith.audit.facts import System
-from goldsmith.audit.registry import Registry, Value
+from goldsmith.audit.registry import SERVICES, STARTS, Registry, Value
 from goldsmith.audit.tree import Tree, Unseen
 
 _PROGRAMS = tuple(
@@ -17,9 +17,11 @@ KEYS = (
     *(f"{one}:DisplayName,DisplayVersion,Publisher" for one in _PROGRAMS),
     _ACCOUNTS,
     f"{_VERSION}:CurrentBuild,CurrentBuildNumber,UBR",
+    rf"{SERVICES}\*:Start",  # some 700 keys, four questions each: one second, by emulation up to ten
 )
 # Their manifests: the registry has the same under keys of which one image holds thousands, each of them a question.
 SEES = ("/windows/servicing/packages/package_for_*.mum",)
+_OF_ONE_USER = re.compile(r"(.+)_[0-9a-f]+")  # a copy of a service that was made for one log-in
 _UPDATE = re.compile(r"package_for_(\w+?)~[0-9a-f]+~(\w*)~[\w-]*~([\d.]+)\.mum")
 
 
@@ -43,6 +45,7 @@ def survey_windows(system: System, tree: Tree, registry: Registry) -> Inventory:
         if users is not None
         else None,
         users=users,
+        services=_services(registry),
     )
 
 
@@ -56,6 +59,20 @@ def _release(system: System, registry: Registry) -> str:
     if not build:
         return f"{system.major}.{system.minor}"
     return f"{build}.{update}" if update is not None else build
+
+
+def _services(registry: Registry) -> dict[str, str] | None:
+    """Return how services and drivers start, by name; None where the hive SYSTEM could not be read."""
+    try:
+        keys = registry.match(rf"{SERVICES}\*")
+    except Unseen:
+        return None
+    found = {key.path.rpartition("\\")[2]: key.values.get("start") for key in keys}
+    return {
+        name: STARTS.get(start.number, f"Start {start.number}")
+        for name, start in found.items()
+        if start and not ((copy := _OF_ONE_USER.fullmatch(name)) and copy[1] in found)
+    }
 
 
 def _programs(registry: Registry) -> list[Package]:

@@ -4,24 +4,23 @@ import re
 
 from goldsmith.audit.check import Check, Finding, Profile, Severity, bad, check, good, some
 from goldsmith.audit.facts import Facts
+from goldsmith.audit.registry import SERVICES, STARTS
 
 WINDOWS = frozenset({Profile.WINDOWS})
-_SERVICES = r"SYSTEM\CurrentControlSet\Services"
 _DRIVERS = "/Windows/System32/drivers"
 _SCRIPT = "/Windows/Setup/Scripts/SetupComplete.cmd"
 _BOOT, _AUTOMATIC, _MANUAL, _DISABLED = 0, 2, 3, 4
-_STARTS = {0: "boot", 1: "system", 2: "automatic", 3: "on demand", 4: "disabled"}
 _OTHERS = ("BALLOON", "VirtRng", "VirtioSerial")
-_CLOUDBASE = rf"{_SERVICES}\cloudbase-init"
-_AGENT = rf"{_SERVICES}\QEMU-GA"
+_CLOUDBASE = rf"{SERVICES}\cloudbase-init"
+_AGENT = rf"{SERVICES}\QEMU-GA"
 
 
 def _start(facts: Facts, service: str) -> int | None:
-    return facts.registry.number(rf"{_SERVICES}\{service}", "Start")
+    return facts.registry.number(rf"{SERVICES}\{service}", "Start")
 
 
 def _said(start: int | None) -> str:
-    return "not installed" if start is None else f"Start {start} ({_STARTS.get(start, 'unknown')})"
+    return "not installed" if start is None else f"Start {start} ({STARTS.get(start, 'unknown')})"
 
 
 def _driver(ident: str, service: str, title: str, *, why: str, fix: str, boot: bool) -> Check:
@@ -43,7 +42,7 @@ def _driver(ident: str, service: str, title: str, *, why: str, fix: str, boot: b
         fix=fix,
         profiles=WINDOWS,
         sees=[path],
-        keys=[rf"{_SERVICES}\{service}:Start"],
+        keys=[rf"{SERVICES}\{service}:Start"],
     )
     return make(find)
 
@@ -83,7 +82,7 @@ network = _driver(
     fix="msiexec /i virtio-win-gt-x64.msi /qn /norestart ADDLOCAL=ALL",
     severity=Severity.WARNING,
     profiles=WINDOWS,
-    keys=[rf"{_SERVICES}\{name}:Start" for name in _OTHERS],
+    keys=[rf"{SERVICES}\{name}:Start" for name in _OTHERS],
 )
 def other_drivers(facts: Facts) -> Finding:
     missing = [name for name in _OTHERS if _start(facts, name) in (None, _DISABLED)]
