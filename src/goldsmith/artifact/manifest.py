@@ -109,6 +109,7 @@ class Manifest:
     audit: AuditSummary | None = None
     boot_test: AuditSummary | None = None
     documents: tuple[Document, ...] = ()
+    rendered: tuple[Document, ...] = ()  # answer files as the record of the build keeps them, without secrets
     by_hand: tuple[str, ...] = ()  # what a person may have changed in the guest while it was built
     created_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     schema: int = SCHEMA
@@ -187,6 +188,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         audit=AuditSummary(**audit) if audit else None,
         boot_test=AuditSummary(**boots) if boots else None,
         documents=tuple(Document(**one) for one in document.pop("documents", ())),
+        rendered=tuple(Document(**one) for one in document.pop("rendered", ())),
         by_hand=tuple(document.pop("by_hand", ())),
         **document,
     )

@@ -1,7 +1,7 @@
 """Write down what was built from what: the manifest beside the images."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,7 @@ class Seal:
             audit=_summary(context, "audit", "audit.json"),
             boot_test=_summary(context, "boot-test", "boot-test.json"),
             documents=tuple(Document(one.name, files.sha256_of(one)) for one in documents),
+            rendered=tuple(_rendered(context.folder / "rendered")),
             by_hand=by_hand(context),
         )
         text = seal(manifest)
@@ -120,12 +121,21 @@ def _commit(host: Host, recipe: Recipe) -> str | None:
 
 
 def _media(context: Context) -> list[Medium]:
+    """Return the medium of the system, and after it the files that a Windows is installed with."""
     if "fetch" not in context.results:
         return []
     noted = noted_medium(context.results["fetch"].folder)
-    if not noted.get("sha256"):
-        return []
-    return [Medium(name=Path(noted["location"]).name, sha256=noted["sha256"], size=noted.get("size"))]
+    return [
+        Medium(name=Path(one["location"]).name, sha256=one["sha256"], size=one.get("size"))
+        for one in (noted, *noted.get("further", {}).values())
+        if one.get("sha256")
+    ]
+
+
+def _rendered(folder: Path) -> Iterator[Document]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield Document(path.relative_to(folder).as_posix(), files.sha256_of(path))
 
 
 def _summary(context: Context, stage: str, name: str) -> AuditSummary | None:

@@ -8,11 +8,13 @@ import time
 import pytest
 
 from goldsmith.artifact import qemuimg
+from goldsmith.artifact.manifest import read
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
 from goldsmith.errors import GateError, GoldsmithError, HostError
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host.process import LocalHost
+from goldsmith.plan.stage import Entry
 from goldsmith.promote.attach import kept
 from goldsmith.recipe.model import Export as Wanted
 from goldsmith.recipe.model import Recipe
@@ -195,6 +197,29 @@ def test_the_manifest_names_files_stages_and_what_came_from_the_store(audited):
     assert manifest["audit"]["passed"] == 2
     assert manifest["recipe"]["commit"] is None, "there is no git on PATH"
     assert (audited.folder / "manifest.json").read_text() == (entry.folder / "manifest.json").read_text()
+
+
+def test_a_manifest_has_the_digests_of_all_media_and_of_the_answer_files(audited, tmp_path):
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    (fetched / "entry.json").write_text('{"seconds": 1}')
+    drivers = {"location": "/media/virtio.iso", "sha256": "bb"}
+    noted = {"location": "/media/w.iso", "sha256": "aa", "size": 7, "further": {"drivers": drivers}}
+    (fetched / "medium.json").write_text(json.dumps(noted))
+    audited.results["fetch"] = Entry("f", fetched)
+    answers = audited.folder / "rendered" / "answers"
+    answers.mkdir(parents=True)
+    (answers / "Autounattend.xml").write_text("<unattend/>")
+    (answers.parent / "ks.cfg").write_text("text\n")
+    manifest = read((audited.run(Seal(recipe=recipe(), reused=bool))).folder / "manifest.json")
+    assert [(one.name, one.sha256, one.size) for one in manifest.media] == [
+        ("w.iso", "aa", 7),
+        ("virtio.iso", "bb", None),
+    ]
+    assert {one.name: one.sha256 for one in manifest.rendered} == {
+        "answers/Autounattend.xml": hashlib.sha256(b"<unattend/>").hexdigest(),
+        "ks.cfg": hashlib.sha256(b"text\n").hexdigest(),
+    }
 
 
 def test_a_manifest_names_the_commit_of_the_recipe_and_whether_it_was_changed(audited, fake_tool):
