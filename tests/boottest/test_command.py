@@ -1,11 +1,13 @@
 """``goldsmith boot-test`` on libvirt's test driver, whose machines run no guest: a fake virt-install speaks for it."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from tests.cli.conftest import guestfish
 
 from goldsmith.cli.main import run
 from goldsmith.host.files import locked
@@ -133,6 +135,37 @@ def test_a_guest_that_never_comes_up_ends_with_what_was_seen_last(boot_test):
         "a picture of its screen"
     )
     assert list((boot_test.state / "run").iterdir()) == []
+
+
+# A disk with one log, as the appliance tells of it.
+DISK = guestfish("""
+        *list-filesystems*) answer='/dev/sda1: ext4' ;;
+        *glob-expand*cloud-init.log*) answer=/var/log/cloud-init.log ;;
+        *filesize*) answer=5 ;;
+        *is-file*) answer=true ;;
+        *download-offset*) eval set -- "${line%%|*}"; echo 'no datasource found' > "$3"; answer= ;;
+""")
+
+
+def test_the_logs_of_a_guest_that_nobody_could_ask_are_brought_from_its_disk(boot_test, fake_tool):
+    fake_tool("guestfish", DISK)
+    code, _, err = boot_test(says="")
+    assert code == 4
+    logs = evidence(boot_test.state) / "logs-1"
+    assert f"; the logs on its disk in {logs}\n" in err
+    assert (logs / "var-log-cloud-init.log").read_text() == "no datasource found\n"
+    assert logs.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_guest_that_lets_nobody_in_leaves_its_logs_too_unless_it_is_kept(boot_test, fake_tool, hypervisor):
+    tool = fake_tool("guestfish", DISK)
+    boot_test()
+    assert {one.name for one in evidence(boot_test.state).glob("logs-*")} == {"logs-1", "logs-2"}
+    (overlay,) = [word for word in tool.calls[0] if word.endswith(".qcow2")]
+    assert overlay.endswith("/boot-1.qcow2")
+    shutil.rmtree(boot_test.state / "boot-tests")
+    boot_test(str(boot_test.image), *KNOWN, "--keep-failed", says="")
+    assert not list(evidence(boot_test.state).glob("logs-*")), "its disk is in use"
 
 
 def test_a_guest_that_cannot_come_up_is_told_by_its_cause_at_once(boot_test):

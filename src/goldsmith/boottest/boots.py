@@ -1,11 +1,12 @@
 """The boots of one test: an overlay, a machine and the metadata for each instance, and a picture of its screen."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
+from goldsmith.audit import linux_logs, windows_logs
 from goldsmith.audit.container import FORMATS
 from goldsmith.boottest.facts import Boot, Heard
 from goldsmith.boottest.hardware import Hardware
@@ -46,6 +47,7 @@ class Boots:
     tell: Callable[[str], None]
     own: Sequence[OwnCheck] = ()
     stay: Stay | None = None
+    env: Mapping[str, str] | None = None  # of libguestfs; without it no disk is read
 
     def boot(self, number: int, source: Source, *, whole: bool, judge: Judge = lambda _boot: None) -> Boot:
         """Boot one instance on an overlay of its own, with its metadata from ``source``.
@@ -77,10 +79,42 @@ class Boots:
                     judge(whole_story)
                     return whole_story
 
-                return boot(machine, drive, instance, told, ended, whole=whole)
+                seen = boot(machine, drive, instance, told, ended, whole=whole)
+            if not seen.seen:
+                self._pull_logs(disk, number)
+            return seen
+        except GuestError as error:
+            if self._pull_logs(disk, number):
+                error.fix = f"{error.fix}; the logs on its disk in {self._logs(number)}"
+            raise
         finally:
-            if not (self.stay and self.stay.stays):
+            if not self._stays:
                 disk.unlink(missing_ok=True)
+
+    @property
+    def _stays(self) -> bool:
+        return self.stay is not None and self.stay.stays
+
+    def _logs(self, number: int) -> Path:
+        return self.place.folder / f"logs-{number}"
+
+    def _pull_logs(self, disk: Path, number: int) -> bool:
+        """Bring the logs from the disk of a guest that nobody could ask, one launch of the appliance; say if any.
+
+        The disk of a guest that stays is in use.
+        """
+        if self.env is None or self._stays:
+            return False
+        pull = windows_logs.pull_logs if self.hardware.windows else linux_logs.pull_logs
+        folder = self._logs(number)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(GoldsmithError, OSError):  # the first failure is the one to tell
+            pull(disk, driver="qcow2", host=self.host, env=self.env, into=folder)
+        if found := any(folder.iterdir()):
+            self.tell(f"the guest's own logs: {folder}")
+        else:
+            folder.rmdir()
+        return found
 
     def _linux(
         self,

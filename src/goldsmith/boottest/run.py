@@ -46,12 +46,14 @@ def boot_test(
     own: Sequence[OwnCheck] = (),
     metadata: Metadata = Metadata.BOTH,
     stay: Stay | None = None,
+    env: Mapping[str, str] | None = None,
     tell: Callable[[str], None],
 ) -> Report:
     """Boot an image twice as two instances and answer every check; ``tell`` hears each phase.
 
     The image itself is only read. Whoever kills this process leaves nothing running: libvirt ends the guests, and
     the next command sweeps the folders. Raises GuestError when the guest never comes up; a failed check raises nothing.
+    With ``env``, that of libguestfs, the logs are read from the disk of a guest that nobody could ask.
     With ``stay`` a guest that does not come up is left, and the second one where a check failed.
     """
     begun = time.monotonic()
@@ -60,7 +62,7 @@ def boot_test(
     reports: list[Report] = []
     with _folders(place, stay), connect(place.uri) as hypervisor:
         reachable = _reachable(image, place, tell)
-        boots = Boots(reachable, hardware, place, host, hypervisor, limit, tell, own, stay)
+        boots = Boots(reachable, hardware, place, host, hypervisor, limit, tell, own, stay, env)
         first = boots.boot(1, sources[0], whole=True)
 
         def judge(second: Boot) -> None:

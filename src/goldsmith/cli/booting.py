@@ -127,7 +127,7 @@ def run_test(
     """Run a boot test with its phases on stderr; its report is also in the folder of its evidence."""
     from goldsmith.boottest.run import REPORT, boot_test
     from goldsmith.compose import Where
-    from goldsmith.host import libvirtd
+    from goldsmith.host import accel, guestfs, libvirtd
     from goldsmith.host.files import write_atomically
     from goldsmith.host.process import LocalHost
     from goldsmith.plan.keeping import staying
@@ -151,6 +151,7 @@ def run_test(
             own=own,
             metadata=metadata,
             stay=staying(keeper, place, place.folder, stage="boot-test") if keeper else None,
+            env=guestfs.environment(accel.detect(host, state=place.state), cache=place.state / "cache"),
             tell=tell,
         )
     except GuestError as error:

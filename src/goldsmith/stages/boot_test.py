@@ -76,6 +76,7 @@ class BootTest:
             own=self.own,
             metadata=self.metadata,
             stay=staying(context.keeper, place, context.folder, stage=self.name, parent=entry),
+            env=context.guestfs_env,
             tell=tell,
         )
         text = json.dumps(report.as_json(), indent=1)

@@ -11,36 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from goldsmith.audit.appliance import Appliance, converse
+from goldsmith.audit.linux_logs import pull_logs
 from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.guests.console import clean
 from goldsmith.host import files
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.libvirtd import SYSTEM
-from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context
 
 FAILURE = "failure"  # folder of the build's record
 TAIL = 100  # lines of the console
-_END = 1 << 20  # bytes of each log
 _NAMED = 20  # files of a folder that an error names
-_IN_VAR = (
-    "log/anaconda/*",
-    "log/cloud-init.log",
-    "log/cloud-init-output.log",
-    "log/messages",
-    "log/syslog",
-    "log/boot.log",
-    "log/dracut.log",
-    "log/journal/*/system.journal",
-)
-_LOGS = (
-    *(f"/var/{one}" for one in _IN_VAR),
-    *(f"/{one}" for one in _IN_VAR),  # where /var is a file system of its own
-    "/root/ks-*.log",
-    "/root/anaconda*",
-    "/tmp/*.log",
-)
 
 
 @contextmanager
@@ -75,7 +56,9 @@ def with_evidence(error: GuestError, disk: Path, context: Context, *, stage: str
     folder = _folder(context)
     if logs and not context.keeper.guest:
         try:
-            pull_logs(disk, folder, host=context.host_for(stage), env=context.guestfs_env)
+            pull_logs(
+                disk, driver="qcow2", host=context.host_for(stage), env=context.guestfs_env, into=folder
+            )
         except GoldsmithError as unreadable:
             context.log_for(stage)(f"the guest's disk cannot be read: {unreadable.text()}")
     if not any(folder.iterdir()):
@@ -102,44 +85,6 @@ def with_kept(error: GuestError, folders: Sequence[Path]) -> GuestError:
 
 def _age(path: Path) -> float:
     return path.stat().st_mtime
-
-
-def pull_logs(disk: Path, folder: Path, *, host: Host, env: Mapping[str, str]) -> None:
-    """Copy the ends of the logs on a Linux disk into ``folder``; nothing is written to it.
-
-    A journal becomes text where this host has journalctl. Raises ToolError when the disk cannot be read at all.
-    """
-
-    def look(appliance: Appliance) -> None:
-        appliance.ask("run", must=True)
-        for line in appliance.text("list-filesystems").splitlines():
-            device, _, kind = line.partition(": ")
-            if kind in ("swap", "unknown", "vfat", ""):
-                continue
-            appliance.ask("mount-ro", device, "/")
-            for pattern in _LOGS:
-                for path in appliance.text("glob-expand", pattern).splitlines():
-                    _copy(appliance, path, folder)
-            appliance.ask("umount-all")
-
-    converse(disk, look, driver="qcow2", host=host, env=env)
-    for journal in folder.glob("*.journal"):
-        with suppress(GoldsmithError):
-            text = host.run("journalctl", "--file", journal, "--no-pager", timeout=60).stdout
-            journal.with_suffix(".txt").write_text(text, encoding="utf-8")
-            journal.unlink()
-
-
-def _copy(appliance: Appliance, path: str, folder: Path) -> None:
-    size = appliance.text("filesize", path).strip()
-    if appliance.text("is-file", path).strip() != "true" or not size.isdigit() or size == "0":
-        return
-    target = folder / path.strip("/").replace("/", "-")
-    if path.endswith(".journal"):  # its head is what it is read by
-        appliance.ask("download", path, str(target))
-        return
-    start = max(0, int(size) - _END)
-    appliance.ask("download-offset", path, str(target), str(start), str(min(int(size), _END)))
 
 
 def _host_facts(hypervisor: Hypervisor, context: Context) -> Mapping[str, object]:
