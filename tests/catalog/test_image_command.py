@@ -91,6 +91,19 @@ def test_a_name_that_means_several_images_lists_them(call, local, make_file, ima
     assert "fix: say one by its id, or demo@latest for the newest one of this name" in err
 
 
+def test_a_version_of_two_images_is_told_by_the_name_that_means_the_newest(call, local, make_file):
+    said = {"goldsmith_recipe": "r", "goldsmith_version": "20260101.1"}
+    for name in ("demo", "demo", "other"):
+        code, _, err = call("show", "r@20260101.1")
+        local.register(make_file(), replace(NEW, name=name, properties=said))
+    assert code == 2
+    assert "means 2 images" in err
+    assert "fix: say one by its id, or demo@latest for the newest one of this name" in err
+    _, _, err = call("show", "r@20260101.1")
+    assert "means 3 images" in err
+    assert err.endswith("fix: say one by its id\n"), "no name means one of them"
+
+
 def test_what_is_not_there_has_exit_code_6(call, local):
     code, _, err = call("show", "demo")
     assert code == 6

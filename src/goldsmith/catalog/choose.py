@@ -32,9 +32,11 @@ def choose(wanted: str, images: Iterable[Image], *, where: str, cloud: str = "")
             f"{where} has no image {wanted!r}", fix="see what there is: " + command("image list --all", cloud)
         )
     if len(found) > 1:
+        named = {image.name for image in found}
+        newest = f", or {named.pop()}{LATEST} for the newest one of this name" if len(named) == 1 else ""
         raise UsageError(
             f"{wanted!r} means {len(found)} images:",
-            fix=f"say one by its id, or {name}{LATEST} for the newest one of this name",
+            fix=f"say one by its id{newest}",
             evidence=_told(found),
         )
     return found[0]
