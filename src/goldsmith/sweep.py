@@ -8,8 +8,9 @@ from pathlib import Path
 from goldsmith.boottest.place import BOOT_TESTS
 from goldsmith.compose import Where
 from goldsmith.events import Reporter, Warned
-from goldsmith.host import aside, files, injected
+from goldsmith.host import aside, files, guestmount, injected
 from goldsmith.host.hypervisor import Hypervisor, connect
+from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import release, stands
 from goldsmith.plan.kept import standing
 from goldsmith.plan.store import Store
@@ -57,6 +58,7 @@ def sweep_files(state: Path, store: Store, kept: Collection[str] | None = None) 
         if folder.name not in kept and _is_dead(state, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(f"seed of {folder.name}")
+    swept += [f"mount {place}" for place in guestmount.drop_dead(LocalHost())]
     places = [state, state / "catalog", *(state / "builds").glob("*"), *(state / "store").glob("media/**/")]
     swept += [f"half-written file {path}" for path in (*aside.remove_files(places), *aside.remove_scratch())]
     return swept

@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 import pytest
-from tests.stages.layers.test_openscap import OSCAP, REPORT
+from tests.stages.layers.test_openscap import a_scanner
 
 from goldsmith.artifact.provenance import MANIFEST
 from goldsmith.artifact.sbom import FILES, checked
@@ -164,8 +164,7 @@ def test_a_scan_that_the_recipe_asks_for_is_evidence_of_the_image(factory, guest
     (factory.project / "recipes" / "ds.xml").write_text("<data-stream-collection/>")
     factory.recipe("r", "openscap: {content: ds.xml, profile: standard}\n")
     assert factory("build", "r").code == 3
-    tool = fake_tool("oscap-vm", OSCAP)
-    (tool.path.parent / "report.xml").write_text(REPORT)
+    tool = a_scanner(fake_tool)
     assert factory("build", "r").code == 0
     (one,) = [one for one in read_builds(factory.state / "builds") if one.image]
     manifest = json.loads((one.folder / MANIFEST).read_text())

@@ -59,6 +59,8 @@ class Host(Protocol):
         limits: Limits | None = None,
     ) -> Output: ...
 
+    def start(self, *argv: str | Path, fix: str = "", env: Mapping[str, str] | None = None) -> "Child": ...
+
 
 @dataclass(frozen=True)
 class LocalHost:
@@ -158,11 +160,8 @@ class LocalHost:
 
     def _write(self, line: str) -> None:
         if self.log:
-            with (
-                suppress(OSError),
-                self.log.open("a", encoding="utf-8") as log,
-            ):  # a full disk: the tool tells
-                log.write(line + "\n")
+            with suppress(OSError), self.log.open("a", encoding="utf-8") as log:
+                log.write(line + "\n")  # a full disk: the tool tells
 
 
 class Child:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from goldsmith.errors import GateError, HostError, RecipeError, RecipeErrors, ToolError
+from goldsmith.audit.container import FORMATS
+from goldsmith.errors import GateError, HostError, RecipeError, RecipeErrors, ToolError, UsageError
 from goldsmith.events import PhaseStarted
 from goldsmith.host import files
+from goldsmith.host.guestmount import mounted
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.openscap import OpenScap
@@ -19,11 +21,12 @@ from goldsmith.stages.exported import exported
 from goldsmith.stages.parts import PATIENCE, SCAN
 
 ARF, PAGE = "openscap-arf.xml", "openscap.html"
-PROGRAM = "oscap-vm"
+PROGRAM = "oscap"
 _XCCDF = "{http://checklists.nist.gov/xccdf/1.2}"
 _RULES_FAILED = 2  # exit status of oscap where a rule failed or could not be judged; 1 is an error of its own
+_NOT_ASKED = {"notapplicable", "notselected"}
 _FIX = (
-    "apt install openscap-utils libguestfs-tools, or dnf install openscap-utils; content comes with "
+    "apt install openscap-scanner, or dnf install openscap-scanner; content comes with "
     "scap-security-guide (dnf) or ssg-debian and its neighbours (apt); or leave openscap: out of the recipe"
 )
 
@@ -47,13 +50,14 @@ class Scan:
         image = exported(context.results["export"])[0]
         context.reporter.tell(PhaseStarted(self.name, f"scanning for {self.said.profile}"))
         arf, page = work.folder / ARF, work.folder / PAGE
-        argv = [PROGRAM, "image", str(image.path), "xccdf", "eval", "--profile", self.said.profile]
+        argv = [PROGRAM, "xccdf", "eval", "--profile", self.said.profile]
         if self.said.tailoring:
             argv += ["--tailoring-file", str(self.said.tailoring)]
         argv += ["--results-arf", str(arf), "--report", str(page), str(self.said.content)]
-        context.host_for(self.name).run(
-            *argv, env=context.guestfs_env, ok=(0, _RULES_FAILED), timeout=PATIENCE, fix=_FIX
-        )
+        host, env = context.host_for(self.name), context.guestfs_env
+        with mounted(image.path, driver=FORMATS[image.format], host=host, env=env) as root:
+            offline = {"OSCAP_PROBE_ROOT": str(root), "OSCAP_EVALUATION_TARGET": image.path.name}
+            host.run(*argv, env=offline, ok=(0, _RULES_FAILED), timeout=PATIENCE, fix=_FIX)
         result = {**read_result(arf), "profile": self.said.profile, **self.digests}
         files.write_atomically(work.folder / SCAN, json.dumps(result, indent=1))
         for name in (SCAN, ARF, PAGE):
@@ -121,7 +125,14 @@ def read_result(arf: Path) -> dict[str, object]:
 
 
 def _judge(result: Mapping[str, object], least: float | None, page: Path) -> None:
-    score = result["score"]
+    score, rules = result["score"], result["rules"]
+    assert isinstance(rules, dict)
+    if not rules.keys() - _NOT_ASKED:
+        raise UsageError(
+            f"none of the {sum(rules.values())} rules of {result['profile']} was asked of this image: "
+            "its content is for another system",
+            fix="name content that was written for the image's own release; oscap info CONTENT tells for what it is",
+        )
     assert isinstance(score, float)
     if least is not None and score < least:
         raise GateError(

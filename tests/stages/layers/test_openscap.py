@@ -1,11 +1,12 @@
-"""The scan with OpenSCAP, with a program in place of oscap-vm that leaves a report in the published form (ARF 1.1)."""
+"""The scan with OpenSCAP, with a program in place of oscap that leaves a report in the published form (ARF 1.1)."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from goldsmith.catalog.evidence import judge
-from goldsmith.errors import GateError, HostError, RecipeErrors, ToolError
+from goldsmith.errors import GateError, HostError, RecipeErrors, ToolError, UsageError
 from goldsmith.recipe.model import Export as Wanted
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.openscap import OpenScap
@@ -26,8 +27,16 @@ REPORT = """<?xml version="1.0" encoding="UTF-8"?>
  </arf:content></arf:report></arf:reports>
 </arf:asset-report-collection>
 """
-# Leaves what oscap-vm leaves where it is told to, and ends as oscap does when a rule failed.
+# Shows a system below its last word until it is ended, as guestmount does.
+GUESTMOUNT = """
+for place; do :; done
+mkdir "$place/etc"
+echo $$ > "$BIN/mounted"
+exec sleep 60
+"""
+# Leaves what oscap leaves where it is told to, and ends as oscap does when a rule failed.
 OSCAP = """
+[ -d "$OSCAP_PROBE_ROOT/etc" ] || exit 1
 while [ $# -gt 0 ]; do
     case $1 in
         --results-arf) cp "$BIN/report.xml" "$2" ;;
@@ -39,11 +48,18 @@ exit 2
 """
 
 
-@pytest.fixture
-def oscap(fake_tool, tmp_path):
-    tool = fake_tool("oscap-vm", OSCAP)
+def a_scanner(fake_tool):
+    """Put fakes of oscap, guestmount and guestunmount on PATH; return the first."""
+    fake_tool("guestmount", GUESTMOUNT)
+    fake_tool("guestunmount", 'kill "$(cat "$BIN/mounted")"')
+    tool = fake_tool("oscap", OSCAP)
     (tool.path.parent / "report.xml").write_text(REPORT)
     return tool
+
+
+@pytest.fixture
+def oscap(fake_tool):
+    return a_scanner(fake_tool)
 
 
 @pytest.fixture
@@ -76,12 +92,15 @@ def exported(bench, disk):
 
 
 def test_the_exported_image_is_scanned_and_its_result_kept_with_the_page_and_the_report(
-    exported, oscap, scan, content
+    exported, oscap, scan, content, fake_tool
 ):
+    mount = fake_tool("guestmount", GUESTMOUNT)
     entry = exported.run(scan())
-    (call,) = oscap.calls
+    (call,), (asked,) = oscap.calls, mount.calls
     image = exported.results["export"].folder / "r.qcow2"
-    assert call[:6] == ["image", str(image), "xccdf", "eval", "--profile", "standard"]
+    assert asked[:-1] == ["--no-fork", "--ro", "--format=qcow2", "-a", str(image), "-i"]
+    assert not Path(asked[-1]).exists()
+    assert call[:4] == ["xccdf", "eval", "--profile", "standard"]
     assert call[-1] == str(content)
     said = json.loads((entry.folder / SCAN).read_text())
     assert said["score"] == 66.67
@@ -108,8 +127,23 @@ def test_a_score_below_the_wanted_one_ends_the_build_and_its_evidence_stays(expo
     assert (exported.folder / ARF).read_text() == REPORT
 
 
+def test_content_for_another_system_is_no_result(exported, scan, oscap):
+    text = REPORT
+    for result in ("fail", "pass"):
+        text = text.replace(f"<result>{result}</result>", "<result>notapplicable</result>")
+    (oscap.path.parent / "report.xml").write_text(text)
+    with pytest.raises(UsageError, match=r"none of the 4 rules of standard was asked of this image"):
+        exported.run(scan())
+
+
+def test_an_image_that_cannot_be_mounted_says_why(exported, scan, fake_tool):
+    fake_tool("guestmount", "echo 'guestmount: no operating system was found on this disk' >&2; exit 1")
+    with pytest.raises(ToolError, match=r"guestmount ended with 1\n.*no operating system was found"):
+        exported.run(scan())
+
+
 def test_a_scan_that_fails_itself_is_no_result(exported, scan, fake_tool):
-    fake_tool("oscap-vm", "echo 'OpenSCAP Error: No profile matching suffix found' >&2; exit 1")
+    fake_tool("oscap", "echo 'OpenSCAP Error: No profile matching suffix found' >&2; exit 1")
     with pytest.raises(ToolError, match="No profile matching"):
         exported.run(scan())
 
@@ -137,7 +171,7 @@ def test_what_lacks_is_told_before_anything_starts(tmp_path, content):
     assert scan_of(recipe(), tmp_path / "memo") is None
     with pytest.raises(RecipeErrors, match=r"there is no file /none/ds\.xml"):
         scan_of(recipe(content="/none/ds.xml", profile="standard"), tmp_path / "memo")
-    with pytest.raises(HostError, match="oscap-vm is not installed, and r asks for openscap"):
+    with pytest.raises(HostError, match="oscap is not installed, and r asks for openscap"):
         scan_of(recipe(content=content, profile="standard"), tmp_path / "memo")
 
 

@@ -1,0 +1,43 @@
+"""Images that are shown as folders: what a killed process leaves of that, by a made-up list of mounts."""
+
+import pytest
+
+from goldsmith.errors import ToolError
+from goldsmith.host.guestmount import drop_dead, mounted
+from goldsmith.host.process import LocalHost
+
+
+def test_a_mount_whose_appliance_died_is_taken_away_and_no_other(tmp_path, fake_tool):
+    tool = fake_tool("fusermount")
+    alive = tmp_path / "goldsmith-mount-alive" / "in" / "guest"
+    alive.mkdir(parents=True)
+    dead = f"{tmp_path}/a b/goldsmith-mount-dead/in/guest"
+    mounts = tmp_path / "mounts"
+    escaped = dead.replace(" ", "\\040")
+    mounts.write_text(
+        f"/dev/fuse {escaped} fuse ro,nosuid 0 0\n"
+        f"/dev/fuse {alive} fuse ro,nosuid 0 0\n"
+        f"/dev/fuse {tmp_path}/somebody-elses fuse rw 0 0\n"
+        f"tmpfs {tmp_path}/goldsmith-mount-none tmpfs rw 0 0\n"
+    )
+    assert drop_dead(LocalHost(), mounts) == [dead]
+    assert tool.calls == [["-u", "-z", dead]]
+    assert drop_dead(LocalHost()) == []
+
+
+def test_the_mount_ends_with_the_block_also_when_that_fails(tmp_path, fake_tool):
+    fake_tool("guestmount", 'for place; do :; done; mkdir "$place/etc"; echo $$ > "$BIN/pid"; exec sleep 60')
+    end = fake_tool("guestunmount", 'kill "$(cat "$BIN/pid")"')
+    seen = []
+
+    def within():
+        with mounted(tmp_path / "i.qcow2", driver="qcow2", host=LocalHost(), env={}) as place:
+            seen.append((place, (place / "etc").is_dir()))
+            raise ToolError("by the body")
+
+    with pytest.raises(ToolError, match="by the body"):
+        within()
+    ((place, shown),) = seen
+    assert shown
+    assert end.calls == [["--quiet", str(place)]]
+    assert not place.exists()
