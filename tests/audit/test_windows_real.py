@@ -163,6 +163,11 @@ def test_a_good_windows_passes(disks):
     assert found["O-W21"] == ("ok", "/dev/sda3, with EFI system partition")
     assert found["O-W23"] == ("ok", "Administrator, DefaultAccount, Guest")
     assert found["O-C9"] == ("ok", "/dev/sda1 (vfat), /dev/sda3 (ntfs)")
+    assert report.inventory.services == {
+        **dict.fromkeys(("viostor", "vioscsi"), "boot"),
+        **dict.fromkeys(("netkvm", "BALLOON", "VirtRng", "VirtioSerial", "cloudbase-init"), "on demand"),
+        "QEMU-GA": "automatic",
+    }
 
 
 def test_a_spoiled_windows_is_found_out(disks):

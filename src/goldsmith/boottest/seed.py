@@ -86,7 +86,10 @@ def seed_files(instance: Instance, *, windows: bool) -> dict[str, str]:
 
 
 def write_drive(host: Host, instance: Instance, folder: Path, *, windows: bool) -> Path:
-    """Make the drive as an ISO in ``folder``. It holds no secret: the private key stays in this process."""
+    """Make the drive as an ISO in ``folder``.
+
+    It holds no secret: the private key stays in this process, and beside a guest that is kept.
+    """
     tree, drive = folder / f"drive-{instance.number}", folder / f"drive-{instance.number}.iso"
     for name, text in seed_files(instance, windows=windows).items():
         place = tree / name
