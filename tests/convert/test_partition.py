@@ -14,6 +14,7 @@ from goldsmith.errors import GateError, UsageError
 from goldsmith.host import accel, guestfs
 from goldsmith.host.process import LocalHost
 
+from . import lvm
 from .conftest import MIB, run
 
 pytestmark = pytest.mark.real
@@ -46,8 +47,11 @@ def ramdisk(version):
     )
 
 
-def guest(folder, *, menu):
-    """Write a Debian with /boot on a partition of its own; return its disk and the bytes of its root partition."""
+def guest(folder, *, menu, volume=False):
+    """Write a Debian with /boot on a partition of its own; return its disk and the bytes of its root file system.
+
+    With ``volume`` that lies in a logical volume.
+    """
     root, boot = folder / "root", folder / "boot"
     for name in ("etc", "bin", "usr/bin", "var/lib/dpkg", "boot", "lib", "sbin", "root"):
         (root / name).mkdir(parents=True)
@@ -65,12 +69,14 @@ def guest(folder, *, menu):
     disk, at = folder / "disk.raw", 1
     sector = bytearray(512)
     with disk.open("wb") as file:
-        file.truncate((2 + sum(sizes.values())) * MIB)
+        file.truncate((3 + sum(sizes.values())) * MIB)
         for number, (name, size) in enumerate(sizes.items()):
             part = folder / f"{name}.img"
             run("mke2fs", "-q", "-t", "ext4", "-L", name, "-d", folder / name, part, f"{size}M")
+            before = lvm.head(size * MIB) if volume and name == "root" else b""
             file.seek(at * MIB)
-            file.write(part.read_bytes())
+            file.write(before + part.read_bytes())
+            size += len(before) // MIB
             fields = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\0\0\0", at * 2048, size * 2048)
             sector[446 + number * 16 : 462 + number * 16] = fields
             at += size
@@ -89,8 +95,11 @@ def env(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def guests(tmp_path_factory):
-    """Return two guests: one whose boot menu starts the older kernel, one without a menu."""
-    return [guest(tmp_path_factory.mktemp(name), menu=name == "menu") for name in ("menu", "none")]
+    """Return two guests: one whose boot menu starts the older kernel, one without a menu, its root in LVM."""
+    return [
+        guest(tmp_path_factory.mktemp("menu"), menu=True),
+        guest(tmp_path_factory.mktemp("none"), menu=False, volume=True),
+    ]
 
 
 def test_one_start_gives_all_three_by_the_default_entry(guests, tmp_path, capsys):
@@ -114,9 +123,13 @@ def test_one_start_gives_all_three_by_the_default_entry(guests, tmp_path, capsys
         assert json.loads(capsys.readouterr().out)["format"] == name
 
 
-def test_without_a_menu_the_newest_kernel_is_taken(guests, tmp_path, env):
-    disk, _ = guests[1]
-    taken = extract(LocalHost(), disk, Wanted(aki=tmp_path / "k", ari=tmp_path / "r"), env=env)
+def test_without_a_menu_the_newest_kernel_is_taken_and_a_root_in_lvm_comes_out_whole(guests, tmp_path, env):
+    disk, root = guests[1]
+    wanted = Wanted(ami=tmp_path / "a", aki=tmp_path / "k", ari=tmp_path / "r")
+    taken = extract(LocalHost(), disk, wanted, env=env)
+    assert (taken.root, taken.region) == ("/dev/vg/root", None)
+    assert (tmp_path / "a").read_bytes() == root
+    assert (tmp_path / "a").stat().st_blocks * 512 < 12 * MIB
     assert taken.chosen == "the newest kernel in /boot"
     assert (tmp_path / "k").read_bytes() == kernel(NEW)
     assert (tmp_path / "r").read_bytes() == ramdisk(NEW)
