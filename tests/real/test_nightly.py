@@ -1,9 +1,14 @@
-"""One night over recipes that are good, new, of a wrong medium and broken in their text; no guest is started."""
+"""One night over recipes that are good, new, of another family, of a wrong medium, broken in their text, and whose
+guest fails in a step: the only one that is started, and so also the proof of what a failing step shows and keeps.
+"""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from .test_rhel_standins import CREDENTIALS, build_once
 
 pytestmark = pytest.mark.real
 
@@ -16,12 +21,25 @@ RECIPES = {
     "night-new": "extends: demo\ncatalog: {description: not booted yet}\n",
     "night-medium": "extends: demo\nmedia: {iso: other.iso, sha256: " + 64 * "f" + "}\n",
     "night-wrong": "extends: demo\ndisk: {size: 4}\n",
+    "night-rhel7": "extends: rhel7\nmedia: {iso: goldsmith-standin-rhel7}\nboot_test: {enabled: false}\n",
+    "night-stumbles": (
+        "extends: demo\n"
+        "customize:\n  - name: good\n    run: echo fine\n"
+        "  - name: bad\n    run: |\n      echo one\n      echo the real cause >&2\n      exit 9\n"
+    ),
 }
 
 
-def test_a_night_builds_what_it_can_and_tells_of_the_rest(selftested, in_project):
+def events(goldsmith, build, kind):
+    """Return the stages of which a build has told this."""
+    lines = (goldsmith.state / "builds" / build / "events.jsonl").read_text().splitlines()
+    return [one["stage"] for one in map(json.loads, lines) if one["event"] == kind]
+
+
+def test_a_night_builds_what_it_can_and_tells_of_the_rest(selftested, in_project, shared_state):
     assert selftested.code == 0, selftested.err
-    goldsmith = in_project()
+    assert build_once(shared_state, "rhel7").done.code == 0
+    goldsmith = replace(in_project(), extra=CREDENTIALS)
     project = goldsmith.project
     (project / "goldsmith.yaml").write_text(NIGHT)
     for name, text in RECIPES.items():
@@ -34,17 +52,29 @@ def test_a_night_builds_what_it_can_and_tells_of_the_rest(selftested, in_project
 
     done = goldsmith.run("nightly", "--no-refresh", "--json", "--junit", "night.xml", "--report", "pages")
     told = json.loads(done.out)
-    assert done.code == told["exit_code"] == 2, "a recipe is worse than a gate"
-    assert told["summary"] == "1 built, 1 unchanged, 2 failed, 1 not promoted"
+    assert done.code == told["exit_code"] == 4, "a guest is worse than a recipe, and that than a gate"
+    assert told["summary"] == "2 built, 1 unchanged, 3 failed, 2 not promoted"
     found = {one["recipe"]: one for one in told["recipes"]}
-    demo, new, medium, wrong = (found[name] for name in RECIPES)
+    demo, new, medium, wrong, rhel7, stumbles = (found[name] for name in RECIPES)
     assert (demo["ended"], demo["channel"], demo["image"]["id"]) == ("unchanged", "candidate", known["id"])
     assert (new["ended"], new["exit_code"], new["channel"]) == ("built", 5, "")
-    assert new["refused"] == ["boot test: no boot-test is kept with it"]
+    assert new["refused"] == rhel7["refused"] == ["boot test: no boot-test is kept with it"]
+    assert (rhel7["ended"], rhel7["exit_code"], rhel7["image"]["os_distro"]) == ("built", 5, "rhel")
+    assert events(goldsmith, rhel7["build"], "StageFinished") == ["seal", "register"]
     assert (medium["ended"], medium["exit_code"], medium["tries"]) == ("failed", 2, 0)
     assert "other.iso has the sha256 bb9f8df6" in medium["error"]
     assert (wrong["ended"], wrong["exit_code"], wrong["build"]) == ("failed", 2, "")
     assert "recipes/night-wrong.yaml:3:14: disk.size: 4 has no unit" in wrong["error"]
+    assert (stumbles["ended"], stumbles["exit_code"], stumbles["tries"]) == ("failed", 4, 1)
+    assert (
+        "recipes/night-stumbles.yaml:6:5: step 'bad': the script ended with exit status 9"
+        in stumbles["error"]
+    )
+    assert "| the real cause" in stumbles["error"]
+    assert "fix:" in stumbles["error"]
+    assert events(goldsmith, stumbles["build"], "StageFinished") == ["step-1-good"]
+    goldsmith.nothing_left("night-stumbles")
+    assert goldsmith.run("plan", "night-stumbles").out.splitlines()[2].split()[1] == "cached"
 
     assert json.loads((project / "told.json").read_text()) == told
     kept = max((goldsmith.state / "nightly").glob("*.json"))
@@ -67,6 +97,8 @@ def test_a_night_builds_what_it_can_and_tells_of_the_rest(selftested, in_project
         "night-new": {"promotion": new["refused"][0]},
         "night-medium": {"build": medium["error"].partition("\n")[0]},
         "night-wrong": {"build": wrong["error"].partition("\n")[0]},
+        "night-rhel7": {"promotion": rhel7["refused"][0]},
+        "night-stumbles": {"step-2-bad": stumbles["error"].partition("\n")[0]},
     }
     for name, suite in suites.items():
         assert suite.get("tests") == str(len(suite.findall("testcase")))
@@ -78,6 +110,8 @@ def test_a_night_builds_what_it_can_and_tells_of_the_rest(selftested, in_project
     page = (project / "pages" / "builds" / f"{new['build']}.html").read_text()
     assert "seal" in page
     assert known["goldsmith_sha256"] in page, "the same bytes"
+    failed = (project / "pages" / "builds" / f"{stumbles['build']}.html").read_text()
+    assert "the real cause" in failed
     channels = json.loads(goldsmith.run("channels", "night-demo", "--json").out)
     held = {one["channel"]: one["version"] for one in channels}
     assert held == dict.fromkeys(("dev", "candidate"), known["goldsmith_version"]) | {"released": None}
