@@ -15,8 +15,8 @@ COMMON=(gcc cpio rpm zstd xorriso swtpm swtpm-tools squashfs-tools openssh-serve
 APT=(libc6-dev pkg-config libvirt-dev qemu-system-x86 qemu-utils ovmf ipxe-qemu libvirt-daemon-system libvirt-clients
     virtinst libosinfo-bin libguestfs-tools isc-dhcp-client dnsmasq-base iproute2 mmdebstrap uidmap openssh-client
     wimtools rpm db5.3-util) # the last two: rpm databases of the tests' phony guests
-# A token for keys, oscap, and a browser that looks at pages (Ubuntu has none as a package: the test of it is skipped).
-TEST_APT=(softhsm2 openscap-scanner)
+# A token for keys, oscap, readers of hives, and a browser for pages (Ubuntu packages none: its test is skipped there).
+TEST_APT=(softhsm2 openscap-scanner libhivex-bin)
 BROWSER_APT=(chromium fonts-dejavu-core)
 TEST_DNF=(softhsm)
 # By path where the packages were renamed between releases.
