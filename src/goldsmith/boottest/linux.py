@@ -187,7 +187,10 @@ class LinuxGuest:
         problem = (
             f"the guest did not come up in {seconds:.0f} s: no login prompt on ttyS0, no SSH, no guest agent"
         )
-        fix = "the console above and the screenshot show how far it came; --timeout gives it longer"
+        fix = (
+            "the console above and the screenshot show how far it came; --timeout, or the recipe's boot_test.timeout, "
+            "gives it longer"
+        )
         if found := self._diagnoser.diagnosis(stuck=True):
             problem, fix = f"{found.cause} ({problem})", found.failure.fix
         return GuestError(problem, evidence=self.session.evidence(), fix=fix)
