@@ -22,7 +22,7 @@ for turn in 1 2 3 4 5 6 7 8; do
   "") break;; *) echo "magic $m"; break;;
  esac;
  command -v ${{c%% *}} >/dev/null || echo "without ${{c%% *}}";
- tail -c +$((s*512+1)) $f | timeout 240 $c 2>/dev/null | cpio -it --quiet 2>/dev/null >>/tmp/names;
+ tail -c +$((s*512+1)) $f | timeout 240 $c 2>/dev/null | cpio -it -C 65536 --quiet 2>/dev/null >>/tmp/names;
  break;
 done;
 echo "files $(wc -l < /tmp/names)"; grep -E "{wanted}" /tmp/names | head -n 2000; true""".replace("\n", "")
