@@ -6,6 +6,7 @@ catalog are not, so each run of the suite really builds.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,29 +100,38 @@ class Goldsmith:
         return self.run("build", recipe, "--json", *words)
 
     def domains(self, recipe: str) -> list[str]:
-        """Return the domains of a recipe's builds in this state folder; other tests have their own meanwhile."""
+        """Return the domains of a recipe's builds in this state folder; other tests have their own meanwhile.
+
+        The description tells: a guest that goes on from a memory has the name by which it was booted.
+        """
         uri = self.extra.get("GOLDSMITH_LIBVIRT_URI", "qemu:///system")
         virsh = ["virsh", "-c", uri]
         names = subprocess.run(
             [*virsh, "list", "--all", "--name"], capture_output=True, text=True, env=self.env
         )
-        ours = []
-        for name in names.stdout.split():
-            said = subprocess.run([*virsh, "desc", name], capture_output=True, text=True, env=self.env).stdout
-            if name.startswith(f"goldsmith-{recipe}-") and f"state={self.state} " in f"{said.strip()} ":
-                ours.append(name)
-        return ours
+        mine = re.compile(rf"build={re.escape(recipe)}-\d{{8}}-\S+ state={re.escape(str(self.state))}(\s|$)")
+        return [
+            name
+            for name in names.stdout.split()
+            if mine.search(
+                subprocess.run([*virsh, "desc", name], capture_output=True, text=True, env=self.env).stdout
+            )
+        ]
 
-    def half_layers(self) -> list[Path]:
-        """Return what looks like a result that was not finished, and that nobody is making now."""
+    def half_layers(self, recipe: str) -> list[Path]:
+        """Return what looks like a result that was not finished, and that nobody is making now.
+
+        Layers of guests that are kept are their builds' own.
+        """
         store = self.state / "store"
         half = [one for one in (store / "layers").glob("*") if not (one / "entry.json").exists()]
+        half = [one for one in half if one.name.startswith(f"kept-{recipe}-") or one.name[:5] != "kept-"]
         return [one for one in half if not is_locked(store / "locks" / f"{one.name}.lock") and one.exists()]
 
     def nothing_left(self, recipe: str) -> None:
         """Fail when a build of this recipe left a machine, half a layer or a seed behind."""
         assert self.domains(recipe) == []
-        assert self.half_layers() == []
+        assert self.half_layers(recipe) == []
         assert list((self.state / "run").glob(f"{recipe}-*")) == []
 
 
