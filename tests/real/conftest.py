@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.host.files import is_locked, locked
+from goldsmith.plan.store import KEPT_PREFIX
 
 REPOSITORY = Path(__file__).parents[2]
 LIMIT = 1500  # seconds that one command may take on a busy host without KVM
@@ -125,7 +126,8 @@ class Goldsmith:
         """
         store = self.state / "store"
         half = [one for one in (store / "layers").glob("*") if not (one / "entry.json").exists()]
-        half = [one for one in half if one.name.startswith(f"kept-{recipe}-") or one.name[:5] != "kept-"]
+        kept = [one for one in half if one.name.startswith(KEPT_PREFIX)]
+        half = [one for one in half if one not in kept or one.name.startswith(f"{KEPT_PREFIX}{recipe}-")]
         return [one for one in half if not is_locked(store / "locks" / f"{one.name}.lock") and one.exists()]
 
     def nothing_left(self, recipe: str) -> None:

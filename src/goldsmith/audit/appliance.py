@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,6 +51,19 @@ class Appliance:
     def shell(self, script: str) -> str:
         """Run a script in the appliance, not in the guest; it must not contain single quotes."""
         return self.text("debug", "sh", f"'{script}'")
+
+
+def mounted_in_turn(appliance: Appliance, *, leave_out: Collection[str] = ()) -> Iterator[str]:
+    """Mount one file system of the disk after the other at the root, read-only, and yield its device meanwhile.
+
+    ``leave_out`` are kinds of no interest, besides swap and what nobody knows.
+    """
+    for line in appliance.text("list-filesystems").splitlines():
+        device, _, kind = line.partition(": ")
+        if kind not in ("swap", "unknown", "", *leave_out):
+            appliance.ask("mount-ro", device, "/")
+            yield device
+            appliance.ask("umount-all")
 
 
 class _SessionOver(Exception):

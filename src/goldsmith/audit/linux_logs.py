@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from goldsmith.audit.appliance import Appliance, converse
+from goldsmith.audit.appliance import Appliance, converse, mounted_in_turn
 from goldsmith.errors import GoldsmithError
 from goldsmith.host.process import Host
 
@@ -31,22 +31,16 @@ _LOGS = (
 def pull_logs(image: Path, *, driver: str, host: Host, env: Mapping[str, str], into: Path) -> None:
     """Copy the ends of the logs on a dead Linux disk into a folder; nothing is written to it.
 
-    ``driver`` is QEMU's name of the format.
-
-    A journal becomes text where this host has journalctl. Raises ToolError when the disk cannot be read at all.
+    ``driver`` is QEMU's name of the format. A journal becomes text where this host has journalctl. Raises ToolError
+    when the disk cannot be read at all.
     """
 
     def look(appliance: Appliance) -> None:
         appliance.ask("run", must=True)
-        for line in appliance.text("list-filesystems").splitlines():
-            device, _, kind = line.partition(": ")
-            if kind in ("swap", "unknown", "vfat", ""):
-                continue
-            appliance.ask("mount-ro", device, "/")
+        for _ in mounted_in_turn(appliance, leave_out=["vfat"]):
             for pattern in _LOGS:
                 for path in appliance.text("glob-expand", pattern).splitlines():
                     _copy(appliance, path, into)
-            appliance.ask("umount-all")
 
     converse(image, look, driver=driver, host=host, env=env)
     for journal in into.glob("*.journal"):

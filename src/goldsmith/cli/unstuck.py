@@ -6,8 +6,8 @@ would be followed by others, of the work that ends in order, and they would wait
 
 import os
 import select
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 _PATIENCE = 1.0  # seconds that a reader gets which is only slow
@@ -20,25 +20,23 @@ class Unstuck:
         self._out = out
 
     def write(self, text: str) -> int:
-        try:
+        with self._let_go_if_stuck():
             return self._out.write(text)
-        except KeyboardInterrupt:
-            self._let_go()
-            raise
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
 
     def flush(self) -> None:
-        try:
+        with self._let_go_if_stuck():
             self._out.flush()
-        except KeyboardInterrupt:
-            self._let_go()
-            raise
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._out, name)
+
+    @contextmanager
+    def _let_go_if_stuck(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._let_go()
+            raise
 
     def _let_go(self) -> None:
         """Send what the stream still holds, and all that follows, nowhere."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from goldsmith.audit.appliance import Appliance, converse
+from goldsmith.audit.appliance import Appliance, converse, mounted_in_turn
 from goldsmith.errors import GoldsmithError, HostError
 from goldsmith.guests.leaving import Keep
 from goldsmith.guests.machine import Machine
@@ -141,14 +141,6 @@ def has_file(host: Host, disk: Path, path: str, *, env: Mapping[str, str]) -> bo
 
     def look(appliance: Appliance) -> bool:
         appliance.ask("run", must=True)
-        for line in appliance.text("list-filesystems").splitlines():
-            device, _, kind = line.partition(": ")
-            if kind in ("swap", "unknown", ""):
-                continue
-            appliance.ask("mount-ro", device, "/")
-            if appliance.text("is-file", path).strip() == "true":
-                return True
-            appliance.ask("umount-all")
-        return False
+        return any(appliance.text("is-file", path).strip() == "true" for _ in mounted_in_turn(appliance))
 
     return converse(disk, look, driver="qcow2", host=host, env=env)
