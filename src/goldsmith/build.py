@@ -127,7 +127,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             if options.resuming:
                 give_up(options.resuming, where.state, reporter)
             runner.run(_context(composed, where, record, reporter, runner, virt, keeper))
-            guestfs.note_appliance(where.state / "cache")
+            guestfs.keep_appliance(host, virt, cache=where.state / "cache")
             end = {"ok": True, "image": first_image(runner.results)}
             return Outcome(record.id, first_image(runner.results), record.folder, plan, runner.seconds)
         except BaseException as error:

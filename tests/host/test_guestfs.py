@@ -10,6 +10,7 @@ from goldsmith.host.guestfs import (
     drop_changed_appliance,
     environment,
     fish,
+    keep_appliance,
     note_appliance,
     require_tools,
 )
@@ -57,6 +58,29 @@ def test_an_appliance_with_another_byte_is_made_again(appliance, name, at):
     assert drop_changed_appliance(appliance)
     assert not path.exists()
     assert not drop_changed_appliance(appliance)
+
+
+@pytest.mark.parametrize(
+    ("virt", "version", "kept"),
+    [("qemu", "7.2.22", "unpacked"), ("qemu", "3.1.0", "packed"), ("kvm", "7.2.22", "packed")],
+)
+def test_without_kvm_an_appliance_is_kept_with_an_unpacked_kernel(
+    appliance, fake_tool, monkeypatch, virt, version, kept
+):
+    fake_tool("guestfish", "echo hypervisor")
+    fake_tool("hypervisor", f"echo QEMU emulator version {version}")
+    monkeypatch.setattr("goldsmith.host.guestfs.unpacked", lambda packed: b"unpacked")
+    kernel = appliance / ".guestfs-0" / "appliance.d" / "kernel"
+    kernel.write_bytes(b"packed")
+    os.utime(kernel, ns=(1, 2))
+    (appliance / "appliance.json").unlink()
+    keep_appliance(HOST, Acceleration(virt, "test"), cache=appliance)
+    assert kernel.read_bytes() == kept.encode()
+    assert kernel.stat().st_mtime_ns == 2, "libguestfs makes an appliance anew that is newer than it was"
+    assert not drop_changed_appliance(appliance)
+    kernel.write_bytes(b"packed")
+    keep_appliance(HOST, Acceleration(virt, "test"), cache=appliance)
+    assert kernel.read_bytes() == b"packed", "once"
 
 
 def test_a_script_is_read_by_one_guestfish(fake_tool, tmp_path):

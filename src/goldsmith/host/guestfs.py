@@ -5,6 +5,7 @@ it looks for operating systems. So callers put all their questions into one scri
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,15 @@ from pathlib import Path
 from goldsmith.errors import HostError
 from goldsmith.host import files
 from goldsmith.host.accel import Acceleration
+from goldsmith.host.bzimage import unpacked
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import sealed_text, unsealed
 
 TOOLS = ("guestfish", "virt-customize", "virt-inspector", "virt-sparsify", "virt-sysprep")
 _NOTE = "appliance.json"
+_EMULATED = "force_tcg"
+_KERNEL = ".guestfs-*/appliance.d/kernel"
+_STARTS_UNPACKED = 4  # the first QEMU that starts an unpacked kernel, by its PVH entry
 _FIX = (
     "apt install guestfs-tools libguestfs-tools, or dnf install guestfs-tools libguestfs libguestfs-xfs; "
     "then goldsmith doctor"
@@ -32,7 +37,7 @@ def environment(acceleration: Acceleration, *, cache: Path) -> dict[str, str]:
     kvm = acceleration.virt_type == "kvm"
     return {
         "LIBGUESTFS_BACKEND": "direct",
-        "LIBGUESTFS_BACKEND_SETTINGS": "" if kvm else "force_tcg",
+        "LIBGUESTFS_BACKEND_SETTINGS": "" if kvm else _EMULATED,
         "LIBGUESTFS_CACHEDIR": str(cache),
         "LIBGUESTFS_MEMSIZE": "1280",
         "LIBGUESTFS_SMP": str(min(4, os.cpu_count() or 1)) if kvm else "1",  # TCG only loses by more
@@ -53,10 +58,40 @@ def drop_changed_appliance(cache: Path) -> bool:
     return True
 
 
+def keep_appliance(host: Host, acceleration: Acceleration | None, *, cache: Path) -> None:
+    """Note what the appliance's files are, now that they have done their work; without KVM it gets a faster kernel.
+
+    ``acceleration`` is None where no guest was run.
+    """
+    if acceleration and not (cache / _NOTE).exists():
+        if acceleration.virt_type != "kvm":
+            _unpack_kernel(host, environment(acceleration, cache=cache))
+        note_appliance(cache)
+
+
 def note_appliance(cache: Path) -> None:
-    """Note what the appliance's files are, now that they have done their work."""
-    if not (cache / _NOTE).exists() and (found := _appliance(cache)):
+    """Note what the appliance's files are."""
+    if found := _appliance(cache):
         files.write_atomically(cache / _NOTE, sealed_text({"files": found}))
+
+
+def _unpack_kernel(host: Host, env: Mapping[str, str]) -> None:
+    """Give the appliance an unpacked kernel, where its QEMU can start one: without KVM that saves a fifth of a launch.
+
+    The new file is as old as the one before it, for an appliance that is newer than it was is made anew.
+    """
+    kernels = list(Path(env["LIBGUESTFS_CACHEDIR"]).glob(_KERNEL))
+    if not kernels:
+        return
+    hypervisor = host.run("guestfish", "get-hv", env=env, fix=_FIX).stdout.strip()
+    version = re.search(r"version (\d+)", host.run(hypervisor, "--version", fix=_FIX).stdout)
+    if version is None or int(version[1]) < _STARTS_UNPACKED:
+        return
+    for kernel in kernels:
+        times = kernel.stat()
+        if elf := unpacked(kernel.read_bytes()):
+            files.write_atomically(kernel, elf)
+            os.utime(kernel, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _appliance(cache: Path) -> dict[str, str]:
