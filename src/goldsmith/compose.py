@@ -5,17 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from goldsmith.audit.run import known_profile, known_waivers
-from goldsmith.boottest.checks import known_boot_waivers
 from goldsmith.errors import RecipeError, RecipeErrors, UsageError
 from goldsmith.guests import FAMILIES, rhel, windows_rules
 from goldsmith.guests.family import Answer
 from goldsmith.guests.kickstart import check_kickstart, kickstart_values
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.render import expand, render
-from goldsmith.guests.windows_answers import BUILD_PASSWORD, render_answers
-from goldsmith.guests.windows_needs import check_answers, check_digests, check_windows
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import Host, LocalHost
@@ -27,16 +24,14 @@ from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.project import load_project
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
-from goldsmith.recipe.signing import signer_places
-from goldsmith.signing.certificates import load_certificate
-from goldsmith.stages.attest import Attest
 from goldsmith.stages.fetch import Fetch
-from goldsmith.stages.locked import MEDIUM_NAME, Locked, check_media, lock_path, read_lock
-from goldsmith.stages.medium import find_source
-from goldsmith.stages.openscap import scan_of
+from goldsmith.stages.medium import Source, find_source
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, boot_checks, sysprep_version
-from goldsmith.stages.windows_sources import further_sources
+
+if TYPE_CHECKING:  # what not every recipe has is loaded for those that have it
+    from goldsmith.stages.attest import Attest
+    from goldsmith.stages.openscap import Scan
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ def compose(
         machine=machine,
         source=find_source(recipe, where.state, media_help=family.media_help, on_hashing=on_hashing),
         vault=vault,
-        secrets=(*secrets_of(recipe), *([BUILD_PASSWORD] if answers else [])),
+        secrets=(*secrets_of(recipe), *([_build_password()] if answers else [])),
         sysprep_version=sysprep_version(LocalHost(), where.state),
         audit_checks=audit_checks(),
         boot_checks=boot_checks(),
@@ -119,10 +114,10 @@ def compose(
         dates=store.dates,
         answers=answers,
         channels=load_project(where.project).channels,
-        further=further_sources(recipe, where.state, on_hashing=on_hashing) if answers else {},
+        further=_further_sources(recipe, where, on_hashing) if answers else {},
         destinations=destinations,
         attest=attestation(where, vault),
-        scan=scan_of(recipe, where.state / "digests.json"),
+        scan=_scan(recipe, where),
     )
     stages = stages_for(given, register=register, boot_test=boot_test)
     return Composed(recipe, kickstart, machine, stages, vault, fresh, answers)
@@ -135,9 +130,34 @@ def _answer_files(
     if lacking := list(rhel.unregistrable(recipe, vault)):
         raise RecipeErrors(lacking)
     kickstart, answers = rendered(recipe, where, vault), windows_answers(recipe, where, vault)
-    if answers and (unknown := check_digests(recipe)):
-        raise RecipeErrors(unknown)
+    if answers:
+        from goldsmith.guests.windows_needs import check_digests
+
+        if unknown := check_digests(recipe):
+            raise RecipeErrors(unknown)
     return kickstart, answers
+
+
+def _build_password() -> Secret:
+    from goldsmith.guests.windows_answers import BUILD_PASSWORD
+
+    return BUILD_PASSWORD
+
+
+def _further_sources(
+    recipe: Recipe, where: Where, on_hashing: Callable[[int], None] | None
+) -> Mapping[str, Source]:
+    from goldsmith.stages.windows_sources import further_sources
+
+    return further_sources(recipe, where.state, on_hashing=on_hashing)
+
+
+def _scan(recipe: Recipe, where: Where) -> "Scan | None":
+    if recipe.openscap is None:
+        return None
+    from goldsmith.stages.openscap import scan_of
+
+    return scan_of(recipe, where.state / "digests.json")
 
 
 def held_to_lock(composed: Composed, where: Where) -> Composed:
@@ -145,6 +165,8 @@ def held_to_lock(composed: Composed, where: Where) -> Composed:
 
     Raises UsageError where there is no lock, GateError where a medium is known to be another one.
     """
+    from goldsmith.stages.locked import MEDIUM_NAME, Locked, check_media, lock_path, read_lock
+
     fetch = next(one for one in composed.stages if isinstance(one, Fetch))
     lock = read_lock(lock_path(composed.recipe, where.project), composed.recipe.name)
     media = {MEDIUM_NAME: fetch.source, **fetch.further}
@@ -154,11 +176,15 @@ def held_to_lock(composed: Composed, where: Where) -> Composed:
     return replace(composed, stages=(*stages[:at], Locked(lock), *stages[at:]))
 
 
-def attestation(where: Where, secrets: Secrets) -> Attest | None:
+def attestation(where: Where, secrets: Secrets) -> "Attest | None":
     """Return the stage that signs, where goldsmith.yaml says who does; the key is not opened yet."""
     said = load_project(where.project).signing
     if said is None or where.project is None:
         return None
+    from goldsmith.recipe.signing import signer_places
+    from goldsmith.signing.certificates import load_certificate
+    from goldsmith.stages.attest import Attest
+
     places = signer_places(said, where.project, secrets)
     certificate = load_certificate(places.certificate).fingerprint
     return Attest(signer=places.load, certificate=certificate, method=said.hash, builder=said.builder)
@@ -177,6 +203,8 @@ def windows_answers(recipe: Recipe, where: Where, vault: Secrets) -> Mapping[str
     """Return the files of the disc that answers for a person; none but for Windows."""
     if FAMILIES[recipe.family].answer is not Answer.UNATTEND:
         return {}
+    from goldsmith.guests.windows_answers import render_answers
+
     return render_answers(recipe, folders=data_folders("templates", where.project), secrets=vault)
 
 
@@ -187,6 +215,8 @@ def check(
     version = FAMILIES[recipe.family].kickstart_version
     problems = check_kickstart(kickstart, version=version, host=host) if kickstart else []
     if FAMILIES[recipe.family].answer is Answer.UNATTEND:
+        from goldsmith.guests.windows_needs import check_answers, check_windows
+
         problems += [*check_windows(recipe), *check_answers(answers or {})]
     else:
         problems += rhel.problems(recipe)
@@ -196,6 +226,12 @@ def check(
 
 
 def _audit_problems(recipe: Recipe) -> Iterator[RecipeError]:
+    told = (recipe.audit.profile, recipe.boot_test.profile, recipe.audit.waivers, recipe.boot_test.waivers)
+    if not any(told):
+        return
+    from goldsmith.audit.run import known_profile, known_waivers
+    from goldsmith.boottest.checks import known_boot_waivers
+
     questions: list[tuple[Callable[[], None], tuple[str | int, ...]]] = []
     for part, profile in (("audit", recipe.audit.profile), ("boot_test", recipe.boot_test.profile)):
         if profile:

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from goldsmith.catalog.certificates import KeptCertificates
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
 from goldsmith.errors import GateError, UsageError
 from goldsmith.publish.item import Destination
 from goldsmith.recipe.project import LOCAL, CloudCatalog, load_project
-from goldsmith.signing.certificates import check_dates, parse
 from goldsmith.signing.names import CERTIFICATE
 
 if TYPE_CHECKING:
@@ -77,7 +75,9 @@ def _signed_there(
     settings: Settings, cloud: "GlanceCatalog", properties: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Name the certificate by its id in the cloud's Barbican, where it is put if it is not there."""
+    from goldsmith.catalog.certificates import KeptCertificates
     from goldsmith.catalog.glance_keys import PublishedCertificates
+    from goldsmith.signing.certificates import check_dates, parse
 
     pem = KeptCertificates(settings.state / "catalog" / "certificates").find(properties[CERTIFICATE])
     if pem is None:  # somebody else has signed it, and says where the certificate is

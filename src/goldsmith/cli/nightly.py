@@ -267,7 +267,7 @@ def _no_medium(error: GoldsmithError) -> str:
 
 def _registered(key: str, where: "Where") -> Mapping[str, object]:
     from goldsmith.plan.store import Store
-    from goldsmith.publish.sources import FACTS
+    from goldsmith.publish.item import FACTS
     from goldsmith.stages.register import registered
 
     try:

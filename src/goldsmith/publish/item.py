@@ -10,6 +10,8 @@ from goldsmith.catalog.rules import CHANNEL, FIXED
 from goldsmith.errors import UsageError
 from goldsmith.host.files import Digests
 
+FACTS = "register.json"  # of the register stage
+
 BUILD = "goldsmith_build"
 
 

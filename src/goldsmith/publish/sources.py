@@ -11,9 +11,7 @@ from goldsmith.catalog.local import LocalCatalog
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.promote.attach import kept
 from goldsmith.promote.known import properties_of
-from goldsmith.publish.item import BUILD, Item, item_of, together
-
-FACTS = "register.json"  # of the register stage
+from goldsmith.publish.item import BUILD, FACTS, Item, item_of, together
 
 
 def items_of_build(document: Mapping[str, Any], state: Path) -> tuple[Item, ...]:

@@ -1,7 +1,7 @@
 """The section ``signing`` of goldsmith.yaml: who signs the images of a project, and whom it trusts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -9,10 +9,11 @@ from goldsmith.errors import UsageError
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import refuse
 from goldsmith.recipe.secrets import Secret, Secrets, TextOrSecret, is_reference
-from goldsmith.signing.keys import Passphrase
 from goldsmith.signing.names import HashMethod
-from goldsmith.signing.places import KeyPlace, key_place
-from goldsmith.signing.signer import SignerPlaces
+from goldsmith.signing.places import KeyPlace, Passphrase, key_place
+
+if TYPE_CHECKING:
+    from goldsmith.signing.signer import SignerPlaces
 
 
 def _reference(value: str | Secret) -> str | Secret:
@@ -55,8 +56,10 @@ class Signing(Part):
     )
 
 
-def signer_places(said: Signing, project: Path, secrets: Secrets) -> SignerPlaces:
+def signer_places(said: Signing, project: Path, secrets: Secrets) -> "SignerPlaces":
     """Return where the signer of a project is; nothing is opened yet."""
+    from goldsmith.signing.signer import SignerPlaces
+
     key = key_place(said.key, project)
     return SignerPlaces(
         key=key,

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from goldsmith.catalog.certificates import KeptCertificates
 from goldsmith.plan.stage import Entry
-from goldsmith.signing import detached
-from goldsmith.signing.detached import Detached
+
+if TYPE_CHECKING:
+    from goldsmith.signing.detached import Detached
 
 STAGE = "attest"
 SIGNATURES = "signatures"  # folder of its entry, and of a build
 
 
-def signature_of(results: Mapping[str, Entry], file: str) -> Detached | None:
+def signature_of(results: Mapping[str, Entry], file: str) -> "Detached | None":
     """Return the signature of an exported file; None where nobody signs."""
     if STAGE not in results:
         return None
+    from goldsmith.signing import detached
+
     return detached.read(results[STAGE].folder / SIGNATURES / f"{file}{detached.SUFFIX}")
 
 
@@ -24,6 +27,8 @@ def signed_properties(results: Mapping[str, Entry], file: str, catalog: Path) ->
     signature = signature_of(results, file)
     if signature is None:
         return {}
+    from goldsmith.catalog.certificates import KeptCertificates
+
     ident = KeptCertificates(catalog / "certificates").keep(signature.certificate.chain_pem)
     return signature.named(ident).signature.as_properties()
 

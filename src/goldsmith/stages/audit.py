@@ -8,7 +8,6 @@ from pathlib import Path
 
 from goldsmith.artifact.inventory import FILE
 from goldsmith.audit.facts import Expected, ExpectedWindows
-from goldsmith.audit.run import audit, looking
 from goldsmith.events import Warned
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
@@ -62,6 +61,8 @@ class Audit:
 
     def looking(self, disk: Path, context: Context) -> AbstractContextManager[Looked]:
         """Begin the look at the disk that is exported in the meantime: with two processors it is for nothing."""
+        from goldsmith.audit.run import looking
+
         return looking(
             disk,
             driver="qcow2",
@@ -72,6 +73,8 @@ class Audit:
 
     def check(self, work: Work, context: Context, *, looked: Looked | None) -> None:
         """Audit the exported files; ``looked`` gives what a look at a disk of the same content has shown."""
+        from goldsmith.audit.run import audit
+
         image, *copies = exported(context.results["export"])
         report = audit(
             image.path,

@@ -9,7 +9,6 @@ from typing import cast
 
 from goldsmith.artifact import qemuimg
 from goldsmith.artifact.target import Target, settled
-from goldsmith.convert.disk import rewrite
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host import files
 from goldsmith.host.process import Host
@@ -108,6 +107,8 @@ class Export:
         if not compared:
             qemuimg.convert(host, disk, target, to=wish, on_progress=self._heard(context))
             return
+        from goldsmith.convert.disk import rewrite
+
         heard = self._heard(context)
         rewrite(host, disk, "qcow2", target, wish, on_step=lambda _, percent: heard(percent))
 

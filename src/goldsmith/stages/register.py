@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.artifact.introspect import headers
 from goldsmith.artifact.inventory import FILE as INVENTORY
 from goldsmith.artifact.sbom import CYCLONEDX
 from goldsmith.artifact.sbom import FILES as BILLS
@@ -16,17 +15,11 @@ from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
 from goldsmith.events import Progress, Warned
-from goldsmith.formats.source import open_file
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work, by_hand
-from goldsmith.promote.attach import attach
-from goldsmith.promote.decide import registration, verdicts
-from goldsmith.promote.embedded import EmbeddedDesk
-from goldsmith.promote.gates import refusals
-from goldsmith.publish.sources import FACTS
+from goldsmith.publish.item import FACTS
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart
-from goldsmith.stages.attested import signed_properties
 from goldsmith.stages.described import Origin, described, promised
 from goldsmith.stages.exported import Exported, exported, made_at
 from goldsmith.stages.parts import SCAN
@@ -69,6 +62,9 @@ class Register:
         }
 
     def run(self, work: Work, context: Context) -> None:
+        from goldsmith.promote.attach import attach
+        from goldsmith.stages.attested import signed_properties
+
         catalog = LocalCatalog(context.state / "catalog")
         exports = exported(context.results["export"])
         keys = [f"{work.key}-{one.path.name}" for one in exports]
@@ -95,6 +91,10 @@ class Register:
 
     def _enter(self, catalog: LocalCatalog, version: str, context: Context) -> None:
         """Let the first channel point to the new version, if its gates let it."""
+        from goldsmith.promote.decide import registration, verdicts
+        from goldsmith.promote.embedded import EmbeddedDesk
+        from goldsmith.promote.gates import refusals
+
         desk = EmbeddedDesk(catalog, self.channels, f"build {context.build}")
         first = self.channels[0].name
         if not desk.act(self.recipe.name, lambda facts: registration(facts, version)):
@@ -124,6 +124,9 @@ class Register:
         return next_version(catalog.database, self.recipe.name)
 
     def _new(self, one: Exported, origin: Origin, key: str, more: Mapping[str, str]) -> NewImage:
+        from goldsmith.artifact.introspect import headers
+        from goldsmith.formats.source import open_file
+
         wanted = self.recipe.catalog
         with open_file(one.path) as file:
             embedded = headers(file).header.properties  # what a VMDK says of itself

@@ -3,16 +3,14 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from goldsmith.audit.check import Profile
-from goldsmith.audit.expected import expected_windows
-from goldsmith.boottest.hardware import Hardware, promised
-from goldsmith.boottest.own import OwnCheck
+from goldsmith.audit.facts import ExpectedWindows
 from goldsmith.errors import RecipeError
 from goldsmith.guests.family import Answer, GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
-from goldsmith.guests.windows_answers import said_of, version_of
 from goldsmith.guests.writing import Rendered
 from goldsmith.plan.freshness import freshened
 from goldsmith.plan.stage import Stage
@@ -22,10 +20,8 @@ from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.recipe.rhel import RootGrowth
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.steps import Step, Via
-from goldsmith.stages.attest import Attest
 from goldsmith.stages.audit import Audit
 from goldsmith.stages.base import Base
-from goldsmith.stages.boot_test import BootTest
 from goldsmith.stages.customize import Customize
 from goldsmith.stages.described import computed_properties
 from goldsmith.stages.export import Export
@@ -34,15 +30,18 @@ from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
-from goldsmith.stages.openscap import Scan
 from goldsmith.stages.register import Register
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
 from goldsmith.stages.sysprep import Sysprep
 from goldsmith.stages.upload import Upload
-from goldsmith.stages.windows_sparsify import WindowsSparsify
-from goldsmith.stages.windows_table import windows_properties, windows_stages
+
+if TYPE_CHECKING:  # what not every recipe has is loaded for those that have it
+    from goldsmith.boottest.hardware import Hardware
+    from goldsmith.boottest.own import OwnCheck
+    from goldsmith.stages.attest import Attest
+    from goldsmith.stages.openscap import Scan
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ class Ingredients:
     )  # files that the guest needs besides its medium
     channels: Sequence[ChannelPart] = CHANNELS  # of the project: the image enters the first one
     destinations: Sequence[Destination] = ()  # catalogs outside that get what is registered
-    attest: Attest | None = None  # None where nobody signs
-    scan: Scan | None = None  # None where the recipe asks for none
+    attest: "Attest | None" = None  # None where nobody signs
+    scan: "Scan | None" = None  # None where the recipe asks for none
 
 
 def stages_for(
@@ -87,7 +86,7 @@ def stages_for(
     recipe, family = given.recipe, given.family
     stages: list[Stage] = [_fetch(given), *_finished_disk(given)]
     stages += [
-        WindowsSparsify() if family.answer is Answer.UNATTEND else Sparsify(),
+        _sparsify(family),
         Export(recipe=recipe.name, wanted=recipe.export),
         Audit(
             profile=recipe.audit.profile or family.audit_profile,
@@ -95,7 +94,7 @@ def stages_for(
             major=family.release(recipe.os),
             firmware=str(recipe.machine.firmware),
             growroot=recipe.install.root_growth is RootGrowth.GROWROOT,
-            windows=expected_windows(recipe) if family.answer is Answer.UNATTEND else None,
+            windows=_expected_windows(recipe) if family.answer is Answer.UNATTEND else None,
             waivers={one.check: one.reason for one in recipe.audit.waivers},
             checks=given.audit_checks,
             secrets=lambda: [given.vault.reveal(one) for one in given.secrets],
@@ -128,6 +127,9 @@ def registration(
     """Return the stage that hands the images of a recipe to the catalog, with all that it promises of them."""
     own, admin, least_ram = dict(family.properties), family.admin_user, family.least_ram
     if family.answer is Answer.UNATTEND:
+        from goldsmith.guests.windows_answers import said_of, version_of
+        from goldsmith.stages.windows_table import windows_properties
+
         own |= windows_properties(recipe)
         admin, least_ram = said_of(recipe).admin_user, version_of(recipe).min_memory >> 20
     properties = computed_properties(
@@ -140,23 +142,43 @@ def registration(
     return Register(recipe=recipe, properties=properties, least_ram=least_ram, channels=channels)
 
 
-def promised_hardware(recipe: Recipe, family: GuestFamily) -> Hardware:
+def promised_hardware(recipe: Recipe, family: GuestFamily) -> "Hardware":
     """Return the machine that the catalog will promise for the images of a recipe."""
+    from goldsmith.boottest.hardware import promised
+
     entry = registration(recipe, family)
     profile = Profile(recipe.boot_test.profile or recipe.audit.profile or family.audit_profile)
     known = promised(entry.promised(""), min_ram=entry.min_ram, profile=profile)
     return replace(known, system=recipe.os)
 
 
-def own_checks(recipe: Recipe) -> Sequence[OwnCheck]:
+def own_checks(recipe: Recipe) -> Sequence["OwnCheck"]:
     """Return the recipe's own checks of a boot."""
+    from goldsmith.boottest.own import OwnCheck
+
     return [
         OwnCheck(one.name or f"boot_test.checks[{at}]", one.run, one.expect or "", one.timeout)
         for at, one in enumerate(recipe.boot_test.checks, 1)
     ]
 
 
-def _boot_test(given: Ingredients) -> BootTest:
+def _sparsify(family: GuestFamily) -> Stage:
+    if family.answer is not Answer.UNATTEND:
+        return Sparsify()
+    from goldsmith.stages.windows_sparsify import WindowsSparsify
+
+    return WindowsSparsify()
+
+
+def _expected_windows(recipe: Recipe) -> ExpectedWindows:
+    from goldsmith.audit.expected import expected_windows
+
+    return expected_windows(recipe)
+
+
+def _boot_test(given: Ingredients) -> Stage:
+    from goldsmith.stages.boot_test import BootTest
+
     recipe = given.recipe
     return BootTest(
         hardware=promised_hardware(recipe, given.family),
@@ -173,6 +195,8 @@ def _finished_disk(given: Ingredients) -> Sequence[Stage]:
     """Return the stages from nothing to the disk that clones can be made of."""
     recipe, family = given.recipe, given.family
     if family.answer is Answer.UNATTEND:
+        from goldsmith.stages.windows_table import windows_stages
+
         return windows_stages(
             recipe,
             family,

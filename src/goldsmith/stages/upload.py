@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from goldsmith.catalog.entry import Image, Status, stamp
 from goldsmith.catalog.local import LocalCatalog
@@ -13,11 +14,12 @@ from goldsmith.host import files
 from goldsmith.plan.planner import Plan
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
 from goldsmith.plan.store import Store
+from goldsmith.publish.item import FACTS as REGISTERED
 from goldsmith.publish.item import Destination, Item
 from goldsmith.publish.noted import note_push
-from goldsmith.publish.push import Listener, Pushed, push
-from goldsmith.publish.sources import FACTS as REGISTERED
-from goldsmith.publish.sources import items_of
+
+if TYPE_CHECKING:
+    from goldsmith.publish.push import Pushed
 
 FACTS = "upload.json"
 
@@ -40,6 +42,8 @@ class Upload:
         return dict(self.destination.facts())
 
     def run(self, work: Work, context: Context) -> None:
+        from goldsmith.publish.sources import items_of
+
         entry = json.loads((context.results["register"].folder / REGISTERED).read_text(encoding="utf-8"))
         catalog = LocalCatalog(context.state / "catalog")
         images = [catalog.get(str(one["id"])) for one in entry["images"]]
@@ -65,7 +69,9 @@ class Upload:
     def _chosen(self, items: Sequence[Item]) -> Sequence[Item]:
         return items[:1] if self.destination.format else items
 
-    def _push(self, item: Item, context: Context) -> Pushed:
+    def _push(self, item: Item, context: Context) -> "Pushed":
+        from goldsmith.publish.push import Listener, push
+
         told = ""
 
         def step(what: str, percent: float) -> None:
