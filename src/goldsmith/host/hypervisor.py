@@ -25,6 +25,7 @@ from goldsmith.host.domains import (
 from goldsmith.host.hypervisor_memory import Memories
 from goldsmith.host.hypervisor_networks import Networks
 from goldsmith.host.hypervisor_words import translated, version
+from goldsmith.host.unheld import Unheld, unheld
 
 __all__ = ["DomainInfo", "DomainState", "Hypervisor", "Screenshot", "connect"]
 
@@ -220,7 +221,7 @@ class Hypervisor(Networks, Memories):
         """Ask the guest's agent and return the value of its answer; ``timeout`` is in seconds."""
         request = json.dumps({"execute": command, "arguments": dict(arguments or {})})
         with self._guest(name) as guest:
-            answer = libvirt_qemu.qemuAgentCommand(guest, request, timeout, 0)
+            answer = unheld(libvirt_qemu.qemuAgentCommand, guest, request, timeout, 0)
         value: object = json.loads(answer)["return"]
         return value
 
@@ -255,7 +256,7 @@ class Hypervisor(Networks, Memories):
     @contextmanager
     def _guest(self, name: str) -> Iterator[Any]:
         with self._words(name):
-            yield self._connection.lookupByName(name)
+            yield Unheld(self._connection.lookupByName(name))
 
     @contextmanager
     def _words(self, name: str = "") -> Iterator[None]:
@@ -272,10 +273,9 @@ class Hypervisor(Networks, Memories):
             raise translated(error, name) from None
 
     def _alive(self) -> bool:
-        try:
+        with suppress(libvirt.libvirtError):
             return bool(self._connection.isAlive())
-        except libvirt.libvirtError:
-            return False
+        return False
 
 
 @contextmanager
@@ -285,7 +285,7 @@ def connect(uri: str) -> Iterator[Hypervisor]:
     pulse.start(libvirt.virEventRegisterDefaultImpl, libvirt.virEventRunDefaultImpl)
     try:
         with outside.waiting():
-            connection = libvirt.open(uri)
+            connection = Unheld(unheld(libvirt.open, uri))
     except libvirt.libvirtError as error:
         raise HostError(
             f"libvirt at {uri} cannot be reached: {error.get_error_message()}",

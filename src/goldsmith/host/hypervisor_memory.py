@@ -64,6 +64,9 @@ class Memories:
                 frozen = True
         try:
             yield frozen
+        except KeyboardInterrupt:  # the guest is taken away, and a busy one would hold that up
+            frozen = False
+            raise
         finally:
             if frozen:
                 self.thaw(name)
