@@ -10,17 +10,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .alone import go_alone
+from goldsmith.host.process import LocalHost
+from goldsmith.media.named import NAMED
+
+from .alone import go_alone, is_alone
 from .factory import Factory, Lost
 from .faults import FAULTS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     asked = _arguments(argv)
+    state = asked.state.absolute()
+    if not is_alone():
+        state.mkdir(parents=True, exist_ok=True)
+        NAMED["goldsmith-demo-installer"].build(LocalHost(), state)  # from packages, and alone there is no way to them
     go_alone()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**32)
     print(f"seed {seed} (--seed {seed} repeats this)", flush=True)
-    factory = Factory(asked.state.absolute(), quick=asked.quick)
+    factory = Factory(state, quick=asked.quick)
     factory.prepare()
     tally: dict[str, list[int]] = {}
     try:

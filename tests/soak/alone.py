@@ -23,13 +23,17 @@ def go_alone() -> None:
     """Start this command again in namespaces of its own; returns once it is there."""
     if os.geteuid() != 0:
         sys.exit("the soak mounts, and kills daemons: run it as root")
-    if INSIDE not in os.environ:
+    if not is_alone():
         words = ["unshare", *NAMESPACES, sys.executable, "-m", "tests.soak", *sys.argv[1:]]
         os.execvpe("unshare", words, {**os.environ, INSIDE: "1"})
     _own_folders()
     _own_bridges()
     _run("ip", "link", "set", "lo", "up")
     start_libvirt()
+
+
+def is_alone() -> bool:
+    return INSIDE in os.environ
 
 
 def start_libvirt() -> None:
