@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     state = asked.state.absolute()
     if not is_alone():
         state.mkdir(parents=True, exist_ok=True)
-        NAMED["goldsmith-demo-installer"].build(LocalHost(), state)  # from packages, and alone there is no way to them
+        NAMED["goldsmith-demo-installer"].build(
+            LocalHost(), state
+        )  # from packages, and alone there is no way to them
     go_alone()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**32)
     print(f"seed {seed} (--seed {seed} repeats this)", flush=True)
