@@ -44,7 +44,7 @@ from goldsmith.resume import (
     with_kept,
 )
 from goldsmith.runner import Begun, Runner
-from goldsmith.stages.attested import STAGE as ATTEST
+from goldsmith.stages.attested import check_signer
 from goldsmith.stages.register import first_image, image_is_gone, next_steps
 from goldsmith.stages.upload import drop_gone
 from goldsmith.sweep import sweep, sweep_files, tell_swept
@@ -166,10 +166,7 @@ def _prepare(
 ) -> None:
     """Do what must be right before the first stage starts, so that nothing fails late that could fail early."""
     check(composed.recipe, composed.kickstart, host, answers=composed.answers)
-    if any(stage.name == ATTEST for stage in composed.stages):
-        from goldsmith.stages.attest import check_signer
-
-        check_signer(composed.stages)
+    check_signer(composed.stages)
     for doubt in doubts(composed.recipe, FAMILIES[composed.recipe.family]):
         reporter.tell(Warned(doubt.problem, fix=doubt.fix))
     if guestfs.drop_changed_appliance(where.state / "cache"):

@@ -1,6 +1,6 @@
 """Sign what was built: each image file, and a statement of where it came from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from goldsmith.artifact.verification import read_once
 from goldsmith.errors import GateError
 from goldsmith.events import PhaseStarted
 from goldsmith.host import files
-from goldsmith.plan.stage import Context, Inputs, Kind, Stage, Work
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.signing import detached
 from goldsmith.signing.detached import Detached
 from goldsmith.signing.names import HashMethod
@@ -77,10 +77,3 @@ def _copy(entry: Path, record: Path) -> None:
     (record / SIGNATURES).mkdir(exist_ok=True)
     for name in (provenance.FILE, *(f"{SIGNATURES}/{one.name}" for one in (entry / SIGNATURES).iterdir())):
         files.write_atomically(record / name, (entry / name).read_bytes())
-
-
-def check_signer(stages: Sequence[Stage]) -> None:
-    """Open the key before the first stage starts, so that a build does not end with what could be known before."""
-    for stage in stages:
-        if isinstance(stage, Attest):
-            stage.signer()

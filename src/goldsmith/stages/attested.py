@@ -1,16 +1,28 @@
 """What the attest stage left, as the stages after it read it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldsmith.plan.stage import Entry
+from goldsmith.plan.stage import Entry, Stage
 
 if TYPE_CHECKING:
     from goldsmith.signing.detached import Detached
 
 STAGE = "attest"
 SIGNATURES = "signatures"  # folder of its entry, and of a build
+
+
+def check_signer(stages: Sequence[Stage]) -> None:
+    """Open the key before the first stage starts, so that a build does not end with what could be known before."""
+    attesting = [stage for stage in stages if stage.name == STAGE]
+    if not attesting:
+        return
+    from goldsmith.stages.attest import Attest
+
+    for stage in attesting:
+        if isinstance(stage, Attest):
+            stage.signer()
 
 
 def signature_of(results: Mapping[str, Entry], file: str) -> "Detached | None":
