@@ -1,8 +1,8 @@
 """What the attest stage left, as the stages after it read it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from goldsmith.plan.stage import Entry, Stage
 
@@ -13,16 +13,18 @@ STAGE = "attest"
 SIGNATURES = "signatures"  # folder of its entry, and of a build
 
 
+class _Signs(Protocol):
+    """The attest stage, which loads a library that a build without a signer does not need."""
+
+    @property
+    def signer(self) -> Callable[[], object]: ...
+
+
 def check_signer(stages: Sequence[Stage]) -> None:
     """Open the key before the first stage starts, so that a build does not end with what could be known before."""
-    attesting = [stage for stage in stages if stage.name == STAGE]
-    if not attesting:
-        return
-    from goldsmith.stages.attest import Attest
-
-    for stage in attesting:
-        if isinstance(stage, Attest):
-            stage.signer()
+    for stage in stages:
+        if stage.name == STAGE:
+            cast("_Signs", stage).signer()
 
 
 def signature_of(results: Mapping[str, Entry], file: str) -> "Detached | None":
