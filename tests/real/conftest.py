@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -197,7 +196,10 @@ def demo(shared_state: Path) -> Finished:
 
 @pytest.fixture(scope="session")
 def selftested(shared_state: Path, demo: Finished) -> Finished:
-    """Boot the demo by a self-test, once for all workers; its reports are in ``selftest`` of the state folder."""
+    """Boot the demo in a self-test, once for all workers; its reports are in ``selftest`` of the state folder.
+
+    The stage boot-test of every recipe with the demo's disk and properties comes from the store afterwards.
+    """
     words = ["selftest", "--family", "demo", "--reuse", "--to", str(shared_state / "selftest"), "--json"]
     return once(shared_state, "selftested", lambda: Goldsmith(shared_state, REPOSITORY).run(*words))
 
@@ -211,14 +213,3 @@ def once(state: Path, name: str, run: Callable[[], Finished]) -> Finished:
         done = run()
         kept.write_text(json.dumps(asdict(done)))
         return done
-
-
-def wait_for(path: Path, text: bytes, seconds: float) -> None:
-    """Wait until a file holds a text."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if path.exists() and text in path.read_bytes():
-            return
-        time.sleep(0.5)
-    tail = path.read_bytes()[-2000:] if path.exists() else b"nothing"
-    pytest.fail(f"no {text!r} in {seconds:.0f} s; the end is {tail!r}")

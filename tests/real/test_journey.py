@@ -1,7 +1,7 @@
 """The demo image from its first channel to its end, by commands alone: in the embedded catalog, and in a real Glance.
 
 The versions are builds of one recipe that differ in what the catalog is told of them, so that each takes seconds. Their
-boot test is the self-test's: the bytes are the same.
+stage boot-test comes from the store: a self-test has made it of the same bytes.
 """
 
 import json
@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import glance_server
 import nova_server
@@ -38,6 +37,7 @@ channels:
     hide_left: true
 retention: {keep: 0, keep_days: 0, keep_released: 1, grace: 0 s}
 """
+BOOTED = "boot_test: {enabled: true}\n"
 KEYS = ("--key", "keys/sign.key", "--certificate", "keys/sign.crt", "--name", "Release engineering")
 
 
@@ -58,17 +58,16 @@ class Road:
     def read(self, *words: str, code: int = 0) -> list[dict[str, object]]:
         return json.loads(self(*words, "--json", code=code).out)  # type: ignore[no-any-return]
 
-    def build(self, what: str, boot_test: Path) -> str:
-        """Make a version, and keep with it what is known of its bytes."""
+    def build(self, what: str) -> str:
+        """Make a version, booted by its build."""
         recipe = self.goldsmith.project / "recipes" / f"{self.recipe}.yaml"
-        recipe.write_text(f"name: {self.recipe}\nextends: demo\ncatalog: {{description: {what}}}\n")
+        recipe.write_text(f"name: {self.recipe}\nextends: demo\n{BOOTED}catalog: {{description: {what}}}\n")
         done = self.goldsmith.build(self.recipe, *self.more)
         assert done.code == 0, done.err
         made = set(done.stages("StageFinished"))
         assert made <= {"seal", "attest", "register", "upload-cloud"}, "the rest is shared"
+        assert "boot-test" in done.stages("StageCached")
         version = f"{self.recipe}@{done.end['image']['goldsmith_version']}"
-        attached = ("image", "attach", version, "boot-test", str(boot_test), "--as", "releng")
-        assert self.goldsmith.run(*attached).code == 0
         if self.more:  # what is pushed into a cloud is in no channel there yet
             self("promote", version, "--to", "dev", "--as", "releng")
         return version
@@ -93,17 +92,10 @@ class Road:
         assert "refused" not in done.out
 
 
-@pytest.fixture(scope="module")
-def boot_test(selftested, tmp_path_factory) -> Path:
-    assert selftested.code == 0, selftested.err
-    file = tmp_path_factory.mktemp("report") / "boot-test.json"
-    file.write_text(json.dumps(json.loads(selftested.out)["boot_test"]["report"]))
-    return file
-
-
 @pytest.fixture(params=["embedded", "glance"])
-def road(request, shared_state, demo, tmp_path) -> Iterator[Road]:
+def road(request, shared_state, selftested, tmp_path) -> Iterator[Road]:
     """Give the commands on the embedded catalog, where images are signed, and on a cloud without a Barbican."""
+    assert selftested.code == 0, selftested.err
     project = a_project(tmp_path / "project")
     if request.param == "embedded":
         (project / "keys").mkdir()
@@ -123,8 +115,8 @@ def road(request, shared_state, demo, tmp_path) -> Iterator[Road]:
         yield Road(Goldsmith(shared_state, project, env), "flies", ("--catalog", "cloud"))
 
 
-def test_the_demo_goes_through_all_channels_to_its_end_and_the_history_tells_each_step(road, boot_test):
-    one, two, three = (road.build(what, boot_test) for what in ("first", "second", "third"))
+def test_the_demo_goes_through_all_channels_to_its_end_and_the_history_tells_each_step(road):
+    one, two, three = (road.build(what) for what in ("first", "second", "third"))
     assert road.channels() == {"dev": three, "candidate": None, "released": None}
 
     if not road.more:
@@ -188,3 +180,32 @@ def test_the_demo_goes_through_all_channels_to_its_end_and_the_history_tells_eac
 def told(road: Road) -> list[tuple[str, str]]:
     events = road.read("history", road.recipe)
     return [(str(one["kind"]), f"{road.recipe}@{one['version']}") for one in events]
+
+
+def test_an_image_whose_build_booted_it_tells_so_everywhere_and_the_gate_takes_it(selftested, in_project):
+    assert selftested.code == 0, selftested.err
+    goldsmith = in_project(booted=BOOTED)
+    done = goldsmith.build("booted")
+    assert done.code == 0, done.err
+    assert "boot-test" in done.stages("StageCached")
+
+    build, image = str(done.end["build"]), done.end["image"]
+    report = json.loads(selftested.out)["boot_test"]["report"]
+    assert {one["id"] for one in report["checks"] if one["status"] == "ok"} > {"B-L2", "B-L6", "B-L20"}
+    written = json.loads((goldsmith.state / "builds" / build / "manifest.json").read_text())["boot_test"]
+    assert (written["passed"], written["failed"]) == (report["counts"]["ok"], 0)
+    kept = json.loads(goldsmith.run("image", "evidence", str(image["id"]), "--json").out)
+    (booted,) = [one for one in kept if one["kind"] == "boot-test"]
+    assert (booted["passed"], booted["recorded_by"]) == (True, f"build {build}")
+    assert f"\n  boot-test  debian  {written['passed']} ok, " in goldsmith.run("show", build).out
+    assert goldsmith.run("report", "--to", str(goldsmith.project / "pages")).code == 0
+    page = (goldsmith.project / "pages" / "builds" / f"{build}.html").read_text()
+    assert "Boot test" in page
+    assert "DataSourceConfigDrive" in page
+
+    promoted = goldsmith.run("promote", f"booted@{image['goldsmith_version']}", "--to", "candidate", "--json")
+    assert promoted.code == 0, promoted.err
+    told = json.loads(promoted.out)["event"]
+    gates = {one["gate"]: (one["answer"], one["detail"]) for one in told["gates"]}
+    assert gates["boot test"][0] == "passed"
+    assert f"{written['passed']} ok" in gates["boot test"][1]

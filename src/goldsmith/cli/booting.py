@@ -3,7 +3,7 @@
 import getpass
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from goldsmith.recipe.choices import Metadata
 if TYPE_CHECKING:
     from goldsmith.audit.report import Report
     from goldsmith.boottest.hardware import Hardware
-    from goldsmith.boottest.own import OwnCheck
     from goldsmith.boottest.place import Image, Place
     from goldsmith.host.accel import Acceleration
     from goldsmith.plan.kept import Keeper, Kept
@@ -118,11 +117,9 @@ def run_test(
     hardware: "Hardware",
     place: "Place",
     *,
-    timeout: float | None = None,
-    waivers: Mapping[str, str] | None = None,
-    own: "Sequence[OwnCheck]" = (),
-    metadata: Metadata = Metadata.BOTH,
-    keeper: "Keeper | None" = None,
+    timeout: float | None,
+    metadata: Metadata,
+    keeper: "Keeper",
 ) -> "Report":
     """Run a boot test with its phases on stderr; its report is also in the folder of its evidence."""
     from goldsmith.boottest.run import REPORT, boot_test
@@ -147,15 +144,13 @@ def run_test(
             place,
             host=host,
             timeout=timeout,
-            waivers=waivers,
-            own=own,
             metadata=metadata,
-            stay=staying(keeper, place, place.folder, stage="boot-test") if keeper else None,
+            stay=staying(keeper, place, place.folder, stage="boot-test"),
             env=guestfs.environment(accel.detect(host, state=place.state), cache=place.state / "cache"),
             tell=tell,
         )
     except GuestError as error:
-        with_kept(error, keeper.guest if keeper else None)
+        with_kept(error, keeper.guest)
         raise
     write_atomically(place.folder / REPORT, json.dumps(report.as_json(), indent=1))
     return report

@@ -5,7 +5,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,7 @@ from goldsmith.errors import GoldsmithError, UsageError
 if TYPE_CHECKING:
     from goldsmith.compose import Composed, Where
     from goldsmith.events import Event
-    from goldsmith.plan.planner import Plan
-    from goldsmith.report.selftest import BootTest, Ending
+    from goldsmith.report.selftest import Ending
 
 
 @click.command(cls=Command)
@@ -54,7 +52,6 @@ def selftest(
     """
     from goldsmith.compose import Where, compose
     from goldsmith.host import libvirtd
-    from goldsmith.report.selftest import BootTest
 
     if iso and tree:
         raise UsageError("--iso and --tree are two media", fix="give one of them")
@@ -65,18 +62,12 @@ def selftest(
             where,
             values=parse_values(pairs, iso),
             register=False,
-            boot_test=False,  # it is booted afterwards, and its report is sent back also where it failed
+            boot_test=not no_boot_test,
             on_hashing=Hashing(settings.quiet),
         )
     with stoppable():
-        ending, plan, failure = _built(settings, composed, where, reuse=reuse)
-        boots = BootTest(None, "the build has no image" if failure else "--no-boot-test was given")
-        if plan and not no_boot_test:
-            boots, failure = _booted(settings, composed, where, plan)
-            if failure:
-                code = failure.exit_code if isinstance(failure, GoldsmithError) else 70
-                ending = replace(ending, ok=False, exit_code=code, error=boots.why)
-    facts, archive = _reported(composed, ending, boots, where, family=family, folder=folder)
+        ending, failure = _built(settings, composed, where, reuse=reuse)
+    facts, archive = _reported(composed, ending, where, family=family, folder=folder)
     if settings.json:
         settings.emit({**facts, "archive": str(archive)})
     else:
@@ -109,8 +100,8 @@ def _recipe(family: str, tree: str | None, where: "Where") -> Iterator[Path]:
 
 def _built(
     settings: Settings, composed: "Composed", where: "Where", *, reuse: bool
-) -> "tuple[Ending, Plan | None, Exception | None]":
-    """Build, and return how it ended, also when it was with a failure or a bug; the plan of one that succeeded."""
+) -> "tuple[Ending, Exception | None]":
+    """Build, and return how it ended, also when it was with a failure or a bug."""
     from goldsmith.build import Options, run_build
     from goldsmith.cli.view import console_reporter
     from goldsmith.record.writing import new_id
@@ -120,53 +111,19 @@ def _built(
     options = Options(build_id=build, no_cache=not reuse)
     try:
         if settings.json:
-            plan = run_build(composed, where, _Silent(), options).plan
+            run_build(composed, where, _Silent(), options)
         else:
             with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
-                plan = run_build(composed, where, Deaf(view), options).plan
+                run_build(composed, where, Deaf(view), options)
     except GoldsmithError as error:
-        return Ending(build, ok=False, exit_code=error.exit_code, error=error.text()), None, error
+        return Ending(build, ok=False, exit_code=error.exit_code, error=error.text()), error
     except Exception as error:  # noqa: BLE001  a bug is what the report is for
-        return Ending(build, ok=False, exit_code=70, error=_trace(composed, error)), None, error
-    return Ending(build, ok=True), plan, None
-
-
-def _booted(
-    settings: Settings, composed: "Composed", where: "Where", plan: "Plan"
-) -> "tuple[BootTest, Exception | None]":
-    """Boot the image that was built; return the result, and how the command is to fail."""
-    from goldsmith.cli.booting import new_place, run_test
-    from goldsmith.guests import FAMILIES
-    from goldsmith.report.selftest import BootTest, image_built
-    from goldsmith.stages.table import own_checks, promised_hardware
-
-    place = new_place(where.state)
-    report, failure = None, None
-    try:
-        image, hardware = (
-            image_built(plan, where.state),
-            promised_hardware(composed.recipe, FAMILIES[composed.recipe.family]),
-        )
-        waivers = {one.check: one.reason for one in composed.recipe.boot_test.waivers}
-        own = own_checks(composed.recipe)
-        metadata = composed.recipe.boot_test.metadata
-        report = run_test(settings, image, hardware, place, waivers=waivers, own=own, metadata=metadata)
-        report.raise_if_failed()
-    except GoldsmithError as error:
-        failure = error
-    except Exception as error:  # noqa: BLE001  a bug is what the report is for
-        why = _trace(composed, error)
-        return BootTest(passed=False, why=why, folder=_if_there(place.folder)), error
-    return BootTest(
-        passed=failure is None,
-        why=composed.vault.redactor(failure.text()) if failure else "",
-        report=report.as_json() if report else None,
-        folder=_if_there(place.folder),
-    ), failure
+        return Ending(build, ok=False, exit_code=70, error=_trace(composed, error)), error
+    return Ending(build, ok=True), None
 
 
 def _reported(
-    composed: "Composed", ending: "Ending", boots: "BootTest", where: "Where", *, family: str, folder: Path
+    composed: "Composed", ending: "Ending", where: "Where", *, family: str, folder: Path
 ) -> tuple[Mapping[str, object], Path]:
     from goldsmith.host import accel
     from goldsmith.host.process import LocalHost
@@ -184,13 +141,11 @@ def _reported(
         state=where.state,
         host=host,
         acceleration=acceleration,
-        boot_test=boots,
     )
     folder.mkdir(parents=True, exist_ok=True)
     archive = write(
         facts,
         record=where.state / "builds" / ending.build,
-        boots=boots.folder,
         folder=folder.absolute() / ending.build,
         mask=composed.vault.redactor,
     )
@@ -199,10 +154,6 @@ def _reported(
 
 def _trace(composed: "Composed", error: Exception) -> str:
     return composed.vault.redactor("".join(traceback.format_exception(error)))
-
-
-def _if_there(folder: Path) -> Path | None:
-    return folder if folder.is_dir() else None
 
 
 class _Silent:

@@ -12,7 +12,7 @@ from typing import Any
 from goldsmith import __version__
 from goldsmith.artifact.manifest import host_facts
 from goldsmith.artifact.tools import tool_versions
-from goldsmith.boottest.place import Image
+from goldsmith.boottest.run import REPORT as BOOTED
 from goldsmith.compose import Composed
 from goldsmith.errors import GoldsmithError
 from goldsmith.host import osinfo
@@ -20,17 +20,17 @@ from goldsmith.host.accel import Acceleration
 from goldsmith.host.process import Host
 from goldsmith.media.identity import read_treeinfo
 from goldsmith.media.tree import treeinfo
-from goldsmith.plan.planner import Plan
 from goldsmith.plan.store import Store
+from goldsmith.record.left import left_by
 from goldsmith.record.masked import Mask, mask_files
 from goldsmith.report.selftest_page import page
-from goldsmith.stages.audit import REPORT, Audit
-from goldsmith.stages.export import Export
-from goldsmith.stages.exported import exported
+from goldsmith.stages.audit import REPORT as AUDITED
+from goldsmith.stages.audit import Audit
+from goldsmith.stages.boot_test import BootTest
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.parts import MEDIUM
 
-DOCUMENT, PAGE, RECORD, BOOTS = "selftest.json", "selftest.md", "build", "boot-test"
+DOCUMENT, PAGE, RECORD = "selftest.json", "selftest.md", "build"
 VERSION = 1
 _OSINFO_DB = Path("/usr/share/osinfo/VERSION")
 _ABSENT = ("disk.qcow2", "lock")
@@ -46,19 +46,6 @@ class Ending:
     error: str = ""
 
 
-@dataclass(frozen=True)
-class BootTest:
-    """The result of booting the exported image; None as ``passed`` where it was not booted, and ``why`` not.
-
-    ``report`` is None where the guest never came up; ``folder`` has the consoles and screenshots.
-    """
-
-    passed: bool | None
-    why: str = ""
-    report: Mapping[str, object] | None = None
-    folder: Path | None = None
-
-
 def document(
     composed: Composed,
     ending: Ending,
@@ -67,7 +54,6 @@ def document(
     state: Path,
     host: Host,
     acceleration: Acceleration | None,
-    boot_test: BootTest,
 ) -> dict[str, Any]:
     """Return all facts of a self-test as JSON values; what cannot be found out says so."""
     record = state / "builds" / ending.build
@@ -96,13 +82,8 @@ def document(
             for one in built.get("stages", ())
         ],
         "warnings": built.get("warnings", []),
-        "audit": _audited(built, record, Store(state)),
-        "boot_test": {
-            "ran": boot_test.passed is not None,
-            "passed": boot_test.passed,
-            "why": boot_test.why,
-            "report": boot_test.report,
-        },
+        "audit": _read(left_by(Audit.name, AUDITED, record, built)) or None,
+        "boot_test": _booted(composed, ending, built, record),
     }
 
 
@@ -136,19 +117,16 @@ def _fetch(composed: Composed) -> Fetch:
     return fetch
 
 
-def write(facts: Mapping[str, Any], *, record: Path, boots: Path | None, folder: Path, mask: Mask) -> Path:
+def write(facts: Mapping[str, Any], *, record: Path, folder: Path, mask: Mask) -> Path:
     """Write the folder and an archive of it, and return the archive; ``folder`` must not exist yet.
 
-    It holds the document, the page, the record of the build (console, logs, screenshots, rendered files), and in
-    ``boots`` what the boot test left, everything once more without the secrets of the recipe. Disks and images are
-    not in it.
+    It holds the document, the page and the record of the build (console, logs, screenshots, rendered files, what the
+    boot test left), everything once more without the secrets of the recipe. Disks and images are not in it.
     """
     folder.mkdir(parents=True)
     if record.is_dir():
         shutil.copytree(record, folder / RECORD, ignore=shutil.ignore_patterns(*_ABSENT))
         _without_host_name(folder / RECORD / "build.json")
-    if boots:
-        shutil.copytree(boots, folder / BOOTS, ignore=shutil.ignore_patterns(*_ABSENT))
     (folder / DOCUMENT).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     logs = sorted(str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file())
     (folder / PAGE).write_text(
@@ -182,22 +160,19 @@ def _without_host_name(path: Path) -> None:
         )
 
 
-def image_built(plan: Plan, state: Path) -> Image:
-    """Return the first file that a build has exported."""
-    (key,) = (step.key for step in plan.steps if step.stage.name == Export.name)
-    entry = Store(state).get(key)
-    assert entry
-    first = exported(entry)[0]
-    return Image(first.path, first.format, first.virtual_size)
-
-
-def _audited(built: Mapping[str, Any], record: Path, store: Store) -> dict[str, Any] | None:
-    """Return the report of the audit, which is in the record only where the stage ran, else in its result."""
-    if found := _read(record / REPORT):
-        return found
-    key = next((one.get("key", "") for one in built.get("stages", ()) if one.get("name") == Audit.name), "")
-    entry = store.get(key) if key else None
-    return (_read(entry.folder / REPORT) or None) if entry else None
+def _booted(composed: Composed, ending: Ending, built: Mapping[str, Any], record: Path) -> dict[str, Any]:
+    """Return what the boot test found; its report is None where the guest never came up."""
+    states = {one.get("name"): one.get("state") for one in built.get("stages", ())}
+    state = states.get(BootTest.name)
+    if not any(one.name == BootTest.name for one in composed.stages):
+        why = "--no-boot-test was given"
+    elif state not in ("done", "cached", "failed"):
+        why = "the build has no image"
+    else:
+        passed = state != "failed"
+        report = _read(left_by(BootTest.name, BOOTED, record, built)) or None
+        return {"ran": True, "passed": passed, "why": "" if passed else ending.error, "report": report}
+    return {"ran": False, "passed": None, "why": why, "report": None}
 
 
 def _noted(store: Store, composed: Composed) -> Mapping[str, Any]:

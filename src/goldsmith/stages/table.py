@@ -142,7 +142,7 @@ def registration(
     return Register(recipe=recipe, properties=properties, least_ram=least_ram, channels=channels)
 
 
-def promised_hardware(recipe: Recipe, family: GuestFamily) -> "Hardware":
+def _promised_hardware(recipe: Recipe, family: GuestFamily) -> "Hardware":
     """Return the machine that the catalog will promise for the images of a recipe."""
     from goldsmith.boottest.hardware import promised
 
@@ -152,7 +152,7 @@ def promised_hardware(recipe: Recipe, family: GuestFamily) -> "Hardware":
     return replace(known, system=recipe.os)
 
 
-def own_checks(recipe: Recipe) -> Sequence["OwnCheck"]:
+def _own_checks(recipe: Recipe) -> Sequence["OwnCheck"]:
     """Return the recipe's own checks of a boot."""
     from goldsmith.boottest.own import OwnCheck
 
@@ -181,9 +181,9 @@ def _boot_test(given: Ingredients) -> Stage:
 
     recipe = given.recipe
     return BootTest(
-        hardware=promised_hardware(recipe, given.family),
+        hardware=_promised_hardware(recipe, given.family),
         network=given.machine.network,
-        own=own_checks(recipe),
+        own=_own_checks(recipe),
         waivers={one.check: one.reason for one in recipe.boot_test.waivers},
         timeout=recipe.boot_test.timeout,
         metadata=recipe.boot_test.metadata,
