@@ -1,6 +1,7 @@
 """The boot test as a stage of a build, on libvirt's test driver, whose machines run no guest and let nobody in."""
 
 import json
+import re
 
 import pytest
 from tests.keeping import URI
@@ -170,6 +171,23 @@ def test_an_image_that_passes_has_the_result_in_its_manifest(booting):
     said = json.loads((evidence(booting, done) / "manifest.json").read_text())["boot_test"]
     assert (said["profile"], said["failed"]) == ("debian", 0)
     assert said["waived"] > 0
+
+
+def test_what_came_from_the_store_is_told_of_the_build_that_took_it_too(booting):
+    text = f"{ENABLED}  waivers:\n{WAIVED}"
+    booting.recipe("r", text)
+    booting("build", "r")
+    booting.recipe("r", text.replace("catalog: {", "catalog: {description: another, "))
+    done = booting("build", "r", "--json")
+    assert done.stages("StageFinished") == ["seal", "register"]
+    assert not (evidence(booting, done) / "boot-test.json").exists()
+    build = done.events[-1]["build"]
+    shown = booting("show", build).out
+    assert re.search(r"\nchecks\n  audit +debian +\d+ ok.*\n  boot-test +debian +\d+ ok, \d+ waived", shown)
+    assert booting("report").code == 0
+    page = (booting.state / "report" / "builds" / f"{build}.html").read_text()
+    for text in ("<code>O-C1</code>", "<code>B-L2</code>"):
+        assert text in page
 
 
 def test_a_changed_check_of_the_recipe_boots_the_same_image_again(booting):

@@ -1,5 +1,6 @@
 """A build on one page: what was planned, what happened, what came of it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from goldsmith.cli.view_text import clean, columns, stage_result, when
 from goldsmith.host.files import human_size, human_time
 from goldsmith.publish.noted import pushes_of
 from goldsmith.record import BuildState, BuildSummary, StageState, Story, Told, events_from
+from goldsmith.record.left import left_by
 
 LAST_WORDS = 10  # lines
 KEY = 12  # characters of a key that are enough to tell two apart
@@ -31,6 +33,7 @@ def tell_story(summary: BuildSummary) -> Iterator[str]:
     yield from _part("stages", _stages(story, summary))
     yield from _part("warnings", _warnings(story))
     yield from _part("failure", _failure(story, summary, events))
+    yield from _part("checks", _checks(summary))
     yield from _part("image", _image(summary))
     yield from _part("pushed", _pushed(summary.folder))
     yield from _part("files", _files(summary.folder))
@@ -109,6 +112,20 @@ def _last_words(events: list[Told], stage: str) -> list[str]:
         if len(lines) == LAST_WORDS:
             break
     return lines[::-1]
+
+
+def _checks(summary: BuildSummary) -> list[str]:
+    """Return what audit and boot test found, also where it came from the store; names of the checks that failed."""
+    rows = []
+    for stage in ("audit", "boot-test"):
+        try:
+            found = json.loads(left_by(stage, f"{stage}.json", summary.folder, summary.document).read_bytes())
+            counts = [f"{count} {clean(name)}" for name, count in found["counts"].items() if count]
+            failed = [clean(one["id"]) for one in found["checks"] if one["status"] == "failed"]
+            rows.append((stage, clean(found["profile"]), ", ".join(counts), " ".join(failed)))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue  # it was not reached, or is damaged
+    return columns(rows)
 
 
 def _image(summary: BuildSummary) -> list[str]:

@@ -11,13 +11,15 @@ from goldsmith.artifact.inventory import FILE, Inventory, known
 from goldsmith.artifact.sbom import FILES
 from goldsmith.guests.console import clean
 from goldsmith.record import BuildState, BuildSummary, StageState, Story, events_from
+from goldsmith.record.left import left_by
 
 TAIL = 120  # lines of a console that a page shows
 _END = 64 << 10  # bytes of a console that are read
 BOOT_TEST = "boot-test"  # folder of the consoles and screens of a boot test, and its report's name
 _PICTURES = (".png", ".jpg", ".jpeg")
 _CONSOLES = ("console.log", "console-customize.log")
-_REPORTS = {"audit.json": "Audit", f"{BOOT_TEST}.json": "Boot test"}
+_REPORTS = {"audit": "Audit", BOOT_TEST: "Boot test"}  # by the stages that leave them
+_AUDIT, _SEAL = "audit", "seal"
 _WORST_FIRST = ("failed", "warning", "waived", "ok", "skipped")
 
 
@@ -116,14 +118,14 @@ def facts_of(summary: BuildSummary) -> BuildFacts:
         image=summary.image,
         warnings=tuple((one.text, one.fix) for one in story.warnings),
         bars=tuple(_bars(story, begun, summary.started)),
-        checks=tuple(_checks(summary.folder)),
+        checks=tuple(_checks(summary)),
         console=tuple(tail(console)),
         console_name=console.name,
         pictures=tuple(_pictures(summary.folder)),
         kept=tuple(_kept(summary.folder)),
-        manifest=_object(summary.folder / "manifest.json"),
-        inventory=_inventory(summary.folder / FILE),
-        bills=tuple(one for name in FILES.values() if (one := summary.folder / name).is_file()),
+        manifest=_object(_left(summary, _SEAL, "manifest.json")),
+        inventory=_inventory(_left(summary, _AUDIT, FILE)),
+        bills=tuple(one for name in FILES.values() if (one := _left(summary, _SEAL, name)).is_file()),
     )
 
 
@@ -148,9 +150,13 @@ def _bars(story: Story, begun: Mapping[str, float], started: float) -> Iterator[
         )
 
 
-def _checks(folder: Path) -> Iterator[Checks]:
+def _left(summary: BuildSummary, stage: str, name: str) -> Path:
+    return left_by(stage, name, summary.folder, summary.document)
+
+
+def _checks(summary: BuildSummary) -> Iterator[Checks]:
     for name, title in _REPORTS.items():
-        report = _object(folder / name)
+        report = _object(_left(summary, name, f"{name}.json"))
         found = report.get("checks")
         if not isinstance(found, list):
             continue
@@ -161,7 +167,7 @@ def _checks(folder: Path) -> Iterator[Checks]:
             for status in _WORST_FIRST
             if any(row.status == status for row in rows)
         }
-        yield Checks(name.removesuffix(".json"), title, not counts.get("failed"), counts, tuple(rows))
+        yield Checks(name, title, not counts.get("failed"), counts, tuple(rows))
 
 
 def _row(one: Mapping[str, Any]) -> Row:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT = 640, 180
+_WIDTH, _HEIGHT = 400, 150  # about as wide as it is shown, so that its words can be read
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 26
 _STEPS = (1, 2, 2.5, 5, 10)
 

@@ -13,6 +13,7 @@ from goldsmith.report.plots import Point, plot
 CELLS = 14  # builds of a recipe in the matrix
 PLOTTED = 40  # builds of a recipe in a plot
 FAILURES = 8
+_MINUTES = 120.0  # seconds from which on a plot tells minutes
 CHANGES = 500  # that a page shows
 _SIGNS = {"done": "✓", "cached": "=", "failed": "✕", "interrupted": "!", "died": "✕", "running": "…"}
 _TOLD = {
@@ -160,8 +161,9 @@ def _plots(name: str, builds: Sequence[BuildFacts]) -> Iterator[dict[str, Any]]:
         for one in made
         if isinstance(one.image.get("size"), int)
     ]
+    long = any(one.value >= _MINUTES for one in times)
     for title, points, unit, suffix in (
-        (f"{name}: time of a build", times, 60.0, " min"),
+        (f"{name}: time of a build", times, *((60.0, " min") if long else (1.0, " s"))),
         (f"{name}: size of the image", sizes, float(1 << 20), " MiB"),
     ):
         if svg := plot(points, title=title, unit=unit, suffix=suffix):
