@@ -102,7 +102,11 @@ def test_a_dry_run_asks_and_changes_nothing(two, call):
         (["promote", "r@", "--to", "released"], 2, "'r@' names no version"),
         (["promote", "r", "--to", "nowhere"], 2, "there is no channel 'nowhere'"),
         (["promote", "r@9", "--to", "released"], 6, "has no version r@9"),
-        (["promote", "x", "--to", "candidate"], 2, "dev has no version of x"),
+        (
+            ["promote", "x", "--to", "candidate"],
+            2,
+            "the catalog knows no x; see what there is: goldsmith channels",
+        ),
         (["promote", "r@20260101.1", "--to", "candidate", "--force"], 2, "--force needs a reason"),
         (["promote", "r", "--to", "candidate", "--if-current", "1.1"], 5, "is at no version, not at 1.1"),
         (["rollback", "r", "--channel", "released"], 5, "released has no version of r to roll back from"),

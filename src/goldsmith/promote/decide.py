@@ -59,7 +59,9 @@ def wanted_version(facts: Facts, version: str, channel: str) -> Version:
     if not (held := facts.state.holds.get(before.name)):
         raise UsageError(
             f"{before.name} has no version of {facts.recipe} to promote",
-            fix="say one: " + facts.command(f"promote {facts.recipe}@VERSION --to {channel}"),
+            fix="say one: " + facts.command(f"promote {facts.recipe}@VERSION --to {channel}")
+            if facts.versions
+            else f"the catalog knows no {facts.recipe}; see what there is: {facts.command('channels')}",
         )
     return facts.version(held)
 
