@@ -3,13 +3,16 @@
 import itertools
 import json
 import random
+import shlex
 import threading
 import time
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 
 import glance_server
 import pytest
+from openstack_client import OpenstackClient
 
 from goldsmith.catalog.entry import Query, Status
 from goldsmith.catalog.rules import CHANNEL
@@ -43,6 +46,7 @@ from .test_channels import (  # what holds for both, run here against a cloud
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 PROJECTS = itertools.count(1)
+DOCS = Path(__file__).parents[2] / "docs/promotion.md"
 ASKING = (
     ChannelPart(name="dev"),
     ChannelPart(name="candidate"),
@@ -309,7 +313,13 @@ def test_what_the_history_writes_is_seen_by_nobody_who_lists_images(two):
     assert all(one.properties.get(DONE) is None for one in listed)
 
 
-def test_a_consumer_finds_the_image_by_one_query_with_the_openstack_client_too(two, server):
+def documented(start):
+    """Return the words of the first command of docs/promotion.md that begins so, for the recipe ``r``."""
+    (line, *_) = (one for one in DOCS.read_text().splitlines() if one.startswith(f"$ {start}"))
+    return shlex.split(line.removeprefix("$ ").partition(" | ")[0].replace("=rhel7", "=r"))
+
+
+def test_a_consumer_finds_the_image_by_the_documented_commands(two, server, tmp_path):
     asked = urllib.request.Request(
         f"{server.url}/v2/images?goldsmith_channel_released=r&sort=updated_at:desc&limit=1",
         headers={"X-Auth-Token": two.token},
@@ -317,6 +327,18 @@ def test_a_consumer_finds_the_image_by_one_query_with_the_openstack_client_too(t
     with urllib.request.urlopen(asked) as answer:
         (found,) = json.load(answer)["images"]
     assert found["goldsmith_version"] == "20260101.1"
+    openstack, words = OpenstackClient(tmp_path / "clouds.yaml", "glance"), documented("openstack image list")
+    assert openstack(*words[1:]).split() == [found["id"]]
+    (older,) = two.facts.versions["20260101.1"].images
+    (newer,) = two.facts.versions["20260101.2"].images
+    two.catalog.api.once(  # as between two requests of a move
+        "mark",
+        "PATCH",
+        f"/images/{newer.id}",
+        body=[{"op": "add", "path": "/goldsmith_channel_released", "value": "r"}],
+        headers={"Content-Type": "application/openstack-images-v2.1-json-patch"},
+    )
+    assert openstack(*words[1:]).split() == [newer.id, older.id], "the last changed is the first"
 
 
 def test_gates_of_a_cloud_rest_on_the_documents_that_are_kept_here(two):
