@@ -119,6 +119,7 @@ def test_a_dry_run_asks_and_changes_nothing(two, call):
         (["retire", "--undo"], 2, "--undo wants a name"),
         (["retire", "r", "--undo"], 2, "no version of r can be brought back"),
         (["retire", "r@9"], 6, "has no version r@9"),
+        (["retire", "x"], 6, "the catalog has no versions of 'x'\n  fix: there are: r"),
         (["image", "attach", "r@20260101.1", "audit", "/etc/hostname"], 6, "this is no audit document"),
     ],
 )

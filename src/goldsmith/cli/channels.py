@@ -3,8 +3,7 @@
 import click
 
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
-from goldsmith.cli.desk import channels_of, desk, gate_table, local_time, moves_told
-from goldsmith.errors import CatalogError
+from goldsmith.cli.desk import channels_of, desk, existing, gate_table, local_time, moves_told
 from goldsmith.promote.event import Event
 from goldsmith.promote.facts import Facts
 from goldsmith.promote.version import split
@@ -16,12 +15,7 @@ from goldsmith.promote.version import split
 def channels(settings: Settings, *, recipe: str | None) -> None:
     """Show which version each channel has, of one recipe or of all."""
     place = desk(settings)
-    known = place.recipes()
-    if recipe and recipe not in known:
-        raise CatalogError(
-            f"the catalog has no versions of {recipe!r}", fix=f"there are: {', '.join(known) or 'none'}"
-        )
-    found = [place.facts(one) for one in ([recipe] if recipe else known)]
+    found = [place.facts(one) for one in existing(place, recipe)]
     if settings.json:
         settings.emit([row for facts in found for row in _rows(facts)])
     elif not found:

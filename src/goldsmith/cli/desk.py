@@ -11,6 +11,7 @@ from goldsmith.catalog.entry import RECIPE, VERSION, Image
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import F, Settings
 from goldsmith.cli.catalogs import local_catalog, open_catalog
+from goldsmith.errors import CatalogError
 from goldsmith.promote.desk import Desk
 from goldsmith.promote.event import Answer, Event, Kind, Verdict
 from goldsmith.recipe.project import load_project
@@ -49,6 +50,16 @@ def desk(settings: Settings, *, who: str | None = None, name: str | None = None)
 
     assert isinstance(catalog, GlanceCatalog)
     return GlanceDesk(catalog, local_catalog(settings), channels, who)
+
+
+def existing(place: Desk, recipe: str | None) -> Sequence[str]:
+    """Return the recipe that was named, if the catalog has versions of it, or all of which it has."""
+    known = place.recipes()
+    if recipe and recipe not in known:
+        raise CatalogError(
+            f"the catalog has no versions of {recipe!r}", fix=f"there are: {', '.join(known) or 'none'}"
+        )
+    return [recipe] if recipe else known
 
 
 def delete_image(settings: Settings, catalog: Catalog, image_id: str) -> Image:

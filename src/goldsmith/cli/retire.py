@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
-from goldsmith.cli.desk import desk, local_time, named, retention_of, tell
+from goldsmith.cli.desk import desk, existing, local_time, named, retention_of, tell
 from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
 from goldsmith.promote import retention
@@ -35,7 +35,7 @@ def retire(settings: Settings, *, wanted: str | None, apply: bool, undo: bool, w
             raise UsageError("--undo wants a name", fix="goldsmith retire NAME[@VERSION] --undo")
         _undo(settings, place, recipe, version, rules)
         return
-    plans = {one: _plan(place, one, version, rules) for one in ([recipe] if recipe else place.recipes())}
+    plans = {one: _plan(place, one, version, rules) for one in existing(place, recipe)}
     done: list[Event] = []
     if apply:
         done = [event for one, rows in plans.items() for event in _apply(place, one, rows, rules)]
