@@ -21,7 +21,7 @@ from goldsmith.recipe.project import CloudCatalog
 from goldsmith.signing import detached
 from goldsmith.signing.certificates import new_certificate
 from goldsmith.signing.keys import new_key, pem_of
-from goldsmith.signing.names import PROPERTIES, HashMethod, KeyType
+from goldsmith.signing.names import PROPERTIES, HashMethod, KeyType, beside
 
 pytestmark = pytest.mark.real
 
@@ -88,7 +88,7 @@ def signed(call, disk, *more, cloud="releng"):
     """Sign a file with its certificate published; return the signature."""
     code, out, err = call("sign", disk, *KEY, "--publish-certificate", "--catalog", cloud, *more)
     assert code == 0, err
-    found = detached.read(detached.beside(disk)).signature
+    found = detached.read(beside(disk)).signature
     assert (
         out == f"disk.raw: signed, RSA-PSS with {found.method}; certificate {found.certificate} in {cloud}\n"
     )
@@ -110,7 +110,7 @@ def test_glance_takes_what_goldsmith_signed_and_goldsmith_verifies_it_there(
         name: found[name] for name in ("digest", "signature", "key", "certificate", "chain")
     } == dict.fromkeys(("digest", "signature", "key", "certificate", "chain"), "ok")
     other = new_key(KeyType.SECP384R1)
-    detached.beside(disk).with_name("other.pem").write_text(new_certificate(other, "x", days=3).pem)
+    beside(disk).with_name("other.pem").write_text(new_certificate(other, "x", days=3).pem)
     code, out, _ = call("verify", image.id, "--catalog", "releng", "--certificate", "other.pem", "--json")
     found = {one["id"]: one["status"] for one in json.loads(out)["checks"]}
     assert (code, found["digest"], found["signature"]) == (5, "ok", "failed")
@@ -137,7 +137,7 @@ def is_taken(cloud, call, disk, kind, *words):
     """Sign a file, and see that Glance, which checks it, has it active."""
     code, _, err = call("sign", disk, *words, "--publish-certificate", "--catalog", cloud.name)
     assert code == 0, err
-    image = cloud.register(disk, new(detached.read(detached.beside(disk)).signature))
+    image = cloud.register(disk, new(detached.read(beside(disk)).signature))
     assert (image.status, image.properties["img_signature_key_type"]) == (Status.ACTIVE, kind.value)
     cloud.delete(image.id)
 
@@ -172,7 +172,7 @@ def test_a_certificate_is_published_once_and_others_read_it_only_when_let(cloud,
     assert cloud("tenantuser").list() == ()
     user = stack.user_id("tenantuser")
     assert signed(call, disk, "--reader", user).certificate == first.certificate
-    again = detached.read(detached.beside(disk)).signature
+    again = detached.read(beside(disk)).signature
     assert cloud("tenantuser").register(disk, new(again)).status is Status.ACTIVE
 
 
@@ -182,14 +182,14 @@ def test_an_expired_certificate_is_refused_by_goldsmith_though_glance_takes_it(
     (tmp_path / "c.pem").write_text(new_certificate(key, "x", days=0).pem)
     code, _, err = call("sign", disk, *KEY, "--publish-certificate", "--catalog", "releng")
     assert (code, "must not sign: it expired on " in err) == (5, True)
-    assert not detached.beside(disk).exists()
+    assert not beside(disk).exists()
 
 
 def test_who_may_not_store_secrets_is_told_which_role_it_takes(cloud, call, key, disk):
     code, _, err = call("sign", disk, *KEY, "--publish-certificate", "--catalog", "auditor")
     assert code == 6
     assert "may not store secrets: ask for the role member" in err
-    assert not detached.beside(disk).exists()
+    assert not beside(disk).exists()
 
 
 def test_a_wrong_password_and_a_wrong_project_are_told(cloud, call, stack, disk):

@@ -13,7 +13,7 @@ from goldsmith.signing import detached, envelope
 from goldsmith.signing.certificates import new_certificate
 from goldsmith.signing.detached import Detached
 from goldsmith.signing.keys import pem_of, public_pem
-from goldsmith.signing.names import PROPERTIES, HashMethod, KeyType, check_signed
+from goldsmith.signing.names import PROPERTIES, HashMethod, KeyType, beside, check_signed
 from goldsmith.signing.signature import (
     Signature,
     UnknownSignature,
@@ -102,7 +102,7 @@ def test_a_signature_file_comes_back_whole_and_a_spoiled_one_is_refused(keys, tm
         sign(key, HashMethod.SHA384, digest_of(b"image", HashMethod.SHA384)),
         new_certificate(key, "builds", days=3),
     )
-    path = detached.beside(tmp_path / "demo.qcow2")
+    path = beside(tmp_path / "demo.qcow2")
     assert path.name == "demo.qcow2.sig"
     detached.write(path, made)
     assert detached.read(path) == made

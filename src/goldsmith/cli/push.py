@@ -15,7 +15,6 @@ from goldsmith.catalog.rules import DISK_FORMATS
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.catalogs import destination, local_catalog
 from goldsmith.cli.image_output import properties_option
-from goldsmith.cli.subjects import build_folder
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import human_size
 from goldsmith.host.process import LocalHost
@@ -24,8 +23,7 @@ from goldsmith.publish.noted import note_push
 from goldsmith.publish.push import Listener, Pushed, push
 from goldsmith.publish.sources import items_of, items_of_build
 from goldsmith.recipe.project import LOCAL, load_project
-from goldsmith.record import summary_of
-from goldsmith.signing import detached
+from goldsmith.signing.names import beside
 
 EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
 
@@ -104,6 +102,9 @@ def _items(settings: Settings, wanted: str, disk_format: str | None) -> tuple[It
         return items_of(catalog, [catalog.find(wanted)])
     except CatalogError:
         pass
+    from goldsmith.cli.subjects import build_folder  # what a file does not need takes time to import
+    from goldsmith.record import summary_of
+
     folder = build_folder(settings, wanted, otherwise="no image of the embedded catalog and no build")
     summary = summary_of(folder)
     return items_of_build({**(summary.document if summary else {}), "id": folder.name}, settings.state)
@@ -122,9 +123,11 @@ def _file(path: Path, disk_format: str | None, signature: Mapping[str, str]) -> 
 
 def _signature_beside(settings: Settings, path: Path) -> Mapping[str, str]:
     """Return the properties of a file that `goldsmith sign` has signed; its certificate is then known here."""
-    if not detached.beside(path).is_file():
+    if not beside(path).is_file():
         return {}
-    found = detached.read(detached.beside(path))
+    from goldsmith.signing import detached
+
+    found = detached.read(beside(path))
     certificates = KeptCertificates(settings.state / "catalog" / "certificates")
     ident = certificates.keep(found.certificate.chain_pem, found.signature.certificate)
     return found.named(ident).signature.as_properties()

@@ -19,7 +19,7 @@ from goldsmith.promote.attach import kept as kept_evidence
 from goldsmith.record import reading
 from goldsmith.signing import detached
 from goldsmith.signing.certificates import Certificate, parse
-from goldsmith.signing.names import CERTIFICATE, signed
+from goldsmith.signing.names import CERTIFICATE, SUFFIX, beside, signed
 from goldsmith.signing.signature import Signature, UnknownSignature, from_properties
 from goldsmith.stages.attested import SIGNATURES
 
@@ -159,7 +159,7 @@ def _by_file(found: Evidence, path: Path) -> Evidence:
 
 
 def _file(path: Path) -> Subject:
-    return Subject(path.name, path, path.parent, detached.beside(path))
+    return Subject(path.name, path, path.parent, beside(path))
 
 
 def _entry(settings: Settings, image: Image) -> Subject:
@@ -195,7 +195,7 @@ def _build(settings: Settings, folder: Path) -> Iterator[Subject]:
                 f"{file.name} of the build {folder.name} is neither in the store nor in the catalog any more",
                 fix="build it again",
             )
-        signature = folder / SIGNATURES / f"{file.name}{detached.SUFFIX}"
+        signature = folder / SIGNATURES / f"{file.name}{SUFFIX}"
         yield Subject(file.name, path, folder, signature, entries, catalog)
 
 

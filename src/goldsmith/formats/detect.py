@@ -2,8 +2,10 @@
 
 import logging
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import LazyLoader, find_spec, module_from_spec
 
 from goldsmith.formats.source import Source
 
@@ -53,6 +55,7 @@ def detect(source: Source) -> Detected:
 
 def _inspected(source: Source) -> tuple[list[str], tuple[str, ...]]:
     """Return the formats that oslo.utils sees, and what it finds dangerous where it is one alone."""
+    _later("oslo_utils.strutils")
     from oslo_utils.imageutils import format_inspector
 
     # Its warnings are our dangers, told once and in our words.
@@ -73,6 +76,17 @@ def _inspected(source: Source) -> tuple[list[str], tuple[str, ...]]:
         return ["unknown"], (f"its header cannot be read: {_reason(error)}",)
     names = [str(one) for one in found]
     return names, _dangers(found[0]) if len(found) == 1 else ()
+
+
+def _later(name: str) -> None:
+    """Let a module be loaded when somebody uses it; this one compiles so many patterns that it takes 0.1 s."""
+    spec = find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = LazyLoader(spec.loader)
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
 
 
 def _dangers(inspector: object) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import refuse
 from goldsmith.recipe.secrets import Secret, Secrets, TextOrSecret, is_reference
 from goldsmith.signing.names import HashMethod
-from goldsmith.signing.places import KeyPlace, Passphrase, key_place
+from goldsmith.signing.places import KeyPlace, key_place
 
 if TYPE_CHECKING:
+    from goldsmith.signing.keys import Passphrase
     from goldsmith.signing.signer import SignerPlaces
 
 
@@ -58,7 +59,7 @@ class Signing(Part):
 
 def signer_places(said: Signing, project: Path, secrets: Secrets) -> "SignerPlaces":
     """Return where the signer of a project is; nothing is opened yet."""
-    from goldsmith.signing.signer import SignerPlaces
+    from goldsmith.signing.signer import SignerPlaces  # goldsmith.yaml is read by all, but few sign
 
     key = key_place(said.key, project)
     return SignerPlaces(
@@ -69,7 +70,7 @@ def signer_places(said: Signing, project: Path, secrets: Secrets) -> "SignerPlac
     )
 
 
-def opener(key: KeyPlace, passphrase: Secret | None, secrets: Secrets) -> Passphrase | None:
+def opener(key: KeyPlace, passphrase: Secret | None, secrets: Secrets) -> "Passphrase | None":
     """Return the question that opens a key, asked only if it must be. Raises UsageError where two places are named."""
     pin = pin_of(key)
     if pin and passphrase:

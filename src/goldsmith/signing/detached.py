@@ -8,9 +8,9 @@ from goldsmith.errors import GateError, UsageError
 from goldsmith.host.files import write_atomically
 from goldsmith.signing.certificates import Certificate, parse
 from goldsmith.signing.names import CERTIFICATE, PROPERTIES
+from goldsmith.signing.names import SUFFIX as SUFFIX
 from goldsmith.signing.signature import Signature, UnknownSignature, from_properties
 
-SUFFIX = ".sig"
 SCHEMA = 1
 
 
@@ -39,10 +39,6 @@ class Detached:
             CERTIFICATE: said[CERTIFICATE] or None,
             "certificate": self.certificate.chain_pem,
         }
-
-
-def beside(image: Path) -> Path:
-    return image.with_name(image.name + SUFFIX)
 
 
 def write(path: Path, detached: Detached) -> None:

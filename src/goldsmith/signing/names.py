@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 
 from goldsmith.errors import UsageError
 
@@ -13,6 +14,7 @@ HASH = "img_signature_hash_method"
 KIND = "img_signature_key_type"
 CERTIFICATE = "img_signature_certificate_uuid"
 PROPERTIES = (VALUE, HASH, KIND, CERTIFICATE)
+SUFFIX = ".sig"  # of the file beside an image that holds its signature
 
 # What Glance takes from anyone; Goldsmith signs by fewer (HashMethod, KeyType).
 HASHES = ("SHA-224", "SHA-256", "SHA-384", "SHA-512")
@@ -35,6 +37,11 @@ class KeyType(StrEnum):
 def signed(properties: Mapping[str, str]) -> bool:
     """Say whether an image claims to be signed."""
     return any(name in properties for name in PROPERTIES)
+
+
+def beside(image: Path) -> Path:
+    """Return where the signature of a file lies."""
+    return image.with_name(image.name + SUFFIX)
 
 
 def check_signed(properties: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Where a private key is: in a PEM file, or in a token that signs without giving it away."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +9,10 @@ from goldsmith.errors import HostError
 from goldsmith.signing.names import KeyType
 from goldsmith.signing.uri import SCHEME, TokenUri, parse
 
-if TYPE_CHECKING:  # a project's file names keys also where nothing is signed
-    from goldsmith.signing.keys import SigningKey
+if TYPE_CHECKING:
+    from goldsmith.signing.keys import Passphrase, SigningKey
 
 KeyPlace = Path | TokenUri
-Passphrase = Callable[[], str]
 
 
 def key_place(text: str, folder: Path = Path()) -> KeyPlace:
@@ -21,13 +20,13 @@ def key_place(text: str, folder: Path = Path()) -> KeyPlace:
     return parse(text) if text.startswith(SCHEME) else folder / Path(text).expanduser()
 
 
-def open_key(place: KeyPlace, secret: Passphrase | None = None) -> "SigningKey":
+def open_key(place: KeyPlace, secret: "Passphrase | None" = None) -> "SigningKey":
     """Return the key; ``secret`` is its passphrase or the token's PIN, asked for only if it is needed.
 
     Raises UsageError or HostError.
     """
     if isinstance(place, Path):
-        from goldsmith.signing.keys import load_key
+        from goldsmith.signing.keys import load_key  # goldsmith.yaml is read by all, keys are opened by few
 
         return load_key(place, secret)
     with _library():
@@ -35,7 +34,7 @@ def open_key(place: KeyPlace, secret: Passphrase | None = None) -> "SigningKey":
     return load(place, secret)
 
 
-def in_token(uri: TokenUri, pin: Passphrase | None, kind: KeyType) -> tuple["SigningKey", bool]:
+def in_token(uri: TokenUri, pin: "Passphrase | None", kind: KeyType) -> "tuple[SigningKey, bool]":
     """Return the key of a token, which is made if there is none, and whether it was made."""
     with _library():
         from goldsmith.signing.token import load_or_make
