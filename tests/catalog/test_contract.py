@@ -299,7 +299,7 @@ def test_an_upload_that_fails_leaves_no_image(catalog, make_file, tmp_path):
     good = digest(make_file("good"))
     with pytest.raises(UsageError, match=r"empty\.raw is empty, so it is no image"):
         catalog.register(make_file("empty.raw", b""), NEW)
-    with pytest.raises(CatalogError, match=r"other\.raw changed while it was registered"):
+    with pytest.raises(CatalogError, match=r"other\.raw is not the file that was measured"):
         catalog.register(make_file("other.raw", b"not as good"), NEW, good)
     image = catalog.create(NEW)
     with pytest.raises(Exception, match=r"missing\.raw"):

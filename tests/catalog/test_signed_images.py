@@ -238,6 +238,13 @@ def test_a_signed_image_of_the_embedded_catalog_is_pushed_with_its_certificate(
     image = cloud("releng").find("disk")
     assert call("verify", image.id, "--catalog", "releng", "--ca", "c.pem")[0] == 0
     cloud("releng").delete(image.id)
+    code, out, err = call("image", "import", disk, "--catalog", "releng", "--json")
+    assert code == 0, err
+    ident = json.loads(out)["image"]["id"]
+    assert call("verify", ident, "--catalog", "releng", "--ca", "c.pem")[0] == 0
+    cloud("releng").delete(ident)
+    code, _, err = call("image", "import", disk, "--method", "glance-direct", "--catalog", "releng")
+    assert (code, "is signed, but a server that imports may convert it" in err) == (2, True)
 
 
 def test_a_server_that_imports_gets_no_signed_image(cloud, call, key, disk):

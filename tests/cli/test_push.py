@@ -90,7 +90,12 @@ def test_push_needs_a_catalog_outside_and_something_to_push(factory, cloud):
         (("push", "r", "--catalog", "local"), "push brings images into a catalog outside"),
         (("push", "nothing", "--catalog", "cloud"), "nothing is no file, no image of the embedded catalog"),
         (("push", "r", "--catalog", "nobody"), "there is no catalog 'nobody'"),
-        (("push", "r", "--catalog", "cloud", "--disk-format", "raw"), "--disk-format says what a FILE is"),
+        (
+            ("push", "r", "--catalog", "cloud", "--disk-format", "raw"),
+            "and r is none\n  fix: leave it out, or",
+        ),
+        (("push", ".", "--catalog", "cloud"), ". is no file, no image of the embedded catalog"),
+        (("push", "/dev/null", "--catalog", "cloud"), "/dev/null is not a plain file"),
     ):
         done = factory(*words)
         assert (done.code, problem in done.err) == (2, True), done.err

@@ -177,6 +177,47 @@ def test_an_entry_of_the_catalog_gets_all_four_properties_and_is_good(call, key,
     assert call("image", "set", "demo", *unset)[0] == 0
 
 
+def test_a_signed_file_is_imported_with_its_signature_and_a_changed_one_is_not(call, key, disk, tmp_path):
+    assert call("sign", disk, *KEY)[0] == 0
+    code, out, err = call("image", "import", disk, "--name", "demo", "--json")
+    assert code == 0, err
+    assert set(PROPERTIES) <= json.loads(out)["image"].keys()
+    code, out, _ = call("verify", "demo", *TRUSTED, "--json")
+    assert (code, rows(out)["signature"], rows(out)["same"]) == (0, "ok", "ok")
+    with disk.open("r+b") as file:
+        file.write(b"changed")
+    code, out, err = call("image", "import", disk, "--name", "other")
+    assert (code, out, err.splitlines()) == (
+        *(5, ""),
+        [
+            f"{disk} is not what was signed: disk.raw.sig is for other bytes",
+            "  fix: sign it again (goldsmith sign), or remove the signature's file",
+        ],
+    )
+    assert [one.name for one in LocalCatalog(tmp_path / "state" / "catalog").list()] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("verify",), ("sign", *KEY), ("push", "--catalog", "lab"), ("audit",)],
+    ids=lambda words: words[0],
+)
+def test_a_catalog_that_cannot_be_read_is_told_and_not_taken_for_one_without_the_image(
+    call, key, words, tmp_path, monkeypatch
+):
+    (tmp_path / "clouds.yaml").write_text("clouds: {lab: {auth_type: none}}")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    (tmp_path / "state" / "catalog").mkdir(parents=True)
+    (tmp_path / "state" / "catalog" / "index.db").write_bytes(b"garbage" * 1000)
+    command, *more = words
+    code, _, err = call(command, "demo", *more)
+    assert (code, "the index of the catalog is damaged" in err, "fix: move it away" in err) == (
+        6,
+        True,
+        True,
+    ), err
+
+
 def test_an_entry_whose_bytes_have_changed_is_neither_signed_nor_good(call, key, disk, tmp_path):
     catalog = LocalCatalog(tmp_path / "state" / "catalog")
     image = catalog.register(disk, NewImage("demo", disk_format="raw"))

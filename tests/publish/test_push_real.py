@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +89,62 @@ def test_a_file_is_sent_once_and_found_the_next_time(command, glance, disk):
         == f"{image['id']} {disk.stem}: {human_size(image['size'])} qcow2, is there already, so it was not sent\n"
     )
     assert len(glance.list(Query(name=disk.stem))) == 1
+
+
+def test_what_was_asked_of_an_image_that_is_there_is_told_with_the_command_for_it(command, disk):
+    assert command("push", disk, "--catalog", "real", "--property", "a=b", "--min-ram", "512")[0] == 0
+    code, out, err = command(
+        *("push", disk, "--catalog", "real", "--tag", "new one", "--property", "a=b", "--property", "c=d e"),
+        *("--visibility", "shared", "--min-ram", "512", "--min-disk", "7"),
+    )
+    ident = out.split()[0]
+    options = "--visibility shared --min-disk 7 --property 'c=d e' --tag 'new one'"
+    said = f"note: {ident} was left as it is there\n  fix: goldsmith image set {ident} {options} --catalog real\n"
+    assert (code, err) == (0, said)
+    assert command(*shlex.split(said.partition("fix: goldsmith ")[2]))[0] == 0
+    code, _, err = command("push", disk, "--catalog", "real", "--tag", "new one", "--property", "c=d e")
+    assert (code, err) == (0, "")
+
+
+def filesystem(path: Path) -> None:
+    path.write_bytes(bytes(8 * MIB))
+    subprocess.run(["/sbin/mkfs.ext4", "-q", path], check=True)
+
+
+def medium(path: Path) -> None:
+    (path.parent / "readme").write_text("a medium\n")
+    pack = ["xorriso", "-as", "mkisofs", "-quiet", "-o", path, path.parent / "readme"]
+    subprocess.run(pack, check=True, capture_output=True)
+
+
+def kernel(path: Path) -> None:
+    """Write what GRUB takes for a bzImage, with the boot sector's mark, which Glance takes for a disk's."""
+    head = bytearray(os.urandom(64 << 10))
+    head[0x1FE:0x206] = b"\x55\xaa\xeb\x66HdrS"
+    head[0x1F1], head[0x206:0x208] = 4, b"\x0f\x02"
+    head[0x1F4:0x1F8] = ((64 << 10) // 16 - 5 * 32).to_bytes(4, "little")
+    path.write_bytes(head)
+
+
+MADE = {"ami": filesystem, "aki": kernel, "iso": medium}
+MADE["ari"] = lambda path: path.write_bytes(b"070701" + b"0" * 4096)
+
+
+@pytest.mark.parametrize("kind", ["aki", "ami", "ari", "iso", "qcow2", "raw", "vdi", "vhd", "vmdk", "vhdx"])
+def test_every_format_of_the_manual_is_pushed_listed_and_saved(command, disk, tmp_path, kind):
+    file = tmp_path / f"of-{kind}-{disk.stem}"  # of a name that says nothing
+    if kind in MADE:
+        MADE[kind](file)
+    else:
+        qemu = {"vhd": "vpc"}.get(kind, kind)
+        subprocess.run(["qemu-img", "convert", "-O", qemu, disk, file], check=True)
+    code, out, err = command("push", file, "--catalog", "real", "--json")
+    assert code == 0, err
+    image = json.loads(out)[0]["image"]
+    container = kind if kind in ("aki", "ami", "ari") else "bare"
+    assert (image["disk_format"], image["container_format"], image["status"]) == (kind, container, "active")
+    assert command("image", "export", image["id"], tmp_path / "saved", "--catalog", "real")[0] == 0
+    assert (tmp_path / "saved").read_bytes() == file.read_bytes()
 
 
 def test_a_catalog_that_wants_raw_gets_raw_and_it_is_not_converted_twice(command, glance, disk, tmp_path):

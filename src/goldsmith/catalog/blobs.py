@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.catalog.entry import OnBytes
-from goldsmith.catalog.source import altered, look
+from goldsmith.catalog.source import altered, look, other
 from goldsmith.errors import CatalogError
 from goldsmith.host.files import (
     Copied,
@@ -113,8 +113,10 @@ class Blobs:
         part.chmod(READ_ONLY)
         shared = digests if how is not Copied.COPY else None
         found = shared or digest(part, on_bytes=on_bytes)
-        if look(file) != before or part.stat().st_size != found.size or found != (digests or found):
+        if look(file) != before:
             raise altered(file)
+        if part.stat().st_size != found.size or found != (digests or found):
+            raise other(file)
         return part, found
 
     def place(self, part: Path, sha256: str) -> None:

@@ -12,11 +12,15 @@ SHORTEST = 4  # characters of an id that may stand for all of it
 _SHOWN = 10
 
 
+class NoImage(CatalogError):
+    """The catalog answered, and has no such image."""
+
+
 def choose(wanted: str, images: Iterable[Image], *, where: str, cloud: str = "") -> Image:
     """Return the one image with this id, name, RECIPE@VERSION or start of an id, or the newest of NAME@latest.
 
     ``images`` are ordered newest first; ``where`` names the catalog in errors, ``cloud`` in commands.
-    Raises CatalogError when there is none, UsageError when there are several.
+    Raises NoImage when there is none, UsageError when there are several.
     """
     known = tuple(images)
     name = wanted.removesuffix(LATEST)
@@ -28,7 +32,7 @@ def choose(wanted: str, images: Iterable[Image], *, where: str, cloud: str = "")
         or [image for image in known if _starts(image.id, wanted)]
     )
     if not found:
-        raise CatalogError(
+        raise NoImage(
             f"{where} has no image {wanted!r}", fix="see what there is: " + command("image list --all", cloud)
         )
     if len(found) > 1:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from goldsmith.catalog.choose import choose
+from goldsmith.catalog.choose import NoImage, choose
 from goldsmith.catalog.command import command
 from goldsmith.catalog.copying import check_copy, fresh, verified
 from goldsmith.catalog.entry import (
@@ -257,7 +257,5 @@ class GlanceCatalog(GlanceSharing):
             pairs = parse_qs(following).items()
             params = {name: values if len(values) > 1 else values[0] for name, values in pairs}
 
-    def _lacks(self, image_id: str) -> CatalogError:
-        return CatalogError(
-            f"{self.name} has no image {image_id!r}", fix=command("image list --all", self.name)
-        )
+    def _lacks(self, image_id: str) -> NoImage:
+        return NoImage(f"{self.name} has no image {image_id!r}", fix=command("image list --all", self.name))

@@ -12,8 +12,7 @@ _FIXES = {
     400: "see what Glance says of it",
     401: "the token is refused or has expired: see to the credentials of {cloud} in clouds.yaml "
     "(openstack --os-cloud {cloud} token issue)",
-    403: "the role of this user does not allow it: ask for another role, or for less "
-    "(public images are the administrators' affair: try --visibility shared or community)",
+    403: "the role of this user does not allow it: ask for another role, or have somebody do it who has one",
     404: "goldsmith image list --all --catalog {catalog}",
     405: "this cloud does not offer it: ask its operators",
     409: "somebody else changes this image, or it is not in the state for this: look at it, then try again",
@@ -27,7 +26,10 @@ _FIXES = {
 _NO_CERTIFICATE = "unable to retrieve certificate"  # cursive's words, by which Glance checks
 _OTHER_BYTES = "signature verification"
 _FILTERED = "does not pass filtering"
+_PUBLIC = "publicize_image"
 _KNOWN = {
+    _PUBLIC: "public images are the administrators' affair: try --visibility shared or community, or have one of them "
+    "set it",
     _NO_CERTIFICATE: "whoever uploads must be able to read the certificate in Barbican: goldsmith sign "
     "--publish-certificate --catalog {catalog} puts it there for this project, and whose it is may let others read it "
     "(--reader USER-ID)",
@@ -69,8 +71,9 @@ def refused(
 
     ``delegated`` says whether the cloud was entered by an application credential.
     """
-    fixes = {**_FIXES, 400: _known(body, delegated) or _FIXES[400]}
-    fix = fixes.get(status, _LATER if status >= 500 else _FIXES[400]).format(catalog=catalog, cloud=cloud)
+    known = _known(body, delegated) if status in (400, 403) else ""
+    fix = known or _FIXES.get(status, _LATER if status >= 500 else _FIXES[400])
+    fix = fix.format(catalog=catalog, cloud=cloud)
     said = words(body)
     note = (f"for its operators: {request}",) if request and status >= 500 else ()
     return Refused(

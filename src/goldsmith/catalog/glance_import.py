@@ -76,7 +76,9 @@ class Imports:
         missing = tuple(one for one in stores if one not in image.stores)
         if not missing:
             return image
-        self._order(image.id, {"name": COPY}, missing)
+        self._order(
+            image.id, {"name": COPY}, missing, what=f"copy the image {image.id} to {', '.join(missing)}"
+        )
         found = self._ended(image.id, None)
         if lacking := [one for one in missing if one not in found.stores]:
             raise CatalogError(
@@ -101,11 +103,14 @@ class Imports:
             what, path = f"take the bytes of {new.name!r}", f"/images/{image_id}/stage"
             self.api.send(what, path, reading, size=len(reading), store=None)
 
-    def _order(self, image_id: str, method: dict[str, object], stores: Sequence[str]) -> None:
+    def _order(
+        self, image_id: str, method: dict[str, object], stores: Sequence[str], *, what: str = ""
+    ) -> None:
         body: dict[str, object] = {"method": method}
         if stores:
             body |= {"stores": list(stores), "all_stores_must_succeed": True}
-        self.api.once(f"import the image {image_id}", "POST", f"/images/{image_id}/import", body=body)
+        what = what or f"import the image {image_id}"
+        self.api.once(what, "POST", f"/images/{image_id}/import", body=body)
 
     def _ended(self, image_id: str, source: Source | None) -> Image:
         return until(

@@ -11,7 +11,7 @@ from uuid import uuid4
 from goldsmith.catalog import index
 from goldsmith.catalog.blobs import Blobs
 from goldsmith.catalog.check import Finding, check
-from goldsmith.catalog.choose import choose
+from goldsmith.catalog.choose import NoImage, choose
 from goldsmith.catalog.copying import check_copy, fresh, verified
 from goldsmith.catalog.database import Database, Session
 from goldsmith.catalog.entry import (
@@ -90,7 +90,7 @@ class LocalCatalog(Sharing):
         """Say whether the image is there, not deleted, with the bytes that were registered."""
         try:
             image = self.get(image_id)
-        except CatalogError:
+        except NoImage:
             return False
         return image.status is not Status.DELETED and self.intact(image)
 
@@ -257,7 +257,7 @@ class LocalCatalog(Sharing):
     def _one(self, session: Session, image_id: str) -> Image:
         found = index.select(session, Query(hidden=True), image_id=image_id)
         if not found:
-            raise CatalogError(f"{self.folder} has no image {image_id!r}", fix="goldsmith image list --all")
+            raise NoImage(f"{self.folder} has no image {image_id!r}", fix="goldsmith image list --all")
         return found[0]
 
     def _switch(self, image_id: str, before: Status, after: Status) -> Image:

@@ -11,6 +11,7 @@ from goldsmith.signing.names import PROPERTIES, check_signed
 
 DISK_FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "aki", "ari", "ploop")
 CONTAINER_FORMATS = ("bare", "ovf", "ova", "docker", "compressed", "ami", "aki", "ari")
+KINDS = ("ami", "aki", "ari")  # are their own container formats
 LONGEST = 255  # characters of a name, a tag, a property's name
 MOST_PROPERTIES = 128
 FIXED = frozenset(
@@ -18,11 +19,28 @@ FIXED = frozenset(
     os_hash_algo os_hash_value min_disk min_ram owner tags created_at updated_at file self schema stores
     locations direct_url""".split()  # noqa: SIM905  a column of words would hide the rules
 )
+_OPTIONS = {
+    "name": "--name",
+    "visibility": "--visibility",
+    "protected": "--protected",
+    "os_hidden": "goldsmith image set --hidden",
+    "disk_format": "the option for the format",
+    "container_format": "goldsmith image import --container-format",
+    "min_disk": "--min-disk",
+    "min_ram": "--min-ram",
+    "owner": "goldsmith image set --owner",
+    "tags": "--tag",
+}
 OURS = frozenset({BUILD_KEY, SHA256})  # say what the bytes are, so they never change
 EVIDENCE = (
     "goldsmith_evidence_"  # with a kind behind it: what is known about an image that came from elsewhere
 )
 CHANNEL = "goldsmith_channel_"  # with a channel's name behind it: the property of the image that it points to
+
+
+def container_of(disk_format: str) -> str:
+    """Return the container format of a plain file: as bare, a kernel would be refused for its boot sector."""
+    return disk_format if disk_format in KINDS else "bare"
 
 
 def check_new(new: NewImage) -> None:
@@ -170,7 +188,9 @@ def _property(name: str, value: object) -> None:
         raise UsageError("a property has no name", fix="write it as name=value")
     _text(f"the name of the property {name[:40]}", name)
     if name in FIXED:
-        raise UsageError(f"{name} is a field of the image, not a property", fix=f"use the option for {name}")
+        option = _OPTIONS.get(name)
+        fix = f"use {option}" if option else "leave it out: the catalog sets it"
+        raise UsageError(f"{name} is a field of the image, not a property", fix=fix)
     if name.startswith("os_glance"):
         raise UsageError(f"the property {name} belongs to Glance", fix="choose a name without os_glance")
     if not isinstance(value, str):

@@ -86,8 +86,15 @@ def look(file: Path) -> Seen:
 
 def altered(file: Path) -> CatalogError:
     return CatalogError(
-        f"{file} changed while it was registered, or is not the file that was measured",
+        f"{file} changed while it was registered",
         fix="wait until nothing writes to it, then register it again",
+    )
+
+
+def other(file: Path) -> CatalogError:
+    return CatalogError(
+        f"{file} is not the file that was measured: other bytes are in it now",
+        fix="do not use it; goldsmith image verify reads all of a catalog's images again. Build it anew",
     )
 
 
@@ -129,8 +136,10 @@ class Reading:
                 raise altered(self.file)
 
     def _finish(self, found: Digests) -> None:
-        if found != (self._promised or found) or found.size != self.seen.size or look(self.file) != self.seen:
+        if found.size != self.seen.size or look(self.file) != self.seen:
             raise altered(self.file)
+        if found != (self._promised or found):
+            raise other(self.file)
         self.digests = found
 
     def _read(self, stream: FileIO) -> bytes:

@@ -10,12 +10,13 @@ import click
 from goldsmith.audit.junit import write_junit
 from goldsmith.audit.run import audit as audited
 from goldsmith.audit.run import check_request
+from goldsmith.catalog.choose import NoImage
 from goldsmith.catalog.entry import Image
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.report_table import show
-from goldsmith.errors import CatalogError, GateError, UsageError
+from goldsmith.errors import GateError, UsageError
 from goldsmith.host import accel, guestfs
 from goldsmith.host.process import LocalHost
 from goldsmith.promote.attach import attach
@@ -80,7 +81,7 @@ def _meant(settings: Settings, wanted: str) -> tuple[Path, Image | None]:
         return path, None
     try:
         entry = catalog.find(wanted)
-    except CatalogError:
+    except NoImage:
         fix = "give the path of a disk image, or a name that `goldsmith image list` shows"
         raise UsageError(
             f"{wanted} does not exist, and the catalog has no image of that name", fix=fix

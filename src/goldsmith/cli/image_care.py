@@ -78,7 +78,8 @@ def check(settings: Settings, *, repair: bool) -> None:
             click.echo(f"  {'mended' if one.repaired else 'fix'}: {one.fix}")
     if left := [one for one in findings if not one.repaired]:
         raise CatalogError(
-            f"{len(left)} things are not as they should be", fix="goldsmith image check --repair"
+            f"{len(left)} {'thing is not as it' if len(left) == 1 else 'things are not as they'} should be",
+            fix="goldsmith image check --repair",
         )
     if not findings and not settings.quiet and not settings.json:
         click.echo("the index and the files agree")

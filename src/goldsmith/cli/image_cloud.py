@@ -11,18 +11,19 @@ from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import Image, NewImage, Visibility, min_disk_for
 from goldsmith.catalog.facts import ImportMethod, Member, MemberStatus, Source
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.catalog.rules import CONTAINER_FORMATS, DISK_FORMATS
+from goldsmith.catalog.rules import CONTAINER_FORMATS, DISK_FORMATS, KINDS, container_of
 from goldsmith.cli.base import CatalogCommand, CatalogGroup, Settings, pass_settings
 from goldsmith.cli.catalogs import open_catalog
 from goldsmith.cli.image_output import lines, name_value, progress
+from goldsmith.cli.signed_file import signature_there
 from goldsmith.convert.disk import admitted
 from goldsmith.errors import GateError, UsageError
 from goldsmith.host.files import human_size
 from goldsmith.host.process import LocalHost
+from goldsmith.signing.names import beside
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_KINDS = ("ami", "aki", "ari")  # are their own container formats
-_UNMARKED = ("raw", "ploop", *_KINDS)  # nothing in the bytes need say which
+_UNMARKED = ("raw", "ploop", *KINDS)  # nothing in the bytes need say which
 
 
 @click.command("import", cls=CatalogCommand)
@@ -82,18 +83,19 @@ def import_image(
             fix="name one with --catalog, or fetch the file and import that",
         )
     seen, virtual_size, told = _looked(source, disk_format)
+    signature = {} if _URL.match(source) else signature_there(settings, Path(source).absolute())
     if min_disk is None:
         min_disk = min_disk_for(virtual_size or 0)
     new = NewImage(
         name=name or _name(source),
         disk_format=seen,
-        container_format=seen if seen in _KINDS and container_format == "bare" else container_format,
+        container_format=container_of(seen) if container_format == "bare" else container_format,
         visibility=visibility,
         protected=protected,
         min_disk=min_disk,
         virtual_size=virtual_size,
         min_ram=min_ram,
-        properties={**told, **dict(properties)},
+        properties={**told, **signature, **dict(properties)},
         tags=tags,
     )
     found, notes = _brought(settings, catalog, new, source, how, stores, sha512)
@@ -148,6 +150,11 @@ def _method(
         raise UsageError("--sha512 is for URLs", fix="leave it out: a file is digested when it is read")
     if url:
         return ImportMethod.WEB_DOWNLOAD
+    if method and beside(Path(source)).is_file():
+        raise UsageError(
+            f"{source} is signed, but a server that imports may convert it, and then no signature is good",
+            fix="leave --method out; or remove the signature's file",
+        )
     return ImportMethod(method) if method else None
 
 

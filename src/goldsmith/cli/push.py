@@ -9,13 +9,16 @@ from pathlib import Path
 
 import click
 
-from goldsmith.catalog.certificates import KeptCertificates
+from goldsmith.catalog.choose import NoImage
+from goldsmith.catalog.command import command
 from goldsmith.catalog.entry import NewImage, Visibility, stamp
-from goldsmith.catalog.rules import DISK_FORMATS
+from goldsmith.catalog.rules import DISK_FORMATS, container_of
+from goldsmith.catalog.source import look
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.catalogs import destination, local_catalog
 from goldsmith.cli.image_output import properties_option
-from goldsmith.errors import CatalogError, UsageError
+from goldsmith.cli.signed_file import signature_beside
+from goldsmith.errors import UsageError
 from goldsmith.host.files import human_size
 from goldsmith.host.process import LocalHost
 from goldsmith.publish.item import Destination, Item, Wishes
@@ -23,7 +26,6 @@ from goldsmith.publish.noted import note_push
 from goldsmith.publish.push import Listener, Pushed, push
 from goldsmith.publish.sources import items_of, items_of_build
 from goldsmith.recipe.project import LOCAL, load_project
-from goldsmith.signing.names import beside
 
 EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
 
@@ -76,6 +78,8 @@ def push_command(
             fix="choose one with --format",
         )
     results = [_push(settings, _wished(one, wishes), to) for one in chosen]
+    for one in results:
+        _tell_unmet(one, wishes)
     if settings.json:
         settings.emit([_document(one) for one in results])
 
@@ -93,14 +97,17 @@ def _catalog_name(settings: Settings) -> str:
 def _items(settings: Settings, wanted: str, disk_format: str | None) -> tuple[Item, ...]:
     """Return what is meant: a path, an image of the embedded catalog, a build. Raises UsageError for nothing."""
     path = Path(wanted)
-    if path.exists():
-        return (_file(path, disk_format, _signature_beside(settings, path)),)
+    if path.exists() and not path.is_dir():  # a folder may be called as a build is
+        look(path)
+        return (_file(path, disk_format, signature_beside(settings, path)),)
     if disk_format:
-        raise UsageError("--disk-format says what a FILE is", fix="leave it out, or name a file")
+        raise UsageError(
+            f"--disk-format says what a FILE is, and {wanted} is none", fix="leave it out, or name a file"
+        )
     catalog = local_catalog(settings)
     try:
         return items_of(catalog, [catalog.find(wanted)])
-    except CatalogError:
+    except NoImage:
         pass
     from goldsmith.cli.subjects import build_folder  # what a file does not need takes time to import
     from goldsmith.record import summary_of
@@ -118,19 +125,10 @@ def _file(path: Path, disk_format: str | None, signature: Mapping[str, str]) -> 
         found = disk_format or headers(file).format
     if not found:
         raise UsageError(f"{path} is of a format that no catalog knows", fix="goldsmith inspect tells more")
-    return Item(path.absolute(), NewImage(name=path.stem, disk_format=found, properties=signature))
-
-
-def _signature_beside(settings: Settings, path: Path) -> Mapping[str, str]:
-    """Return the properties of a file that `goldsmith sign` has signed; its certificate is then known here."""
-    if not beside(path).is_file():
-        return {}
-    from goldsmith.signing import detached
-
-    found = detached.read(beside(path))
-    certificates = KeptCertificates(settings.state / "catalog" / "certificates")
-    ident = certificates.keep(found.certificate.chain_pem, found.signature.certificate)
-    return found.named(ident).signature.as_properties()
+    new = NewImage(
+        name=path.stem, disk_format=found, container_format=container_of(found), properties=signature
+    )
+    return Item(path.absolute(), new)
 
 
 def _wished(item: Item, wishes: Wishes) -> Item:
@@ -152,6 +150,13 @@ def _push(settings: Settings, item: Item, to: Destination) -> Pushed:
             f"{image.id}" if settings.quiet else f"{image.id} {image.name}: {size} {image.disk_format}, {how}"
         )
     return done
+
+
+def _tell_unmet(done: Pushed, wishes: Wishes) -> None:
+    """Say how an image that was there already can be made as was asked for; it may be in use as it is."""
+    if not done.sent and (words := wishes.unmet(done.image)):
+        change = command(f"image set {done.image.id} {' '.join(words)}", done.catalog)
+        click.echo(f"note: {done.image.id} was left as it is there\n  fix: {change}", err=True)
 
 
 def _document(done: Pushed) -> dict[str, object]:

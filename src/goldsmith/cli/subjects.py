@@ -10,11 +10,12 @@ from goldsmith.artifact import provenance
 from goldsmith.artifact.sbom import FILES
 from goldsmith.artifact.verification import Evidence, Read
 from goldsmith.catalog.certificates import KeptCertificates
+from goldsmith.catalog.choose import NoImage
 from goldsmith.catalog.entry import RECIPE, VERSION, Image, Query, Status
 from goldsmith.catalog.evidence import Documents, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
-from goldsmith.errors import CatalogError, GoldsmithError, UsageError
+from goldsmith.errors import GoldsmithError, UsageError
 from goldsmith.promote.attach import kept as kept_evidence
 from goldsmith.record import reading
 from goldsmith.signing import detached
@@ -89,7 +90,7 @@ def subjects(settings: Settings, wanted: str) -> tuple[Subject, ...]:
         return tuple(_entry(settings, one) for one in images)
     try:
         return (_entry(settings, catalog.find(wanted)),)
-    except CatalogError:
+    except NoImage:
         pass
     folder = build_folder(settings, wanted, otherwise="no image of the catalog and no build")
     return tuple(_build(settings, folder))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import SHA256, Image, NewImage
@@ -77,6 +78,23 @@ class Wishes:
             properties={**new.properties, **self.properties},
             tags=tuple(dict.fromkeys((*new.tags, *self.tags))),
         )
+
+    def unmet(self, image: Image) -> tuple[str, ...]:
+        """Return the options of ``goldsmith image set`` that would make an image as is wished here."""
+        fields = {
+            "--name": (self.name, image.name),
+            "--visibility": (self.visibility, image.visibility.value),
+            "--min-disk": (self.min_disk, image.min_disk),
+            "--min-ram": (self.min_ram, image.min_ram),
+        }
+        words = [
+            f"{option} {quote(str(now))}" for option, (now, was) in fields.items() if now not in (None, was)
+        ]
+        if self.protected not in (None, image.protected):
+            words.append("--protected" if self.protected else "--unprotected")
+        pairs = sorted(self.properties.items() - image.properties.items())
+        words += [f"--property {quote(f'{name}={value}')}" for name, value in pairs]
+        return (*words, *(f"--tag {quote(one)}" for one in self.tags if one not in image.tags))
 
 
 def entry_of(image: Image) -> NewImage:

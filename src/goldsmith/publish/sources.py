@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from goldsmith.catalog.choose import NoImage
 from goldsmith.catalog.entry import Image, Query, Status
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.errors import CatalogError, UsageError
@@ -58,7 +59,7 @@ def _registered(document: Mapping[str, Any], state: Path) -> list[str]:
 def _active(catalog: LocalCatalog, image_id: str, build: str) -> Image:
     try:
         return catalog.get(image_id)
-    except CatalogError:
+    except NoImage:
         raise CatalogError(
             f"the image {image_id} of the build {build} was deleted from the embedded catalog",
             fix=f"goldsmith image undelete {image_id}, or build it again",
