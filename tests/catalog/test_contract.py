@@ -335,11 +335,23 @@ def test_a_purge_tells_before_it_acts(embedded, make_file):
     assert catalog.purge(older_than=timedelta(0), apply=True).images == ()
 
 
-def test_an_image_is_shared_with_projects_that_accept_or_reject_it(catalog):
+@pytest.fixture
+def tenants(catalog, request):
+    """Give the same catalog as the project `tenants` sees it."""
+    if isinstance(catalog, LocalCatalog):
+        return catalog
+    server = request.getfixturevalue("glance")(request.node.callspec.params["catalog"])
+    return request.getfixturevalue("cloud")(server, token="you:tenants:member", name="tenants")
+
+
+def test_an_image_is_shared_with_projects_that_accept_or_reject_it(catalog, tenants):
     image = catalog.create(replace(NEW, visibility="shared"))
     assert catalog.members(image.id) == ()
     added = catalog.add_member(image.id, "tenants")
     assert (added.image_id, added.project, added.status) == (image.id, "tenants", MemberStatus.PENDING)
+    for said in (MemberStatus.ACCEPTED, MemberStatus.REJECTED):
+        assert tenants.answer(image.id, "tenants", said).status is said
+        assert [one.status for one in catalog.members(image.id)] == [said]
     catalog.add_member(image.id, "others")
     assert sorted(one.project for one in catalog.members(image.id)) == ["others", "tenants"]
     with pytest.raises(CatalogError, match="tenants"):
