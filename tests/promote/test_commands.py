@@ -46,6 +46,7 @@ def test_an_image_goes_the_whole_way_and_the_history_tells_it(two, call):
     assert kinds == ["registered"] * 2 + ["promoted"] * 4 + ["rolled back", "revoked"]
     assert "    why: slow" in out
     assert "    from: candidate" in out
+    assert out.count("\n    gates: passed: ") >= 4, "each promotion says what its gates answered"
 
 
 def test_a_promotion_says_what_is_new_to_the_channel(shop, call):

@@ -1,10 +1,12 @@
 """``goldsmith channels`` and ``history``: where versions are, and how they came there."""
 
+from collections.abc import Sequence
+
 import click
 
 from goldsmith.cli.base import CatalogCommand, Settings, pass_settings
 from goldsmith.cli.desk import channels_of, desk, existing, gate_table, local_time, moves_told
-from goldsmith.promote.event import Event
+from goldsmith.promote.event import Answer, Event, Verdict
 from goldsmith.promote.facts import Facts
 from goldsmith.promote.version import split
 
@@ -73,7 +75,7 @@ def _table(settings: Settings, found: list[Facts]) -> None:
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
 @pass_settings
 def history(settings: Settings, *, wanted: str, channel: str | None, limit: int | None) -> None:
-    """Tell what happened to the versions of a recipe: when, who, what, why; with -v what the gates said."""
+    """Tell what happened to the versions of a recipe: when, who, what, why, gates; with -v on what grounds."""
     recipe, version = split(wanted)
     events = [
         one
@@ -104,3 +106,10 @@ def _told(settings: Settings, event: Event) -> None:
         click.echo(f"    from: {event.origin}")
     if settings.verbose and event.gates:
         gate_table(settings, event.gates)
+    elif event.gates:
+        click.echo(f"    gates: {_gates_told(event.gates)}")
+
+
+def _gates_told(gates: Sequence[Verdict]) -> str:
+    by_answer = {answer: [one.gate for one in gates if one.answer is answer] for answer in Answer}
+    return "; ".join(f"{answer}: {', '.join(names)}" for answer, names in by_answer.items() if names)
