@@ -14,6 +14,7 @@ from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, 
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
+from goldsmith.errors import CatalogError
 from goldsmith.events import Progress, Warned
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work, by_hand
@@ -171,6 +172,8 @@ def image_is_gone(entry: Path, catalog: Path) -> bool:
         return any(not local.has_whole(str(one["id"])) for one in images)
     except (OSError, ValueError, LookupError):
         return False
+    except CatalogError:  # it cannot be read: whoever registers is told
+        return True
 
 
 def first_image(results: Mapping[str, Entry]) -> Mapping[str, object]:
