@@ -127,7 +127,7 @@ def test_check_finds_and_mends_what_others_did_to_the_files(local, make_file):
     blob(local, lost).unlink()
     blob(local, touched).chmod(0o666)
     orphan = local.blobs.path("ab" * 32)
-    orphan.parent.mkdir()
+    orphan.parent.mkdir(exist_ok=True)
     orphan.write_bytes(b"nobody's")
     strange = orphan.with_name("notes.txt")
     strange.write_text("not ours")
