@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import random
 import struct
 
 import pytest
@@ -20,6 +21,8 @@ def elf(*notes, kind=4, head=b"\x7fELF\2\1"):
 
 
 GOOD = elf((b"Xen\0", 6), (b"GNU\0", 18), (b"Xen\0", 18))
+
+LONG = GOOD + random.Random(1).randbytes(1 << 16)  # of which a part is given before the end is missed
 
 
 def image(payload, *, sectors=3, protocol=0x20F, magic=b"HdrS"):
@@ -52,8 +55,12 @@ def test_a_packed_kernel_is_unpacked(pack, sectors):
         image(lzma.compress(elf((b"Xen\0", 18), head=b"\x7fELF\1\1"))),
         b"",
         b"HdrS" * 400,
+        image(lzma.compress(LONG)[:-2000]),
+        image(gzip.compress(LONG)[:-2000]),
+        image(lzma.compress(GOOD))[:0x24A],
+        image(lzma.compress(GOOD[:60])),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_what_could_not_be_started_is_left_as_it_is(text):
     assert unpacked(text) is None

@@ -83,6 +83,14 @@ def test_without_kvm_an_appliance_is_kept_with_an_unpacked_kernel(
     assert kernel.read_bytes() == b"packed", "once"
 
 
+def test_a_kernel_that_cannot_be_unpacked_fails_no_build(appliance, fake_tool):
+    fake_tool("guestfish", "echo broken >&2; exit 1")
+    (appliance / "appliance.json").unlink()
+    keep_appliance(HOST, Acceleration("qemu", "test"), cache=appliance)
+    assert not drop_changed_appliance(appliance), "it is kept as it is"
+    assert (appliance / "appliance.json").exists()
+
+
 def test_a_script_is_read_by_one_guestfish(fake_tool, tmp_path):
     tool = fake_tool("guestfish", 'echo "$LIBGUESTFS_BACKEND"; cat')
     image = tmp_path / "disk.qcow2"

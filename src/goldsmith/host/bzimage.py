@@ -7,6 +7,7 @@ xen/include/public/elfnote.h (PHYS32_ENTRY, by which QEMU starts an unpacked ker
 import lzma
 import struct
 import zlib
+from typing import Any
 
 _MAGIC = b"HdrS"
 _PHYS32_ENTRY = 18
@@ -16,6 +17,14 @@ _LARGEST = 512 << 20  # bytes that are unpacked
 
 def unpacked(image: bytes) -> bytes | None:
     """Return the ELF file that QEMU starts in place of a bzImage; None where it is none, or packed in another way."""
+    try:
+        elf = _unpack(image)
+        return elf if elf and _starts(elf) else None
+    except (lzma.LZMAError, zlib.error, struct.error):  # damaged, or cut off
+        return None
+
+
+def _unpack(image: bytes) -> bytes | None:
     if image[0x202:0x206] != _MAGIC:
         return None
     (protocol,) = struct.unpack_from("<H", image, 0x206)
@@ -24,16 +33,14 @@ def unpacked(image: bytes) -> bytes | None:
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = ((image[0x1F1] or 4) + 1) * 512 + offset
     payload = image[start : start + length]
-    try:
-        if payload.startswith(b"\xfd7zXZ\0"):
-            elf = lzma.LZMADecompressor().decompress(payload, _LARGEST)
-        elif payload.startswith(b"\x1f\x8b"):
-            elf = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(payload, _LARGEST)
-        else:
-            return None
-    except (lzma.LZMAError, zlib.error):
+    if payload.startswith(b"\xfd7zXZ\0"):
+        packed: Any = lzma.LZMADecompressor()
+    elif payload.startswith(b"\x1f\x8b"):
+        packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    else:
         return None
-    return elf if _starts(elf) else None
+    elf = packed.decompress(payload, _LARGEST)
+    return elf if packed.eof else None  # of what is cut off, the beginning is given without a word
 
 
 def _starts(elf: bytes) -> bool:

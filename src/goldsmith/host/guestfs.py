@@ -8,9 +8,10 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from goldsmith.errors import HostError
+from goldsmith.errors import GoldsmithError, HostError
 from goldsmith.host import files
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.bzimage import unpacked
@@ -65,7 +66,10 @@ def keep_appliance(host: Host, acceleration: Acceleration | None, *, cache: Path
     """
     if acceleration and not (cache / _NOTE).exists():
         if acceleration.virt_type != "kvm":
-            _unpack_kernel(host, environment(acceleration, cache=cache))
+            with suppress(
+                GoldsmithError, OSError
+            ):  # a build that is done does not fail for later ones' seconds
+                _unpack_kernel(host, environment(acceleration, cache=cache))
         note_appliance(cache)
 
 
