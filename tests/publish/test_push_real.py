@@ -307,6 +307,26 @@ def test_a_signed_image_is_not_converted(glance, disk, tmp_path):
     item = Item(disk, NewImage(name="signed", properties=signature))
     with pytest.raises(GateError, match="signed as qcow2, and ceph wants raw"):
         push(item, Destination("ceph", lambda: glance, "raw"), LocalHost(), tmp_path)
+    without = Destination("ceph", lambda: glance, "raw", signatures=False)
+    sent = push(item, without, LocalHost(), tmp_path)
+    assert (sent.sent, sent.converted, sent.image.status) == (True, True, "active")
+    assert not signature.keys() & sent.image.properties.keys()
+
+
+def test_a_cloud_without_a_key_manager_takes_a_signed_image_without_its_signature(command, glance, disk):
+    key, certificate = disk.with_name("key.pem"), disk.with_name("certificate.pem")
+    assert command("keygen", "--key", key, "--certificate", certificate, "--name", "Unsigned")[0] == 0
+    assert command("sign", disk, "--key", key, "--certificate", certificate)[0] == 0
+    refused = command("push", disk, "--catalog", "real")
+    assert refused[0] == 6
+    assert "has no key manager (Barbican) that answers" in refused[2]
+    assert "goldsmith push --unsigned, or `signatures: false`" in refused[2]
+    assert glance.list(Query(name=disk.stem, hidden=True)) == ()
+    sent = command("push", disk, "--catalog", "real", "--unsigned")
+    assert sent[0] == 0, sent[2]
+    (image,) = glance.list(Query(name=disk.stem))
+    assert image.status == "active"
+    assert not [name for name in image.properties if name.startswith("img_signature")]
 
 
 def test_the_official_client_lists_shows_and_saves_what_was_pushed(command, server, disk, tmp_path):

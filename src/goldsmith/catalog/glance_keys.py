@@ -92,6 +92,7 @@ def _told(error: Refused, glance: Api) -> CatalogError:
         return Refused(
             f"{glance.catalog} has no key manager (Barbican) that answers: {error.problem}",
             status=error.status,
-            fix="without one this cloud checks no signatures; ask its operators, or upload unsigned",
+            fix="without one this cloud checks no signatures; ask its operators, or upload without: goldsmith push "
+            "--unsigned, or `signatures: false` for this catalog in goldsmith.yaml",
         )
     return error

@@ -68,6 +68,7 @@ def destination(settings: Settings, name: str, *, format: str | None = None) -> 
         format=format or (said.format.value if said.format else None),
         visibility=said.visibility.value if said.visibility else None,
         signature=lambda properties: _signed_there(settings, catalog, properties),
+        signatures=said.signatures,
     )
 
 

@@ -45,6 +45,7 @@ EXPORTS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx")
     "--visibility", type=click.Choice([one.value for one in Visibility]), help="Who may see it there."
 )
 @click.option("--protected/--unprotected", default=None, help="Refuse to delete it there, or not.")
+@click.option("--unsigned", is_flag=True, help="Leave its signature out, for a cloud without a key manager.")
 @click.option("--min-disk", type=click.IntRange(min=0), metavar="GIB", help="Smallest disk that holds it.")
 @click.option("--min-ram", type=click.IntRange(min=0), metavar="MIB", help="Least memory that it needs.")
 @pass_settings
@@ -59,6 +60,7 @@ def push_command(
     tags: tuple[str, ...],
     visibility: str | None,
     protected: bool | None,
+    unsigned: bool,
     min_disk: int | None,
     min_ram: int | None,
 ) -> None:
@@ -70,6 +72,8 @@ def push_command(
     wishes = Wishes(name, visibility, protected, min_disk, min_ram, dict(properties), tags)
     if visibility:
         to = replace(to, visibility=None)
+    if unsigned:
+        to = replace(to, signatures=False)
     items = _items(settings, wanted, disk_format)
     chosen = items[:1] if to.format or len(items) == 1 else items
     if name and len(chosen) > 1:

@@ -151,6 +151,7 @@ def _size(value: Any) -> str:
 
 
 def _files(folder: Path) -> list[str]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "lock")
+    every = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in every if path.name != "lock" and not path.name.startswith(".")]
     rows = [(str(path.relative_to(folder)), human_size(path.stat().st_size)) for path in found]
     return [str(folder), *(f"  {row}" for row in columns(rows))]

@@ -10,6 +10,7 @@ from goldsmith.catalog.entry import SHA256, Image, NewImage
 from goldsmith.catalog.rules import CHANNEL, FIXED
 from goldsmith.errors import UsageError
 from goldsmith.host.files import Digests
+from goldsmith.signing.names import PROPERTIES as SIGNATURE
 
 FACTS = "register.json"  # of the register stage
 
@@ -21,7 +22,7 @@ class Destination:
     """A catalog outside and how it wants its images; None leaves that to the image.
 
     ``signature`` returns the properties of a signed image as they are to be there: its
-    certificate has another id.
+    certificate has another id. Without ``signatures`` a signed image is sent as one that is not.
     """
 
     name: str
@@ -31,9 +32,11 @@ class Destination:
     signature: Callable[[Mapping[str, str]], Mapping[str, str]] = field(
         default=lambda said: said, repr=False, compare=False
     )
+    signatures: bool = True
 
     def facts(self) -> Mapping[str, str | None]:
-        return {"catalog": self.name, "format": self.format, "visibility": self.visibility}
+        unsigned = {} if self.signatures else {"signature": "left out"}
+        return {"catalog": self.name, "format": self.format, "visibility": self.visibility, **unsigned}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Item:
     def build(self) -> str:
         """Return the id of the build that it came from, or ""."""
         return self.new.properties.get(BUILD, "")
+
+    def unsigned(self) -> "Item":
+        """Return this without its signature."""
+        said = {name: value for name, value in self.new.properties.items() if name not in SIGNATURE}
+        return replace(self, new=replace(self.new, properties=said))
 
     def in_format(self, wanted: str | None) -> "Item":
         """Return this, or what there is of the same disk in the wanted format."""

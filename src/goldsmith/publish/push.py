@@ -47,6 +47,8 @@ def push(item: Item, to: Destination, host: Host, scratch: Path, heard: Listener
     Raises GateError for an image that is unsafe, CatalogError when the catalog refuses or the file changes on the way.
     """
     item = item.in_format(to.format)
+    if not to.signatures:
+        item = item.unsigned()
     if to.visibility:
         item = replace(item, new=replace(item.new, visibility=to.visibility))
     check_new(item.new)
@@ -62,7 +64,7 @@ def _converted(
         raise GateError(
             f"{item.new.name} is signed as {item.new.disk_format}, and {to.name} wants {wanted}: "
             "the signature would not be that of the bytes there",
-            fix=f"goldsmith convert it to {wanted}, sign that file, then push it",
+            fix=f"goldsmith convert it to {wanted}, sign that file, then push it; or push it --unsigned",
         )
     found, catalog, source = _inspected(item, host), to.open(), item.new.disk_format
     item = _with_key(item, wanted)

@@ -48,6 +48,10 @@ class CloudCatalog(Part):
         default=None,
         description="Let the server import the image (and convert it); a plain upload when not said.",
     )
+    signatures: bool = Field(
+        default=True,
+        description="Upload signed images with their signature; false for a cloud without a key manager.",
+    )
     attempts: int = Field(
         default=3,
         ge=1,
