@@ -14,7 +14,7 @@ from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, 
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
-from goldsmith.errors import CatalogError
+from goldsmith.errors import CatalogError, GateError
 from goldsmith.events import Progress, Warned
 from goldsmith.host import files
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work, by_hand
@@ -70,6 +70,7 @@ class Register:
         exports = exported(context.results["export"])
         keys = [f"{work.key}-{one.path.name}" for one in exports]
         version = self._version(catalog, keys)
+        self._require_not_revoked(catalog, version, context)
         origin = Origin(context.build, version, made_at(context.results["export"]))
         images: list[Image] = []
         for one, key in zip(exports, keys, strict=True):
@@ -89,6 +90,19 @@ class Register:
         self._enter(catalog, version, context)
         noted = [catalog.get(one).as_json() for one in ids]
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
+
+    def _require_not_revoked(self, catalog: LocalCatalog, version: str, context: Context) -> None:
+        """Refuse what was built before to the byte, and then revoked: in the catalog it would be active again."""
+        from goldsmith.promote.embedded import EmbeddedDesk
+
+        name = self.recipe.name
+        facts = EmbeddedDesk(catalog, self.channels, f"build {context.build}").facts(name)
+        if event := facts.state.revoked.get(version):
+            raise GateError(
+                f"this is {name}@{version} once more, which {event.who} revoked: {event.reason}",
+                fix="change in the recipe what is wrong with it (or --refresh, for what the guest reads from outside), "
+                "then build again",
+            )
 
     def _enter(self, catalog: LocalCatalog, version: str, context: Context) -> None:
         """Let the first channel point to the new version, if its gates let it."""

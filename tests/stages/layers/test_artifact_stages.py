@@ -9,6 +9,7 @@ import pytest
 
 from goldsmith.artifact import qemuimg
 from goldsmith.artifact.manifest import read
+from goldsmith.catalog.entry import Query
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
 from goldsmith.errors import GateError, GoldsmithError, HostError
@@ -16,6 +17,8 @@ from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.stage import Entry
 from goldsmith.promote.attach import kept
+from goldsmith.promote.decide import revocation
+from goldsmith.promote.embedded import EmbeddedDesk
 from goldsmith.recipe.model import Export as Wanted
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.audit import Audit
@@ -282,6 +285,22 @@ def test_a_registered_version_is_in_the_first_channel_with_what_was_found_out_ab
     assert kinds["audit"].summary == "2 ok, 1 waived, 1 warning"
     document = bench.state / "catalog" / "evidence" / kinds["audit"].sha256[:2] / kinds["audit"].sha256
     assert json.loads(document.read_text())["profile"] == "debian"
+
+
+def test_a_revoked_version_that_is_built_once_more_is_not_registered_again(bench, disk):
+    export(bench, disk)
+    work = bench.work(Register(recipe=recipe(), properties={}, least_ram=512))
+    work.stage.run(work, bench.context())
+    catalog = LocalCatalog(bench.state / "catalog")
+    (image,) = catalog.list(Query())
+    version = image.properties["goldsmith_version"]
+    desk = EmbeddedDesk(catalog, work.stage.channels, "carol")
+    desk.act("r", lambda facts: revocation(facts, version, reason="it does not boot"))
+    with pytest.raises(
+        GateError, match=f"this is r@{version} once more, which carol revoked: it does not boot"
+    ):
+        work.stage.run(work, bench.context())
+    assert [one.status for one in catalog.list(Query(hidden=True))] == ["deactivated"]
 
 
 def test_an_entry_whose_image_was_deleted_is_known_to_be_gone(bench, disk):
