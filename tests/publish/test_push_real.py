@@ -14,13 +14,14 @@ import pytest
 from openstack_client import OpenstackClient
 
 from goldsmith.artifact import qemuimg
-from goldsmith.catalog.entry import NewImage, Query
+from goldsmith.catalog.entry import BUILD_KEY, Changes, NewImage, Query
 from goldsmith.catalog.glance import GlanceCatalog
 from goldsmith.cli.main import run
 from goldsmith.errors import CatalogError, GateError
 from goldsmith.host.files import human_size, sha256_of
 from goldsmith.host.process import LocalHost
 from goldsmith.host.retry import until
+from goldsmith.promote.marks import REVOKED
 from goldsmith.publish.item import Destination, Item
 from goldsmith.publish.push import Listener, push
 from goldsmith.recipe.outputs import output_schemas
@@ -213,6 +214,19 @@ def test_a_file_that_changes_while_it_is_sent_leaves_nothing(glance, server, tmp
     assert caught.value.exit_code == 6
     assert glance.list(Query(name="busy", hidden=True)) == ()
     until(lambda: server.stored() == before or None, what="end of the broken request in Glance", deadline=20)
+
+
+def test_a_revoked_image_is_not_sent_once_more(glance, disk, tmp_path):
+    item = Item(disk, NewImage(name="withdrawn", properties={BUILD_KEY: "k-withdrawn"}))
+    plain, raw = Destination("real", lambda: glance), Destination("ceph", lambda: glance, "raw")
+    for to in (plain, raw):
+        sent = push(item, to, LocalHost(), tmp_path).image
+        glance.update(sent.id, Changes(set_properties={REVOKED: "CVE-1"}))
+        glance.deactivate(sent.id)
+        with pytest.raises(GateError, match=rf"withdrawn was revoked in {to.name} \({sent.id}\): CVE-1"):
+            push(item, to, LocalHost(), tmp_path)
+    found = glance.list(Query(name="withdrawn", hidden=True))
+    assert [one.status for one in found] == ["deactivated", "deactivated"]
 
 
 def test_what_is_larger_than_the_cloud_takes_is_refused_and_gone(command, glance, server, tmp_path):

@@ -17,6 +17,7 @@ from goldsmith.formats.source import open_file
 from goldsmith.host.aside import aside
 from goldsmith.host.files import human_size, need_space, sha256_of
 from goldsmith.host.process import Host
+from goldsmith.promote.marks import REVOKED
 from goldsmith.publish.item import Destination, Item
 from goldsmith.signing.names import signed
 
@@ -68,6 +69,7 @@ def _converted(
         )
     found, catalog, source = _inspected(item, host), to.open(), item.new.disk_format
     item = _with_key(item, wanted)
+    _require_not_revoked(catalog, item.new, to.name)
     if twin := _made_before(catalog, item.new):
         return Pushed(to.name, twin, sent=False, converted=True)
     virtual = found.header.virtual_size or 0
@@ -85,6 +87,7 @@ def _send(
     catalog = catalog or to.open()
     seen, done = look(item.file), 0
     new = _completed(item.new, found)
+    _require_not_revoked(catalog, new, to.name)
     if signed(new.properties):
         new = replace(new, properties=to.signature(new.properties))
 
@@ -98,6 +101,17 @@ def _send(
         raise altered(item.file)
     converted = image.disk_format != new.disk_format  # by the cloud
     return Pushed(to.name, image, sent=done > 0, converted=converted)
+
+
+def _require_not_revoked(catalog: Catalog, new: NewImage, name: str) -> None:
+    """Refuse to send what the catalog holds as revoked: beside that it would be active once more."""
+    key = new.properties.get(BUILD_KEY)
+    for one in catalog.list(Query(properties={BUILD_KEY: key}, hidden=True)) if key else ():
+        if why := one.properties.get(REVOKED):
+            raise GateError(
+                f"{new.name} was revoked in {name} ({one.id}): {why}",
+                fix="push another version; a new build of a recipe that was mended makes one",
+            )
 
 
 def _completed(new: NewImage, found: Inspection) -> NewImage:
