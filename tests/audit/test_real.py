@@ -1,12 +1,15 @@
-"""Audits of two phony guests through the real libguestfs: one Debian, good but for some litter, one hostile RHEL 7."""
+"""Audits of phony guests through the real libguestfs: a Debian with some litter, a hostile RHEL 7, one on volumes."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from goldsmith.audit.appliance import converse
+from goldsmith.audit.disks import filesystems, find_disk, partitions
 from goldsmith.audit.facts import Expected
 from goldsmith.audit.run import audit
+from goldsmith.audit.systems import inspected, plain_linux
 from goldsmith.host import accel, guestfs
 from goldsmith.host.process import LocalHost
 
@@ -58,6 +61,7 @@ write /var/lib/dpkg/status "Package: cloud-init\nStatus: install ok installed\nV
 write-append /var/lib/dpkg/status "Package: cloud-guest-utils\nStatus: deinstall ok config-files\nVersion: 1\n"
 write /etc/ssh/ssh_host_rsa_key "key"
 write /var/log/apt/term.log "said"
+upload /bin/bash /usr/bin/bash
 write /etc/gone "SECRET"
 sync
 rm /etc/gone
@@ -86,20 +90,45 @@ touch "/root/a\"; !touch hurt/authorized_keys"
 touch /etc/hostname
 truncate-size /etc/hostname 3000000
 umount /
+part-init /dev/sdc gpt
+part-add /dev/sdc primary 2048 67583
+part-add /dev/sdc primary 67584 198655
+part-add /dev/sdc primary 198656 200703
+part-add /dev/sdc primary 200704 -2048
+mkfs vfat /dev/sdc1 label:EFI
+mkfs ext4 /dev/sdc2 label:boot
+pvcreate /dev/sdc4
+vgcreate rhel-a /dev/sdc4
+lvcreate root rhel-a 96
+lvcreate swap rhel-a 16
+mkfs ext4 /dev/rhel-a/root
+mkswap /dev/rhel-a/swap
+mount /dev/rhel-a/root /
+mkdir-p /usr/bin
+mkdir /etc
+ln-s usr/bin /bin
+upload /bin/bash /usr/bin/bash
+write /etc/fstab "/dev/mapper/rhel--a-root / ext4 defaults 0 0\nLABEL=boot /boot ext4 defaults,ro 0 0\n"
+write-append /etc/fstab "LABEL=EFI  /boot/efi vfat umask=0077,shortname=winnt 0\t0\n# more\n\n"
+write-append /etc/fstab "/dev/rhel-a/swap none swap sw 0 0\n/usr /data none bind 0 0\n"
+write-append /etc/fstab "/dev/sr0 /media/cd udf,iso9660 ro\n"
+write /etc/os-release "NAME=\"RHEL\"\nID=\"rhel\"\n"
+write-append /etc/os-release "VERSION_ID=\"8.10\"\nPRETTY_NAME=\"Red Hat Enterprise Linux 8.10 (Ootpa)\"\n"
+umount /
 """
 
 
 @pytest.fixture(scope="session")
 def guests(tmp_path_factory: pytest.TempPathFactory):
     folder = Path(tmp_path_factory.mktemp("guests"))
-    debian, rhel = folder / "debian.qcow2", folder / "rhel.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", debian, "64M"], check=True)
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", rhel, "600M"], check=True)
+    debian, rhel, volumes = (folder / f"{name}.qcow2" for name in ("debian", "rhel", "volumes"))
+    for path, size in ((debian, "64M"), (rhel, "600M"), (volumes, "256M")):
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, size], check=True)
     host = LocalHost()
     env = guestfs.environment(accel.detect(host, state=folder), cache=Path("/var/tmp"))
-    disks = [word for path in (debian, rhel) for word in ("--format=qcow2", "-a", str(path))]
+    disks = [word for path in (debian, rhel, volumes) for word in ("--format=qcow2", "-a", str(path))]
     host.run("guestfish", *disks, env=env, stdin=MAKE.replace("SECRET", SECRET))
-    return debian, rhel, env
+    return debian, rhel, volumes, env
 
 
 def told(report):
@@ -107,7 +136,7 @@ def told(report):
 
 
 def test_a_debian_passes_but_for_its_litter(guests):
-    debian, _, env = guests
+    debian, _, _, env = guests
     found = told(
         audit(
             debian,
@@ -131,7 +160,7 @@ def test_a_debian_passes_but_for_its_litter(guests):
 
 
 def test_a_hostile_guest_hides_nothing_and_reaches_nothing(guests, tmp_path, monkeypatch):
-    _, rhel, env = guests
+    _, rhel, _, env = guests
     monkeypatch.chdir(tmp_path)
     report = audit(rhel, host=LocalHost(), env=env)
     found = told(report)
@@ -144,3 +173,20 @@ def test_a_hostile_guest_hides_nothing_and_reaches_nothing(guests, tmp_path, mon
     assert "/home/up was not looked at" in found["O-L33"][1]
     assert "3000000 bytes, the limit is" in found["O-L36"][1]
     assert list(tmp_path.rglob("hurt*")) == []
+
+
+def test_a_plain_linux_is_known_by_its_files_as_libguestfs_inspects_it(guests):
+    _, _, volumes, env = guests
+
+    def talk(appliance):
+        appliance.ask("run", must=True)
+        disk = find_disk(appliance, "/dev/sda")
+        known = plain_linux(appliance, disk, list(filesystems(appliance, disk)))
+        return known, disk.parts, inspected(appliance), tuple(partitions(appliance, "/dev/sda"))
+
+    known, parts, systems, listed = converse(volumes, talk, driver="qcow2", host=LocalHost(), env=env)
+    assert (known,) == systems
+    assert known.mounts == {"/": "/dev/rhel-a/root", "/boot": "/dev/sda2", "/boot/efi": "/dev/sda1"}
+    assert (known.distro, known.major, known.minor, known.arch) == ("rhel", 8, 10, "x86_64")
+    assert parts == listed
+    assert len(parts) == 4

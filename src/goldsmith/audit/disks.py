@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from goldsmith.audit import ntfs
 from goldsmith.audit.appliance import DEVICE, Appliance
@@ -19,9 +19,58 @@ _FEATURES = {
     "xfs": 'xfs_db -r -c version {} 2>/dev/null | sed -n "s/^versionnum.*= */features=/p"',
 }
 _JOURNAL = "skipping journal recovery"
+# Every disk but the appliance's own by its name, then its partitions: name, start, length in sectors of 512 bytes.
 _FOREIGN = (
-    'for d in /sys/block/[hsv]d*; do [ "$(cat $d/dev)" = "$(mountpoint -d /)" ] || echo /dev/${d##*/}; done'
+    'for d in /sys/block/[hsv]d*; do [ "$(cat $d/dev)" = "$(mountpoint -d /)" ] && continue; echo /dev/${d##*/}; '
+    "for p in $d/${d##*/}*; do [ -e $p/partition ] && read s < $p/start && read n < $p/size "
+    '&& echo "/dev/${p##*/} $s $n"; done; done; true'
 )
+_SECTOR = 512
+_EXTENDED = 2  # sectors that Linux shows of an extended partition, which may be as large as the disk
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The disk of an image by its two names: libguestfs's, and the kernel's, which scripts of the appliance see.
+
+    They differ when a disk was slow to appear. ``parts`` is empty where the kernel does not tell all of them.
+    """
+
+    name: str
+    real: str
+    parts: tuple[Partition, ...] = ()
+
+    def shown(self, device: str) -> str:
+        """Return what libguestfs calls a device of the kernel, or "" for one that is not the image's."""
+        if re.fullmatch(re.escape(self.real) + r"p?\d*", device):
+            return self.name + device.removeprefix(self.real)
+        if volume := re.fullmatch(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)", device):
+            return "/dev/" + "/".join(part.replace("--", "-") for part in volume.groups())
+        return "" if re.match(r"/dev/[hsv]d", device) else device
+
+    def kernel(self, device: str) -> str:
+        """Return what the kernel calls a device of libguestfs; logical volumes have one name."""
+        return self.real + device.removeprefix(self.name) if device.startswith(self.name) else device
+
+
+def find_disk(appliance: Appliance, name: str) -> Disk:
+    """Return the only disk that the appliance does not run from, which libguestfs calls ``name``."""
+    lines = [line.split() for line in appliance.shell(_FOREIGN).splitlines()]
+    names = [line[0] for line in lines if len(line) == 1 and DEVICE.fullmatch(line[0])]
+    if len(names) != 1:
+        return Disk(name, name)
+    disk = Disk(name, names[0])
+    parts = [(disk.shown(line[0]), int(line[1]), int(line[2])) for line in lines if len(line) == 3]
+    if any(length <= _EXTENDED for _, _, length in parts):
+        return disk
+    parts.sort(key=lambda part: part[1])
+    return replace(
+        disk,
+        parts=tuple(
+            Partition(device, start * _SECTOR, (start + length) * _SECTOR - 1)
+            for device, start, length in parts
+        ),
+    )
 
 
 def boot_code(appliance: Appliance, disk: str) -> bytes:
@@ -37,17 +86,12 @@ def partitions(appliance: Appliance, disk: str) -> Iterator[Partition]:
             yield Partition(f"{disk}{separator}{numbers['num']}", numbers["start"], numbers["end"])
 
 
-def filesystems(appliance: Appliance, disk: str) -> Iterator[FileSystem]:
-    """Yield what blkid finds on the image, which libguestfs calls ``disk``.
-
-    Scripts of the appliance see the kernel's names, and a disk that was slow to appear may have the name that
-    libguestfs gives to another one; so the names are translated, and the appliance's own disk is left out.
-    """
-    real = kernel_name(appliance, disk)
+def filesystems(appliance: Appliance, disk: Disk) -> Iterator[FileSystem]:
+    """Yield what blkid finds on the image; the appliance's own disk is left out."""
     for block in appliance.shell("blkid -o export").split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         device, kind = values.get("DEVNAME", ""), values.get("TYPE", "")
-        if not kind or not DEVICE.fullmatch(device) or not (shown := _shown(device, real, disk)):
+        if not kind or not DEVICE.fullmatch(device) or not (shown := disk.shown(device)):
             continue
         found = FileSystem(
             shown,
@@ -61,24 +105,13 @@ def filesystems(appliance: Appliance, disk: str) -> Iterator[FileSystem]:
 
 
 def kernel_name(appliance: Appliance, disk: str) -> str:
-    """Return the only disk that the appliance does not run from."""
-    names = [word for word in appliance.shell(_FOREIGN).split() if DEVICE.fullmatch(word)]
-    return names[0] if len(names) == 1 else disk
+    return find_disk(appliance, disk).real
 
 
 def kernel_device(appliance: Appliance, device: str) -> str:
     """Return what scripts of the appliance call a partition that libguestfs calls so, or a disk."""
     disk = next((one for one in appliance.text("list-devices").split() if device.startswith(one)), device)
-    return kernel_name(appliance, disk) + device.removeprefix(disk)
-
-
-def _shown(device: str, real: str, disk: str) -> str:
-    """Return what libguestfs calls a device of the kernel, or "" for one that is not the image's."""
-    if re.fullmatch(re.escape(real) + r"p?\d*", device):
-        return disk + device.removeprefix(real)
-    if volume := re.fullmatch(r"/dev/mapper/((?:[^-]|--)+)-((?:[^-]|--)+)", device):
-        return "/dev/" + "/".join(part.replace("--", "-") for part in volume.groups())
-    return "" if re.match(r"/dev/[hsv]d", device) else device
+    return find_disk(appliance, disk).kernel(device)
 
 
 def _examined(appliance: Appliance, found: FileSystem, device: str) -> FileSystem:

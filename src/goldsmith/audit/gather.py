@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from goldsmith.audit.appliance import DEVICE, Appliance
+from goldsmith.audit.appliance import Appliance
 from goldsmith.audit.bootmenu import Menu, read_menu
-from goldsmith.audit.disks import boot_code, filesystems, partitions
-from goldsmith.audit.facts import Guest, System
+from goldsmith.audit.disks import boot_code, filesystems, find_disk, partitions
+from goldsmith.audit.facts import Guest
 from goldsmith.audit.initramfs import open_initramfs
 from goldsmith.audit.listing import list_tree, read_texts
 from goldsmith.audit.survey import READS, survey
+from goldsmith.audit.systems import find_systems, mount
 from goldsmith.audit.tree import Tree, Unseen
 from goldsmith.audit.windows import look_into_windows
 
@@ -29,16 +30,17 @@ def look(
     """
     appliance.ask("run", must=True)
     disks = appliance.text("list-devices", must=True).split()
-    found = [one for disk in disks[:1] for one in filesystems(appliance, disk)]
+    disk = find_disk(appliance, disks[0]) if disks else None
+    found = list(filesystems(appliance, disk)) if disk else []
+    parts = disk.parts if disk else ()
     guest = Guest(
-        partitions=tuple(part for disk in disks for part in partitions(appliance, disk)),
+        partitions=parts or tuple(part for name in disks for part in partitions(appliance, name)),
         filesystems=tuple(sorted(found, key=lambda one: one.device)),  # blkid keeps no order
         boot_code=boot_code(appliance, disks[0]) if disks else b"",
     )
-    roots = [root for root in appliance.text("inspect-os").split() if DEVICE.fullmatch(root)]
-    guest = replace(guest, systems=tuple(_system(appliance, root) for root in roots))
+    guest = replace(guest, systems=find_systems(appliance, disks, disk, found))
     if len(guest.systems) != 1:
-        return replace(guest, reason=f"the image holds {len(roots)} operating systems, not one")
+        return replace(guest, reason=f"the image holds {len(guest.systems)} operating systems, not one")
     system = guest.systems[0]
     if system.kind == "windows":
         return look_into_windows(appliance, guest, sees=sees, reads=reads, keys=keys)
@@ -51,7 +53,7 @@ def _look_into_linux(
     appliance: Appliance, guest: Guest, sees: Sequence[str], reads: Sequence[str], labels: Sequence[str]
 ) -> Guest:
     (system,) = guest.systems
-    if not _mount(appliance, system):
+    if not mount(appliance, system):
         return replace(guest, reason=f"the root file system {system.root} cannot be mounted")
     reads = [*reads, *READS]
     tree = read_texts(appliance, list_tree(appliance, [*sees, *READS]), reads)
@@ -76,35 +78,3 @@ def _menu(tree: Tree) -> Menu | None:
 
 def _label(appliance: Appliance, path: str) -> str:
     return appliance.text("lgetxattr", path, "security.selinux").strip("\0\n ")
-
-
-def _system(appliance: Appliance, root: str) -> System:
-    def get(what: str) -> str:
-        return appliance.text(f"inspect-get-{what}", root).strip()
-
-    mounts = {}
-    for line in get("mountpoints").splitlines():
-        point, _, device = line.rpartition(": ")
-        if point.startswith("/") and point.isprintable() and DEVICE.fullmatch(device):
-            mounts[point] = device
-    return System(
-        root=root,
-        kind=get("type"),
-        distro=get("distro"),
-        major=_number(get("major-version")),
-        minor=_number(get("minor-version")),
-        product=get("product-name"),
-        arch=get("arch"),
-        package_format=get("package-format"),
-        mounts=mounts,
-    )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _mount(appliance: Appliance, system: System) -> bool:
-    for point in sorted(system.mounts, key=len):
-        appliance.ask("mount-ro", system.mounts[point], point)
-    return appliance.text("is-dir", "/etc").strip() == "true"

@@ -9,14 +9,15 @@ from goldsmith.audit import rpmheaders
 from goldsmith.audit.appliance import Appliance
 from goldsmith.audit.bootmenu import FILES, Item
 from goldsmith.audit.facts import System
-from goldsmith.audit.listing import PACK, ROOT, straight_folders, unpacked
+from goldsmith.audit.listing import PACK, ROOT, unpacked
+from goldsmith.audit.systems import inspected, mount
 from goldsmith.audit.tree import Tree, Unseen
 from goldsmith.errors import ToolError
 from goldsmith.host.aside import scratch
 
 READS = ("/etc/passwd", "/etc/group", "/etc/shadow", *FILES)
-_ETC = (  # the digests, an empty word, then all entries
-    f"cd {ROOT}/etc && {{ find . -xdev -type f -print0 | sort -z | xargs -0 -r sha256sum -z; "
+_ETC = (  # the digests, an empty word, then all entries; nothing where a link stands for the folder
+    f"[ ! -L {ROOT}/etc ] && cd {ROOT}/etc && {{ find . -xdev -type f -print0 | sort -z | xargs -0 -r sha256sum -z; "
     f'printf "\\0"; find . -xdev -printf "%y %m %U %G\\0%p\\0%l\\0"; }} 2>/dev/null | {PACK}'
 )
 _LICENCES = (  # find follows no link, and a FIFO is no file
@@ -49,8 +50,6 @@ def survey(appliance: Appliance, system: System, tree: Tree, boots: Item | None)
 
 
 def _etc(appliance: Appliance) -> dict[str, EtcFile] | None:
-    if "/etc" not in straight_folders(appliance, ["/etc"]):
-        return None
     try:
         raw = unpacked(appliance.shell(_ETC)).decode("utf-8", "replace")
     except ToolError:
@@ -198,7 +197,13 @@ def _rpms(appliance: Appliance) -> tuple[Package, ...] | None:
 
 
 def _listed(appliance: Appliance, system: System) -> tuple[Package, ...] | None:
-    """Return the packages as libguestfs lists them, where the database is of a kind that only it reads."""
+    """Return the packages as libguestfs lists them, where the database is of a kind that only it reads.
+
+    It lists them only of a root that it has inspected itself, which unmounts everything.
+    """
+    if system.root not in appliance.text("inspect-get-roots").split():
+        inspected(appliance)
+        mount(appliance, system)
     said = appliance.text("inspect-list-applications2", system.root)
     found = [
         _applied(dict(reversed(re.findall(r"app2_(\w+): (.*)", one))))
