@@ -283,6 +283,23 @@ def test_unknown_names_are_answered_with_the_known_ones(released):
         released.promote("", "released")
 
 
+def test_where_the_channel_before_is_empty_the_newest_version_that_will_do_is_named(shop):
+    for version in ("20260101.9", "20260101.10"):
+        shop.make(version, enter=False)
+    with pytest.raises(
+        UsageError, match=r"dev has no .*\n  fix: say one: goldsmith promote r@20260101\.10 --to cand"
+    ):
+        shop.promote("", "candidate")
+    shop.revoke("20260101.10")
+    with pytest.raises(UsageError, match=r"goldsmith promote r@20260101\.9 --to candidate"):
+        shop.promote("", "candidate")
+    shop.revoke("20260101.9")
+    with pytest.raises(
+        UsageError, match="all of its versions are revoked: mend the recipe, and build it again"
+    ):
+        shop.promote("", "candidate")
+
+
 def replace_gates(channel, gates):
     return channel.model_copy(update={"gates": gates})
 

@@ -58,12 +58,19 @@ def wanted_version(facts: Facts, version: str, channel: str) -> Version:
         return facts.version(LATEST)
     if not (held := facts.state.holds.get(before.name)):
         raise UsageError(
-            f"{before.name} has no version of {facts.recipe} to promote",
-            fix="say one: " + facts.command(f"promote {facts.recipe}@VERSION --to {channel}")
-            if facts.versions
-            else f"the catalog knows no {facts.recipe}; see what there is: {facts.command('channels')}",
+            f"{before.name} has no version of {facts.recipe} to promote", fix=_what_else(facts, channel)
         )
     return facts.version(held)
+
+
+def _what_else(facts: Facts, channel: str) -> str:
+    """Say which version could be named: the newest that was not revoked."""
+    if not facts.versions:
+        return f"the catalog knows no {facts.recipe}; see what there is: {facts.command('channels')}"
+    good = sorted(facts.versions.keys() - facts.state.revoked.keys(), key=order)
+    if not good:
+        return "all of its versions are revoked: mend the recipe, and build it again"
+    return "say one: " + facts.command(f"promote {facts.recipe}@{good[-1]} --to {channel}")
 
 
 def registration(facts: Facts, version: str) -> Event | None:
