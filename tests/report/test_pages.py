@@ -90,6 +90,20 @@ def cached(builds: Path, name: str) -> None:
     record.tell(BuildFinished(name, "web", ok=True, seconds=0.5, own_seconds=0.5, image=IMAGE))
 
 
+def of_a_new_end(builds: Path, name: str) -> None:
+    """Leave a build whose guest came from the store, and only its end was made anew."""
+    record = BuildRecord.create(builds, recipe="web", build_id=name)
+    stages = (
+        StageOutlook("install", "a" * 64, cached=True, reason=""),
+        StageOutlook("seal", "b" * 64, cached=False, reason="asked for"),
+    )
+    record.tell(BuildStarted(name, "web", stages))
+    record.tell(StageCached("install", "a" * 64))
+    record.tell(StageStarted("seal", "b" * 64, "asked for"))
+    record.tell(StageFinished("seal", "b" * 64, 2.0, None))
+    record.tell(BuildFinished(name, "web", ok=True, seconds=3.0, own_seconds=1.0, image=IMAGE))
+
+
 @pytest.fixture
 def builds(tmp_path):
     (tmp_path / "builds").mkdir()
@@ -129,6 +143,16 @@ def test_the_matrix_has_a_cell_for_each_build_that_leads_to_its_page(builds, rep
         assert (tmp_path / "site" / link).is_file()
     assert "web-20260101.1" in text
     assert "600 MiB" in text
+
+
+def test_the_time_of_a_full_build_is_that_of_one_that_installed_its_guest(builds, report):
+    of_a_new_end(builds, "web-0")
+    assert "took the last full one" not in report()
+    good(builds, "web-1")
+    of_a_new_end(builds, "web-2")
+    text = report()
+    assert re.search(r"<b>1 min 35 s</b><span>took the last full one, web", text)
+    assert re.findall(r'<td class="num">([^<]*)</td>', text) == ["600 MiB", "1 min 35 s"]
 
 
 def test_a_failed_build_shows_cause_stage_checks_screen_and_the_end_of_its_console(builds, report, tmp_path):

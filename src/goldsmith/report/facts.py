@@ -90,6 +90,14 @@ class BuildFacts:
         return bool(self.bars) and all(bar.state == StageState.CACHED for bar in self.bars)
 
     @property
+    def full(self) -> bool:
+        """Say whether it made its image by itself, with nothing but the medium from the store."""
+        ran = bool(self.bars) and all(
+            bar.state != StageState.CACHED for bar in self.bars if bar.name != "fetch"
+        )
+        return ran and self.state is BuildState.DONE
+
+    @property
     def failed_stage(self) -> str:
         bad = (StageState.FAILED, StageState.STOPPED)
         return next((bar.name for bar in self.bars if bar.state in bad), "")

@@ -104,14 +104,13 @@ def _tiles(builds: Sequence[BuildFacts], of: Mapping[str, Sequence[BuildFacts]])
     yield {"value": str(len(newest)), "label": "recipes built here"}
     yield {"value": str(red), "label": "of them failed the last time"}
     yield {"value": f"{good} of {len(ended)}", "label": "builds ended well"}
-    made = [one for one in builds if one.state is BuildState.DONE and not one.cached]
-    if made:
-        yield {"value": human_time(made[0].seconds), "label": f"took the last one, {made[0].recipe}"}
+    if full := next((one for one in builds if one.full), None):
+        yield {"value": human_time(full.seconds), "label": f"took the last full one, {full.recipe}"}
 
 
 def _row(name: str, summary: str, builds: Sequence[BuildFacts]) -> dict[str, Any]:
     good = next((one for one in builds if one.state is BuildState.DONE and one.image), None)
-    full = next((one for one in builds if one.state is BuildState.DONE and not one.cached), None)
+    full = next((one for one in builds if one.full), None)
     size = good.image.get("size") if good else None
     return {
         "name": name,
@@ -150,6 +149,7 @@ def _plots(name: str, builds: Sequence[BuildFacts]) -> Iterator[dict[str, Any]]:
             when(one.started)[5:10],
         )
         for one in made
+        if one.full
     ]
     sizes = [
         Point(
@@ -163,7 +163,7 @@ def _plots(name: str, builds: Sequence[BuildFacts]) -> Iterator[dict[str, Any]]:
     ]
     long = any(one.value >= _MINUTES for one in times)
     for title, points, unit, suffix in (
-        (f"{name}: time of a build", times, *((60.0, " min") if long else (1.0, " s"))),
+        (f"{name}: time of a full build", times, *((60.0, " min") if long else (1.0, " s"))),
         (f"{name}: size of the image", sizes, float(1 << 20), " MiB"),
     ):
         if svg := plot(points, title=title, unit=unit, suffix=suffix):
