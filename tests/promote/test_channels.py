@@ -186,6 +186,14 @@ def test_a_revoked_version_leaves_all_channels_and_consumers_get_no_bytes(releas
     assert not any(name.startswith("goldsmith_channel_") for name in found.properties)
     with pytest.raises(CatalogError, match="is deactivated, so its bytes are given to nobody"):
         released.catalog.download(image, tmp_path / "out")
+    for again in (
+        lambda: released.catalog.reactivate(image),
+        lambda: released.catalog.update(image, Changes(hidden=False)),
+    ):
+        with pytest.raises(GateError, match="was revoked and stays so: CVE-2026-1"):
+            again()
+    with pytest.raises(UsageError, match="goldsmith_revoked says why the image was revoked"):
+        released.catalog.update(image, Changes(unset_properties=frozenset({"goldsmith_revoked"})))
     with pytest.raises(UsageError, match="is revoked already, by ann"):
         released.revoke("20260101.3")
 

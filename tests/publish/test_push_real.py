@@ -14,14 +14,15 @@ import pytest
 from openstack_client import OpenstackClient
 
 from goldsmith.artifact import qemuimg
-from goldsmith.catalog.entry import BUILD_KEY, Changes, NewImage, Query
+from goldsmith.catalog.entry import BUILD_KEY, NewImage, Query
 from goldsmith.catalog.glance import GlanceCatalog
+from goldsmith.catalog.glance_api import PATCH
+from goldsmith.catalog.rules import REVOKED
 from goldsmith.cli.main import run
 from goldsmith.errors import CatalogError, GateError
 from goldsmith.host.files import human_size, sha256_of
 from goldsmith.host.process import LocalHost
 from goldsmith.host.retry import until
-from goldsmith.promote.marks import REVOKED
 from goldsmith.publish.item import Destination, Item
 from goldsmith.publish.push import Listener, push
 from goldsmith.recipe.outputs import output_schemas
@@ -221,7 +222,8 @@ def test_a_revoked_image_is_not_sent_once_more(glance, disk, tmp_path):
     plain, raw = Destination("real", lambda: glance), Destination("ceph", lambda: glance, "raw")
     for to in (plain, raw):
         sent = push(item, to, LocalHost(), tmp_path).image
-        glance.update(sent.id, Changes(set_properties={REVOKED: "CVE-1"}))
+        said = [{"op": "add", "path": f"/{REVOKED}", "value": "CVE-1"}]
+        glance.api.once("revoke", "PATCH", f"/images/{sent.id}", body=said, headers=PATCH)
         glance.deactivate(sent.id)
         with pytest.raises(GateError, match=rf"withdrawn was revoked in {to.name} \({sent.id}\): CVE-1"):
             push(item, to, LocalHost(), tmp_path)

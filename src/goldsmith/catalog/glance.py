@@ -31,7 +31,14 @@ from goldsmith.catalog.glance_import import Imports
 from goldsmith.catalog.glance_pending import Pending
 from goldsmith.catalog.glance_sharing import GlanceSharing
 from goldsmith.catalog.glance_upload import Uploads
-from goldsmith.catalog.rules import check_changes, check_leaving, check_new, needs_status, unread
+from goldsmith.catalog.rules import (
+    check_changes,
+    check_leaving,
+    check_new,
+    check_returning,
+    needs_status,
+    unread,
+)
 from goldsmith.catalog.source import look
 from goldsmith.errors import CatalogError, UsageError
 from goldsmith.host.files import Digests, digest
@@ -242,6 +249,8 @@ class GlanceCatalog(GlanceSharing):
         needs_status(image, before, after, cloud=self.name)
         if after is Status.DEACTIVATED:
             check_leaving(replace(image, protected=False), "deactivate", cloud=self.name)
+        else:
+            check_returning(image)
         path = f"/images/{image_id}/actions/{action}"
         self.api.patiently(lambda: self.api.once(f"{action} the image {image_id}", "POST", path))
         return self.get(image_id)

@@ -27,7 +27,15 @@ from goldsmith.catalog.entry import (
     Visibility,
 )
 from goldsmith.catalog.evidence import Documents
-from goldsmith.catalog.rules import changed, check_changes, check_leaving, check_new, needs_status, unread
+from goldsmith.catalog.rules import (
+    changed,
+    check_changes,
+    check_leaving,
+    check_new,
+    check_returning,
+    needs_status,
+    unread,
+)
 from goldsmith.catalog.sharing import Sharing
 from goldsmith.errors import CatalogError
 from goldsmith.host.files import Digests, copy, digest
@@ -266,6 +274,8 @@ class LocalCatalog(Sharing):
             needs_status(image, before, after)
             if after is Status.DEACTIVATED:
                 check_leaving(replace(image, protected=False), "deactivate")
+            if after is Status.ACTIVE:
+                check_returning(image)
             if after is Status.ACTIVE and not self._whole(image):
                 raise CatalogError(f"image {image_id} has lost its bytes", fix="build it again")
             return index.rewrite(session, replace(image, status=after))

@@ -37,6 +37,8 @@ EVIDENCE = (
 )
 CHANNEL = "goldsmith_channel_"  # with a channel's name behind it: the property of the image that it points to
 
+REVOKED = "goldsmith_revoked"  # the reason why an image's version was revoked
+
 
 def container_of(disk_format: str) -> str:
     """Return the container format of a plain file: as bare, a kernel would be refused for its boot sector."""
@@ -79,6 +81,11 @@ def check_changes(changes: Changes, *, cloud: str = "") -> None:
             fix=command(f"promote NAME@VERSION --to {channel.removeprefix(CHANNEL)}", cloud)
             + ", or rollback, or revoke",
         )
+    if REVOKED in touched:
+        raise UsageError(
+            f"the property {REVOKED} says why the image was revoked, and is set by revoking its version",
+            fix=command("revoke NAME@VERSION --reason '...'", cloud),
+        )
     if said := next((name for name in sorted(touched) if name.startswith(EVIDENCE)), None):
         raise UsageError(
             f"the property {said} says what was found out about the image, and is set when it is brought here",
@@ -95,6 +102,8 @@ def check_changes(changes: Changes, *, cloud: str = "") -> None:
 def changed(image: Image, changes: Changes, *, cloud: str = "") -> Image:
     """Return the image as it is after all these changes; CatalogError when it lacks what is to be removed."""
     check_changes(changes, cloud=cloud)
+    if changes.hidden is False:
+        check_returning(image)
     if missing := sorted(changes.unset_properties - image.properties.keys()):
         raise CatalogError(
             f"image {image.id} has no property {missing[0]}", fix=command(f"image show {image.id}", cloud)
@@ -133,6 +142,15 @@ def check_leaving(image: Image, verb: str, *, cloud: str = "") -> None:
         raise GateError(
             f"image {image.id} ({image.name}) is protected",
             fix=command(f"image set {image.id} --unprotected", cloud) + f", then {verb} it",
+        )
+
+
+def check_returning(image: Image) -> None:
+    """Raise GateError for an image of a revoked version: nobody is to get it again."""
+    if why := image.properties.get(REVOKED):
+        raise GateError(
+            f"image {image.id} ({image.name}) was revoked and stays so: {why}",
+            fix="mend the recipe, and build another version",
         )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from goldsmith.catalog.entry import VERSION, Image, Status
-from goldsmith.catalog.rules import CHANNEL
+from goldsmith.catalog.rules import CHANNEL, REVOKED
 from goldsmith.promote.event import Kind, State, Step
 from goldsmith.recipe.promotion import ChannelPart
 
-REVOKED = "goldsmith_revoked"
 PROTECTS = "goldsmith_protected_by_channel"  # so that the protection is given back when the image leaves
 
 

@@ -10,11 +10,11 @@ from goldsmith.catalog.command import command
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import RECIPE, SHA256, VERSION, Image, NewImage, Query
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.catalog.rules import CHANNEL, EVIDENCE
+from goldsmith.catalog.rules import CHANNEL, EVIDENCE, REVOKED
 from goldsmith.errors import CatalogError, GateError
 from goldsmith.host.files import Digests, digest
 from goldsmith.promote.known import properties_of
-from goldsmith.promote.marks import PROTECTS, REVOKED
+from goldsmith.promote.marks import PROTECTS
 from goldsmith.promote.version import Version
 
 ORIGIN = "goldsmith_promoted_from"

@@ -9,7 +9,7 @@ from goldsmith.artifact.introspect import DISKS, Inspection, inspect
 from goldsmith.artifact.target import Target, settled
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import BUILD_KEY, SOURCE, Image, NewImage, Query, Status, min_disk_for
-from goldsmith.catalog.rules import check_new
+from goldsmith.catalog.rules import REVOKED, check_new
 from goldsmith.catalog.source import altered, look
 from goldsmith.convert.disk import rewrite
 from goldsmith.errors import CatalogError, GateError, UsageError
@@ -17,7 +17,6 @@ from goldsmith.formats.source import open_file
 from goldsmith.host.aside import aside
 from goldsmith.host.files import human_size, need_space, sha256_of
 from goldsmith.host.process import Host
-from goldsmith.promote.marks import REVOKED
 from goldsmith.publish.item import Destination, Item
 from goldsmith.signing.names import signed
 

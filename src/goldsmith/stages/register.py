@@ -70,7 +70,7 @@ class Register:
         exports = exported(context.results["export"])
         keys = [f"{work.key}-{one.path.name}" for one in exports]
         version = self._version(catalog, keys)
-        self._require_not_revoked(catalog, version, context)
+        self._require_not_revoked(catalog, version, exports, context)
         origin = Origin(context.build, version, made_at(context.results["export"]))
         images: list[Image] = []
         for one, key in zip(exports, keys, strict=True):
@@ -91,18 +91,23 @@ class Register:
         noted = [catalog.get(one).as_json() for one in ids]
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
 
-    def _require_not_revoked(self, catalog: LocalCatalog, version: str, context: Context) -> None:
+    def _require_not_revoked(
+        self, catalog: LocalCatalog, version: str, exports: Sequence[Exported], context: Context
+    ) -> None:
         """Refuse what was built before to the byte, and then revoked: in the catalog it would be active again."""
         from goldsmith.promote.embedded import EmbeddedDesk
 
         name = self.recipe.name
         facts = EmbeddedDesk(catalog, self.channels, f"build {context.build}").facts(name)
-        if event := facts.state.revoked.get(version):
-            raise GateError(
-                f"this is {name}@{version} once more, which {event.who} revoked: {event.reason}",
-                fix="change in the recipe what is wrong with it (or --refresh, for what the guest reads from outside), "
-                "then build again",
-            )
+        bytes_now = {one.digests.sha256 for one in exports}
+        for known, event in facts.state.revoked.items():
+            held = facts.versions[known].images if known in facts.versions else ()
+            if known == version or bytes_now & {image.sha256 for image in held}:
+                raise GateError(
+                    f"this is {name}@{known} once more, which {event.who} revoked: {event.reason}",
+                    fix="change in the recipe what is wrong with it, or --refresh what the guest reads from outside, "
+                    "and build again",
+                )
 
     def _enter(self, catalog: LocalCatalog, version: str, context: Context) -> None:
         """Let the first channel point to the new version, if its gates let it."""
