@@ -14,7 +14,11 @@ SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 @dataclass
 class SmallDisk:
-    """ext4 in the file ``image``, mounted at ``at``; only root can have one."""
+    """ext4 in the file ``image``, mounted at ``at``; only root can have one.
+
+    Each QEMU that libvirt starts meanwhile has a mount namespace of its own, with this file system in it. It is
+    unmounted there too only because what it is mounted in is shared; else it would stay as it is, read-only.
+    """
 
     image: Path
     at: Path
@@ -27,12 +31,15 @@ class SmallDisk:
         _run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0", str(image))
         at.mkdir(parents=True, exist_ok=True)
         disk = cls(image, at)
+        _run("mount", "--bind", str(at.parent), str(at.parent))
+        _run("mount", "--make-shared", str(at.parent))
         disk._mount()
         (at / "lost+found").rmdir()
         try:
             yield disk
         finally:
             _run("umount", "-l", str(at))
+            _run("umount", "-l", str(at.parent))
             image.unlink(missing_ok=True)
 
     @property
