@@ -354,7 +354,7 @@ def test_a_command_that_a_refusal_names_is_for_the_cloud_or_for_the_host_that_bu
         (lambda: decide.promotion(facts, "20260101.2", "released"), "promote r@20260101.2 --to staged"),
         (lambda: decide.promotion(facts, "20260101.2", "released"), "approve r@20260101.2 --to released"),
         (lambda: decide.promotion(facts, "20260101.2", "released", expected="x"), "history r"),
-        (lambda: decide.promotion(facts, "", "released"), "promote r@VERSION --to released"),
+        (lambda: decide.promotion(facts, "", "released"), "promote r@20260101.2 --to released"),
         (lambda: decide.rollback(facts, "staged"), "promote r --to staged"),
         (lambda: decide.rollback(facts, "released"), "promote r@VERSION --to released"),
         (lambda: decide.rollback(facts, "dev", to="20260101.2"), "history r"),
