@@ -42,8 +42,10 @@ class Release:
 def release(texts: Mapping[str, str], present: Set[str]) -> Release | None:
     """Return what the files say, by their names in /etc; ``present`` are those that exist, read or not."""
     if "os-release" not in present:
-        first = "centos-release" if "centos-release" in present else "redhat-release"
-        return _by_file("centos" if first == "centos-release" else "rhel", first, texts, present)
+        distro, name = (
+            ("centos", "centos-release") if "centos-release" in present else ("rhel", "redhat-release")
+        )
+        return _by_file(distro, name, texts, present)
     found = _by_os_release(texts.get("os-release", ""))
     if found and not found.minor and (fuller := _FULLER.get(found.distro)):
         return _by_file(found.distro, fuller, texts, present)

@@ -240,8 +240,8 @@ def _straight(members: Mapping[str, tarfile.TarInfo], texts: dict[str, str]) -> 
     merged = members["bin"].linkname == "usr/bin" if "bin" in members and members["bin"].issym() else False
     if "etc" not in folders or not ("bin" in folders or (merged and {"usr", "usr/bin"} <= folders)):
         return None
-    release = members.get("etc/os-release")
-    if release and release.issym() and release.linkname in ("../usr/lib/os-release", "/usr/lib/os-release"):
+    named = members.get("etc/os-release")
+    if named and named.issym() and named.linkname in ("../usr/lib/os-release", "/usr/lib/os-release"):
         if not {"usr", "usr/lib"} <= folders or "usr/lib/os-release" not in texts:
             return None
         texts["etc/os-release"] = texts["usr/lib/os-release"]

@@ -35,7 +35,7 @@ from goldsmith.catalog.rules import (
     check_changes,
     check_leaving,
     check_new,
-    check_returning,
+    check_switch,
     needs_status,
     unread,
 )
@@ -246,11 +246,7 @@ class GlanceCatalog(GlanceSharing):
 
     def _switch(self, image_id: str, before: Status, after: Status, action: str) -> Image:
         image = self.get(image_id)
-        needs_status(image, before, after, cloud=self.name)
-        if after is Status.DEACTIVATED:
-            check_leaving(replace(image, protected=False), "deactivate", cloud=self.name)
-        else:
-            check_returning(image)
+        check_switch(image, before, after, cloud=self.name)
         path = f"/images/{image_id}/actions/{action}"
         self.api.patiently(lambda: self.api.once(f"{action} the image {image_id}", "POST", path))
         return self.get(image_id)

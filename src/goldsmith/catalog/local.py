@@ -32,8 +32,7 @@ from goldsmith.catalog.rules import (
     check_changes,
     check_leaving,
     check_new,
-    check_returning,
-    needs_status,
+    check_switch,
     unread,
 )
 from goldsmith.catalog.sharing import Sharing
@@ -271,11 +270,7 @@ class LocalCatalog(Sharing):
     def _switch(self, image_id: str, before: Status, after: Status) -> Image:
         with self.database.writing() as session:
             image = self._one(session, image_id)
-            needs_status(image, before, after)
-            if after is Status.DEACTIVATED:
-                check_leaving(replace(image, protected=False), "deactivate")
-            if after is Status.ACTIVE:
-                check_returning(image)
+            check_switch(image, before, after)
             if after is Status.ACTIVE and not self._whole(image):
                 raise CatalogError(f"image {image_id} has lost its bytes", fix="build it again")
             return index.rewrite(session, replace(image, status=after))

@@ -154,6 +154,15 @@ def check_returning(image: Image) -> None:
         )
 
 
+def check_switch(image: Image, before: Status, after: Status, *, cloud: str = "") -> None:
+    """Raise GateError or CatalogError unless the image may go from one state to the other."""
+    needs_status(image, before, after, cloud=cloud)
+    if after is Status.DEACTIVATED:
+        check_leaving(replace(image, protected=False), "deactivate", cloud=cloud)
+    elif after is Status.ACTIVE:
+        check_returning(image)
+
+
 def needs_status(image: Image, before: Status, after: Status, *, cloud: str = "") -> None:
     """Raise CatalogError unless the image is in the state that leads to the other one."""
     if image.status is not before:

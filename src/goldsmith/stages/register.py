@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldsmith.artifact.inventory import FILE as INVENTORY
 from goldsmith.artifact.sbom import CYCLONEDX
@@ -24,6 +25,9 @@ from goldsmith.recipe.promotion import CHANNELS, ChannelPart
 from goldsmith.stages.described import Origin, described, promised
 from goldsmith.stages.exported import Exported, exported, made_at
 from goldsmith.stages.parts import SCAN
+
+if TYPE_CHECKING:
+    from goldsmith.promote.embedded import EmbeddedDesk
 
 BY_HAND = "goldsmith_by_hand"  # there only where a person may have changed the guest
 DOCUMENTS = (  # what stages leave for the gates: kind, stage, file
@@ -91,14 +95,17 @@ class Register:
         noted = [catalog.get(one).as_json() for one in ids]
         files.write_atomically(work.folder / FACTS, json.dumps({"images": noted}, indent=1))
 
+    def _desk(self, catalog: LocalCatalog, context: Context) -> "EmbeddedDesk":
+        from goldsmith.promote.embedded import EmbeddedDesk
+
+        return EmbeddedDesk(catalog, self.channels, f"build {context.build}")
+
     def _require_not_revoked(
         self, catalog: LocalCatalog, version: str, exports: Sequence[Exported], context: Context
     ) -> None:
         """Refuse what was built before to the byte, and then revoked: in the catalog it would be active again."""
-        from goldsmith.promote.embedded import EmbeddedDesk
-
         name = self.recipe.name
-        facts = EmbeddedDesk(catalog, self.channels, f"build {context.build}").facts(name)
+        facts = self._desk(catalog, context).facts(name)
         bytes_now = {one.digests.sha256 for one in exports}
         for known, event in facts.state.revoked.items():
             held = facts.versions[known].images if known in facts.versions else ()
@@ -112,10 +119,9 @@ class Register:
     def _enter(self, catalog: LocalCatalog, version: str, context: Context) -> None:
         """Let the first channel point to the new version, if its gates let it."""
         from goldsmith.promote.decide import registration, verdicts
-        from goldsmith.promote.embedded import EmbeddedDesk
         from goldsmith.promote.gates import refusals
 
-        desk = EmbeddedDesk(catalog, self.channels, f"build {context.build}")
+        desk = self._desk(catalog, context)
         first = self.channels[0].name
         if not desk.act(self.recipe.name, lambda facts: registration(facts, version)):
             facts = desk.facts(self.recipe.name)
