@@ -19,7 +19,7 @@ from goldsmith.events import (
 )
 from goldsmith.guests import FAMILIES
 from goldsmith.guests.kickstart import doubts
-from goldsmith.host import accel, files, guestfs, libvirtd
+from goldsmith.host import accel, appliance, files, guestfs, libvirtd
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
 from goldsmith.host.faults import host_fault
@@ -127,7 +127,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             if options.resuming:
                 give_up(options.resuming, where.state, reporter)
             runner.run(_context(composed, where, record, reporter, runner, virt, keeper))
-            guestfs.keep_appliance(host, virt, cache=where.state / "cache")
+            appliance.keep(host, virt, cache=where.state / "cache")
             end = {"ok": True, "image": first_image(runner.results)}
             return Outcome(record.id, first_image(runner.results), record.folder, plan, runner.seconds)
         except BaseException as error:
@@ -169,7 +169,7 @@ def _prepare(
     check_signer(composed.stages)
     for doubt in doubts(composed.recipe, FAMILIES[composed.recipe.family]):
         reporter.tell(Warned(doubt.problem, fix=doubt.fix))
-    if guestfs.drop_changed_appliance(where.state / "cache"):
+    if appliance.drop_changed(where.state / "cache"):
         reporter.tell(Warned("the appliance of libguestfs has changed since it was made, and is made again"))
     libvirtd.ensure_running(host, where.uri)
     tell_swept(sweep(where, store, composed.vault.redactor), reporter)
