@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from goldsmith.artifact.inventory import Inventory
 from goldsmith.audit import secrets as bytes_search
@@ -38,6 +39,7 @@ _RED_HAT = frozenset(
     }
 )
 _DEBIAN = frozenset({"debian", "ubuntu"})
+T = TypeVar("T")
 
 
 def audit(
@@ -70,11 +72,14 @@ def audit(
     wanted = expected or Expected()
     wanted = replace(wanted, format=named(format)) if format else wanted
     look_now = partial(_look, container.path, FORMATS[container.format], chosen, host, env)
-    facts = _gathered(container, chosen, wanted, host, looked or look_now)
-    if secrets and facts.guest:
-        facts = replace(
-            facts, search=_searched([facts.container, *map(recognise, copies)], secrets, host, scratch)
-        )
+    if container.dangers:
+        facts = Facts(container, chosen or Profile.GENERIC_LINUX, wanted)
+    else:
+        container = ask_qemu(container, host)
+        images = [container, *map(recognise, copies)]
+        with _beside(partial(_searched, images, secrets, scratch=scratch), host) as searched:
+            guest = (looked or look_now)()
+            facts = Facts(container, chosen or profile_of(guest.systems), wanted, guest, searched())
     return Report(
         image=image,
         profile=facts.profile,
@@ -94,11 +99,18 @@ def looking(
 
     ``driver`` is QEMU's name of its format. The function raises what the look raises.
     """
+    with _beside(lambda own: _look(disk, driver, Profile(profile), own, env), host) as guest:
+        yield guest
+
+
+@contextmanager
+def _beside(task: Callable[[Host], T], host: Host) -> Iterator[Callable[[], T]]:
+    """Begin a task, and give the function that waits for what it returns or raises; it ends with the context."""
     stop = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="look") as pool:
-        guest = pool.submit(_look, disk, driver, Profile(profile), stoppable(host, stop), env)
+        begun = pool.submit(task, stoppable(host, stop))
         try:
-            yield guest.result
+            yield begun.result
         finally:
             stop.set()
 
@@ -166,20 +178,12 @@ def _answer(check: Check, facts: Facts) -> Finding:
         return bad(str(reason))
 
 
-def _gathered(
-    container: Container, profile: Profile | None, expected: Expected, host: Host, looked: Callable[[], Guest]
-) -> Facts:
-    if container.dangers:
-        return Facts(container, profile or Profile.GENERIC_LINUX, expected)
-    container = ask_qemu(container, host)
-    guest = looked()
-    return Facts(container, profile or profile_of(guest.systems), expected, guest)
-
-
 def _searched(
-    images: Sequence[Container], secrets: Sequence[str], host: Host, scratch: Path | None
-) -> Search:
-    """Search the image and its copies; a hit in a copy says in which."""
+    images: Sequence[Container], secrets: Sequence[str], host: Host, *, scratch: Path | None
+) -> Search | None:
+    """Search the image and its copies for secrets, where there are any; a hit in a copy says in which."""
+    if not secrets:
+        return None
     hits: list[Hit] = []
     for at, image in enumerate(images):
         found = bytes_search.search(
