@@ -216,3 +216,10 @@ def test_a_layer_for_a_running_guest_leaves_the_disk_below_alone(qcow2, tmp_path
 def test_a_copy_fits_into_the_room_that_was_measured(qcow2, tmp_path):
     convert(HOST, qcow2, tmp_path / "copy.qcow2")
     assert 0 < (tmp_path / "copy.qcow2").stat().st_size <= measure(HOST, qcow2)
+
+
+def test_a_conversion_lets_others_go_first(qcow2, tmp_path, fake_tool):
+    tool = fake_tool("qemu-img", 'nice > "$BIN/../nice"; exec qemu-img "$@"')
+    convert(HOST, qcow2, tmp_path / "out.qcow2", compression="zlib")
+    assert tool.calls
+    assert int((tmp_path / "nice").read_text()) == min(19, os.nice(0) + 10)

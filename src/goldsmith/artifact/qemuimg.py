@@ -26,7 +26,7 @@ _CHECK_DONE = (0, 2, 3, 63)  # clean, corrupt, leaks only, a format without chec
 _NO_CHECKS = 63
 # Headers may come from anybody. To read one takes little; to check all tables of 10 TiB takes most of this.
 QUESTION = Limits(memory=2 << 30, cpu=60)
-WORK = Limits(memory=8 << 30)
+WORK = Limits(memory=8 << 30, nice=10)  # a look at the same disk goes on beside, on one processor
 CHECKING = Limits(memory=4 << 30, cpu=1800)
 
 OnPercent = Callable[[float], None]

@@ -37,10 +37,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a program may use that reads bytes nobody vouches for: memory in bytes, processor time in seconds."""
+    """What a program may use: memory in bytes, processor time in seconds; by ``nice`` (to 19) others go first."""
 
     memory: int
     cpu: int | None = None
+    nice: int = 0
 
 
 class Host(Protocol):
@@ -226,9 +227,8 @@ class _Streams:
     def _read(self, stream: IO[str], keep: list[str]) -> None:
         for line in stream:
             keep.append(line)
-            text = self._mask(line.rstrip("\n").rpartition("\r")[2])
             with self._lock:
-                self._last.append(text)
+                self._last.append(text := self._mask(line.rstrip("\n").rpartition("\r")[2]))
                 self._pass_on(text)
 
     def _pass_on(self, text: str) -> None:
@@ -264,6 +264,7 @@ def _prepare(limits: Limits | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
         if limits.cpu:
             resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu))
+        os.nice(limits.nice)
 
 
 def stoppable(host: Host, stop: threading.Event) -> Host:
