@@ -40,7 +40,14 @@ class Guest:
     host_key: str
     process: subprocess.Popen[bytes]
 
-    def connect(self, *, host_key: str = "", key: KeyPair | None = None, legacy: bool = False):
+    def connect(
+        self,
+        *,
+        host_key: str = "",
+        key: KeyPair | None = None,
+        legacy: bool = False,
+        watch: Callable[[], None] | None = None,
+    ):
         return shell.connect(
             "127.0.0.1",
             self.port,
@@ -48,6 +55,7 @@ class Guest:
             key=key or self.key,
             host_key=host_key or self.host_key,
             legacy=legacy,
+            watch=watch,
         )
 
 

@@ -32,6 +32,21 @@ def test_a_tool_without_room_is_a_fault_of_the_host_with_a_way_out(fake_tool):
     assert "store prune" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",
+        "End of file while reading data: Input/output error",
+    ],
+)
+def test_a_tool_that_libvirt_went_away_from_is_a_fault_of_the_host(fake_tool, said):
+    fake_tool("virt-install", f'echo "ERROR    {said}" >&2; exit 1')
+    with pytest.raises(HostError, match="libvirt went away from a tool") as caught:
+        LocalHost().run("virt-install")
+    assert caught.value.exit_code == 3
+    assert "start it again" in caught.value.fix
+
+
 def test_a_tool_that_hangs_is_ended_after_its_time(fake_tool):
     fake_tool("sleeper", "exec sleep 60")
     with pytest.raises(ToolError, match="no end after 1 s: sleeper"):

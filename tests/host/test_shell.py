@@ -144,6 +144,25 @@ def test_a_guest_that_goes_away_is_told_apart_from_a_command_that_fails(sshd):
     assert caught.value.evidence == ("last",)
 
 
+def panicked():
+    raise GuestError("the kernel panicked", fix="see its console")
+
+
+def test_who_watches_the_guest_knows_why_it_went_away_from_a_command(sshd):
+    with sshd().connect(watch=panicked) as guest, pytest.raises(GuestError, match="the kernel panicked"):
+        guest.run("kill -9 $PPID", timeout=20)
+
+
+def test_who_watches_the_guest_knows_why_it_went_away_from_a_file(sshd, tmp_path):
+    big = tmp_path / "big"
+    big.touch()
+    os.truncate(big, 4 << 30)
+    with sshd().connect(watch=panicked) as guest:
+        guest.run("(sleep 0.5; kill -9 $PPID) > /dev/null 2>&1 &", timeout=20)
+        with pytest.raises(GuestError, match="the kernel panicked"):
+            guest.put(big, str(tmp_path / "copy"), mode=0o600)
+
+
 def test_a_private_key_is_not_shown():
     key = shell.new_key_pair()
     assert "PRIVATE KEY" in key.private

@@ -18,6 +18,7 @@ from typing import IO, Protocol
 
 from goldsmith.errors import HostError, ToolError
 from goldsmith.host.clock import outside
+from goldsmith.host.faults import tool_fault
 
 TAIL = 20
 _PR_SET_PDEATHSIG = 1
@@ -113,7 +114,7 @@ class LocalHost:
                 raise
             streams.join()
         if code not in ok:
-            raise _failure(f"{_ended(code)}: {shown}", fix, streams.tail())
+            raise tool_fault(f"{_ended(code)}: {shown}", fix, streams.tail())
         return Output(code, "".join(streams.out), "".join(streams.err))
 
     def start(
@@ -248,13 +249,6 @@ class _Streams:
 
     def tail(self) -> list[str]:
         return [line for line in self._last if line.strip()]
-
-
-def _failure(problem: str, fix: str, tail: list[str]) -> ToolError | HostError:
-    if any("No space left on device" in line for line in tail):
-        room = "make room (goldsmith store prune --apply), or give --state a folder on a bigger disk"
-        return HostError(f"no space left for a tool: {problem}", fix=room, evidence=tail)
-    return ToolError(problem, fix=fix, evidence=tail)
 
 
 def _prepare(limits: Limits | None) -> None:

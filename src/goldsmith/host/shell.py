@@ -84,7 +84,7 @@ class GuestShell:
             finally:
                 channel.close()
         if code == -1 and not self._alive():
-            raise _lost(f"running {command}", lines)
+            raise self._lost(f"running {command}", lines)
         return Ran(code, lines.tail)
 
     def session(self) -> paramiko.Channel:
@@ -164,7 +164,13 @@ class GuestShell:
             ours = isinstance(error, OSError) and not isinstance(error, TimeoutError)
             if ours and self._alive():
                 raise  # of a listener: its log cannot be written, for example
-            raise _lost(doing, lines) from None
+            raise self._lost(doing, lines) from None
+
+    def _lost(self, doing: str, lines: Lines) -> ConnectionLost:
+        """Return the error of a connection that is lost, unless who watches the guest raises one with its cause."""
+        if self._watch:
+            self._watch()
+        return ConnectionLost(f"the guest went away while {doing}", fix=_LOST_FIX, evidence=lines.tail)
 
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport()
@@ -281,10 +287,6 @@ def _feed(channel: paramiko.Channel, data: bytes) -> None:
             channel.shutdown_write()
 
     threading.Thread(target=pour, daemon=True).start()
-
-
-def _lost(doing: str, lines: Lines) -> ConnectionLost:
-    return ConnectionLost(f"the guest went away while {doing}", fix=_LOST_FIX, evidence=lines.tail)
 
 
 def _not_written(remote: str, why: str) -> GuestError:
