@@ -30,9 +30,9 @@ STAGES = (
 )
 WITH_A_GUEST = ("install", "step-2-services", "step-4-what-is-installed")
 PANIC = (
-    "customize:\n  append:\n    - {name: panic, run: 'echo 1 > /proc/sys/kernel/sysrq; "
-    "echo 0 > /proc/sys/kernel/panic; (sleep 1; echo c > /proc/sysrq-trigger) &'}\n"
-    "    - {name: after, run: 'sleep 60'}\n"
+    "customize:\n  append:\n    - {{name: panic, run: 'echo 1 > /proc/sys/kernel/sysrq; "
+    "echo 0 > /proc/sys/kernel/panic; (sleep 1; echo c > /proc/sysrq-trigger) & : {number}'}}\n"
+    "    - {{name: after, run: 'sleep 60'}}\n"
 )
 
 
@@ -96,11 +96,15 @@ def qemu(factory: Factory, chance: random.Random) -> str:
     return f"{len(killed)} QEMU killed in {stage}; the build ended with {code}"
 
 
-def panic(factory: Factory, _chance: random.Random) -> str:
-    """Let the kernel of the guest panic in a step; the cause must be named, and the recipe without it is built."""
+def panic(factory: Factory, chance: random.Random) -> str:
+    """Let the kernel of the guest panic in a step; the cause must be named, and the recipe without it is built.
+
+    The step is another one in each try, for a layer of it may be kept, and a guest that boots from that is well.
+    """
     recipe = factory.project / "recipes" / "panics.yaml"
     recipe.write_text(
-        f"name: panics\nextends: demo\nmachine: {{timeouts: {{step: 90 s, without_kvm: 1}}}}\n{PANIC}"
+        "name: panics\nextends: demo\nmachine: {timeouts: {step: 90 s, without_kvm: 1}}\n"
+        + PANIC.format(number=chance.getrandbits(32))
     )
     done = factory.ask("build", "panics")
     recipe.unlink()
