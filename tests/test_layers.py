@@ -25,7 +25,7 @@ LAYERS = (
     {"plan", "publish"},
     {"stages"},
     {"record", "compose"},
-    {"runner", "sweep", "resume"},
+    {"runner", "sweep", "resume", "planning"},
     {"build", "doctor"},
     {"fleet", "report"},
     {"cli"},

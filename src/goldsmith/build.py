@@ -24,12 +24,11 @@ from goldsmith.host.accel import Acceleration
 from goldsmith.host.clock import outside
 from goldsmith.host.faults import host_fault
 from goldsmith.host.process import Host, LocalHost
-from goldsmith.plan.freshness import outdated
 from goldsmith.plan.kept import Keeper
-from goldsmith.plan.mend import drop_damaged
-from goldsmith.plan.planner import Plan, make_plan
+from goldsmith.plan.planner import Plan
 from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
+from goldsmith.planning import sound_plan
 from goldsmith.record import BuildRecord, History, read_history
 from goldsmith.record.masked import Mask, Masked, mask_error, mask_files
 from goldsmith.record.turns import ASKED, await_turn
@@ -45,8 +44,7 @@ from goldsmith.resume import (
 )
 from goldsmith.runner import Begun, Runner
 from goldsmith.stages.attested import check_signer
-from goldsmith.stages.register import first_image, image_is_gone, next_steps
-from goldsmith.stages.upload import drop_gone
+from goldsmith.stages.register import first_image, next_steps
 from goldsmith.sweep import sweep, sweep_files, tell_swept
 
 
@@ -74,26 +72,6 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan_of(composed: Composed, store: Store, options: Options = Options()) -> Plan:
-    """Return the plan of a recipe against a store; reads, and changes nothing."""
-    names = [stage.name for stage in composed.stages]
-    begin = names.index(options.start) if options.start in names else len(names)
-
-    def has(key: str) -> bool:
-        return store.has(key) and not image_is_gone(store.layers / key, store.root.parent / "catalog")
-
-    def forced(name: str) -> str:
-        if options.no_cache and name != "fetch":
-            return f"{ASKED}: --no-cache"
-        return f"{ASKED}: --from {options.start}" if names.index(name) >= begin else ""
-
-    keyed = make_plan(composed.recipe.name, composed.stages, has=has, last={}, forced=forced)
-    if keyed.cached:
-        return keyed
-    last = store.newest_inputs(composed.recipe.name)
-    return make_plan(composed.recipe.name, composed.stages, has=has, last=last, forced=forced, older=outdated)
-
-
 def run_build(composed: Composed, where: Where, view: Reporter, options: Options) -> Outcome:
     """Build, with everything reported to ``view`` and kept in the build's record."""
     store, builds = Store(where.state), where.state / "builds"
@@ -109,9 +87,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
     end: dict[str, object] = {}
     with record:
         try:
-            plan = plan_of(composed, store, options)
-            damaged, gone = drop_damaged(plan, store), drop_gone(plan, store)
-            plan = plan_of(composed, store, options) if damaged or gone else plan
+            plan, damaged, gone = sound_plan(composed, store, start=options.start, no_cache=options.no_cache)
             virt = _acceleration(host, where, plan, reporter)
             history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
             reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.real
 
 NEW = NewImage("disk", disk_format="raw")
 SIZE = 24 << 20
+FAR_OVER = 160 << 20  # more than a cap of 10 MiB and all that the buffers of both sockets can hold
 QUICK = {"stall": "3 s", "answer": "20 s", "task": "60 s"}
 
 
@@ -239,13 +240,16 @@ def test_what_is_over_the_quota_or_the_cap_leaves_nothing(cloud, limited, projec
     row("over user_storage_quota")
 
 
-def test_what_is_over_image_size_cap_leaves_nothing(cloud, limited, project, disk, row):
+def test_what_is_over_image_size_cap_leaves_nothing(cloud, limited, project, tmp_path, row):
     server = limited(image_size_cap=10 << 20)
     catalog = cloud(server, token=f"me:{project}:member", timeouts=QUICK)
+    large = tmp_path / "large.raw"
+    large.touch()
+    os.truncate(large, FAR_OVER)
     sent: list[int] = []
     with pytest.raises(CatalogError, match=r"\(413\)(.|\n)*fix: it is larger than this cloud takes"):
-        catalog.register(disk, NEW, on_bytes=sent.append)
-    assert sum(sent) < SIZE
+        catalog.register(large, NEW, on_bytes=sent.append)
+    assert sum(sent) < FAR_OVER
     nothing_left(server, project, catalog)
     assert server.stored() == []
     row("over image_size_cap")

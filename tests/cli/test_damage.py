@@ -128,3 +128,24 @@ def silent(factory, before, name: str) -> Iterator[str]:
             yield f"the build made no image: {again.stages('StageFinished')}"
         elif (verified := factory("image", "verify", image["id"])).code:
             yield f"the build says it is done, but: {verified.err}"
+
+
+def test_what_the_store_lost_in_several_places_is_found_although_nothing_of_it_was_to_be_read(factory, built):
+    """So a file system is after an error: files of several results are there, and empty."""
+    restore(built, factory.state)
+    lost = [one for one in files_of(built) if one.name in ("register.json", "export.json", "audit.json")]
+    layers = [one.relative_to(built) for one in lost if one.relative_to(built).parts[0] == "store"]
+    assert len(layers) == 3
+    for path in layers:
+        (factory.state / path).chmod(0o644)
+        (factory.state / path).write_bytes(b"")
+    again = factory("build", "r", "--json")
+    assert again.code == 0, again.err
+    told = [one["text"] for one in again.events if one["event"] == "Warned" and "damaged" in one["text"]]
+    assert {one.split(" was damaged")[0].rsplit(" ", 1)[-1] for one in told} == {
+        "export",
+        "audit",
+        "register",
+    }, told
+    assert factory("image", "verify", again.events[-1]["image"]["id"]).code == 0
+    assert factory("store", "verify").code == 0

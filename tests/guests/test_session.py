@@ -8,10 +8,11 @@ import pytest
 from tests.host.conftest import sshd  # noqa: F401  a real server stands for the guest's
 from tests.keeping import URI, XML
 
-from goldsmith.errors import GuestError
+from goldsmith.errors import GuestError, HostError
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.session import Session
+from goldsmith.host import files
 from goldsmith.host.hypervisor import connect
 
 NAME = "goldsmith-session-test"
@@ -80,3 +81,44 @@ def test_a_guest_that_lives_on_is_left_to_its_command(session):
     assert session.ssh.run("true", timeout=30).code == 0
     session.machine.console.write_text("Out of memory: Killed process 9 (make)\n")
     assert session.ssh.run("sleep 2.5; echo done", timeout=30).tail[-1] == "done"
+
+
+DISKS = "".join(
+    f"<disk type='file'><source file='/no/{one}'/><target dev='{one}' bus='virtio'/></disk>"
+    for one in ("vda", "vdb")
+)
+
+
+@pytest.fixture
+def paused(session, monkeypatch):
+    """Pause the guest; libvirt's test driver says of the second disk of a guest that it had no room for a write."""
+
+    def pause(*, disks: str, free: int) -> None:
+        hypervisor = session.hypervisor
+        hypervisor.destroy(NAME)
+        hypervisor.undefine(NAME)
+        hypervisor.define(XML.format(NAME, "a test").replace("</os>", f"</os><devices>{disks}</devices>"))
+        hypervisor.start(NAME, autodestroy=False)
+        hypervisor._connection.lookupByName(NAME).suspend()
+        monkeypatch.setattr(files, "free_bytes", lambda _folder: free)
+
+    return pause
+
+
+@pytest.mark.parametrize(
+    ("disks", "free"), [(DISKS, 1 << 40), ("", 1 << 20)], ids=["libvirt", "the file system"]
+)
+def test_a_guest_that_stands_still_for_a_full_disk_is_a_fault_of_the_host(session, paused, disks, free):
+    paused(disks=disks, free=free)
+    with pytest.raises(HostError) as caught:
+        session.still_well()
+    assert caught.value.problem.startswith(f"no space left in {session.machine.disk.parent}: QEMU has paused")
+    assert "goldsmith store prune --apply" in caught.value.fix
+
+
+def test_a_guest_that_was_paused_otherwise_is_told_as_such(session, paused):
+    paused(disks="", free=1 << 40)
+    with pytest.raises(GuestError) as caught:
+        session.still_well()
+    assert caught.value.problem.startswith(f"QEMU has paused the guest {NAME}")
+    assert "virsh suspend" in caught.value.fix

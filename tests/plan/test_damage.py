@@ -5,8 +5,11 @@ import os
 
 import pytest
 
+from goldsmith.errors import HostError
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, Step
+from goldsmith.plan.stage import Kind
 from goldsmith.plan.store import Store
 
 BELOW, ABOVE = "a" * 64, "b" * 64
@@ -85,6 +88,7 @@ def test_a_copy_of_the_store_is_whole(store, tmp_path):
 
 class Stage:
     name = "stage-a"
+    kind = Kind.DISK
 
 
 def test_a_plan_loses_what_is_damaged_and_all_that_stands_on_it(store):
@@ -111,3 +115,28 @@ def test_a_seal_without_notes_of_files_is_no_proof(store):
     del noted["files"]
     seal.write_text(json.dumps(noted))
     assert said(store) == ["entry.json cannot be read"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "Expecting value"),
+        (b'{"images": [', "Expecting value"),
+        (b"\xff\xfe", "can't decode"),
+        (b"[]", "it holds something else"),
+        (None, "No such file"),
+    ],
+)
+def test_a_note_that_cannot_be_read_is_damage_with_a_cure(tmp_path, content, why):
+    if content is not None:
+        (tmp_path / "export.json").write_bytes(content)
+    with pytest.raises(HostError) as caught:
+        noted_in(tmp_path, "export.json")
+    assert caught.value.problem.startswith(f"a stored result is damaged: {tmp_path}/export.json: ")
+    assert why in caught.value.problem
+    assert "goldsmith store verify --apply" in caught.value.fix
+
+
+def test_a_note_is_read(tmp_path):
+    (tmp_path / "export.json").write_text('{"images": [1]}')
+    assert noted_in(tmp_path, "export.json") == {"images": [1]}

@@ -153,6 +153,7 @@ def _small_layers(factory: Factory) -> Iterator[SmallDisk]:
     try:
         with SmallDisk.mounted(factory.state / "small.img", layers, 8192) as disk:
             subprocess.run(["cp", "-a", "--sparse=always", f"{whole}/.", layers], check=True)
+            subprocess.run(["sync", "-f", layers], check=True)  # what is lost is to be Goldsmith's own
             yield disk
     finally:
         subprocess.run(["umount", "-l", whole], check=True)

@@ -89,11 +89,11 @@ def plan(
     refresh: bool,
 ) -> None:
     """Show the stages of a build: cached or not, and why."""
-    from goldsmith.build import Options, plan_of
     from goldsmith.cli.plan_table import plan_document, print_plan
     from goldsmith.compose import Where, compose
     from goldsmith.host import libvirtd
     from goldsmith.plan.store import Store
+    from goldsmith.planning import plan_of
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
     composed = compose(
@@ -107,7 +107,7 @@ def plan(
         anew_from="fetch" if no_cache else start,
     )
     _check_stage(start, [stage.name for stage in composed.stages])
-    found = plan_of(composed, Store(where.state), Options(start=start, no_cache=no_cache))
+    found = plan_of(composed, Store(where.state), start=start, no_cache=no_cache)
     document = plan_document(found, where.state)
     if settings.json:
         settings.emit(document)

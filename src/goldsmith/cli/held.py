@@ -13,13 +13,13 @@ from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
 from goldsmith.cli.desk import desk
 from goldsmith.cli.subjects import build_folder
-from goldsmith.errors import CatalogError, UsageError
+from goldsmith.errors import CatalogError, HostError, UsageError
 from goldsmith.plan.stage import Entry
 from goldsmith.promote.attach import kept
 from goldsmith.promote.version import split
 from goldsmith.recipe.project import LOCAL
 from goldsmith.record import reading
-from goldsmith.stages.exported import exported, image_file, made_at
+from goldsmith.stages.exported import Exported, exported, image_file, made_at
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,14 @@ def recorded(catalog: LocalCatalog, image: Image) -> Inventory | None:
     return known(Documents(catalog.folder).read(record.sha256) if record else None)
 
 
+def _made(export: Entry) -> tuple[list[Exported], float]:
+    """Return what was exported, and when; nothing where it is gone or damaged."""
+    try:
+        return exported(export), made_at(export)
+    except HostError:
+        return [], 0.0
+
+
 def of_build(settings: Settings, folder: Path) -> Held:
     """Return what a build found in its image. Raises UsageError for one that has got no image."""
     summary = reading.summary_of(folder)
@@ -81,8 +89,7 @@ def of_build(settings: Settings, folder: Path) -> Held:
     places = (folder / FILE, layers / keys.get("audit", "-") / FILE)
     found = next((one for one in places if one.is_file()), None)
     with suppress(OSError, ValueError, LookupError):
-        made = exported(export)
-        at = made_at(export)
+        made, at = _made(export)
         if found is None:
             return _looked(settings, made[0].path, folder.name)
         files = tuple(image_file(one) for one in made)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from goldsmith.cli.base import Command, Settings, key_values, pass_settings
-from goldsmith.errors import UsageError
+from goldsmith.errors import HostError, UsageError
 
 
 @click.command(cls=Command)
@@ -71,6 +71,6 @@ def _media(settings: Settings, document: Mapping[str, Any]) -> dict[str, str]:
     from goldsmith.stages.parts import noted_medium
 
     key = next((str(one["key"]) for one in document.get("stages", ()) if one["name"] == "fetch"), "-")
-    with suppress(OSError, ValueError, LookupError):
+    with suppress(HostError, LookupError):
         return media_of(noted_medium(settings.state / "store" / "layers" / key))
     return {}

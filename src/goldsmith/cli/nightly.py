@@ -163,13 +163,13 @@ class _Run:
 
     def _planned(self, recipe: str) -> "Job | Result":
         """Return what is to be built, or what the recipe came to without a build."""
-        from goldsmith.build import plan_of
         from goldsmith.compose import Where, compose
         from goldsmith.fleet.needs import needs_of
         from goldsmith.fleet.night import Job
         from goldsmith.fleet.results import Ended, Result
         from goldsmith.host import libvirtd
         from goldsmith.plan.store import Store
+        from goldsmith.planning import plan_of
 
         where = Where(self.settings.project, self.settings.state, libvirtd.default_uri())
         values = dict(self.wanted.values.get(recipe, {}))

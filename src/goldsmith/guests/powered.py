@@ -50,10 +50,6 @@ class PoweredGuest:
         self.listen()
         return self.hypervisor.state(self.name) in OFF or None
 
-    def paused(self) -> bool:
-        """Say whether QEMU has stopped the guest, as it does when a write finds no room on the host."""
-        return self.hypervisor.state(self.name) is DomainState.PAUSED
-
     def evidence(self) -> Sequence[str]:
         self.listen()
         return list(self.console.last)[-20:]

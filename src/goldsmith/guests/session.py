@@ -15,6 +15,7 @@ from goldsmith.guests.causes.linux import BOOT, PANIC
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
+from goldsmith.guests.room import require_room_to_write
 from goldsmith.host import retry
 from goldsmith.host.agent import AgentShell
 from goldsmith.host.commands import ConnectionLost, GuestCommands, NotReachable
@@ -142,10 +143,6 @@ class Session:
             fix="the console above shows what the guest waits for",
         )
 
-    def paused(self) -> bool:
-        """Say whether QEMU has stopped the guest, as it does when a write finds no room on the host."""
-        return self.hypervisor.state(self.name) is DomainState.PAUSED
-
     def evidence(self) -> Sequence[str]:
         self.listen()
         return list(self.console.last)[-20:]
@@ -190,13 +187,17 @@ class Session:
         return self._state() in _OFF
 
     def _state(self) -> DomainState:
-        """Return the guest's state; raises GuestError when it is one that nothing but QEMU's user ends."""
+        """Return the guest's state; raises when it is one that nothing but QEMU's user ends.
+
+        That is a HostError where the host's disk is full, and else a GuestError.
+        """
         state = self.hypervisor.state(self.name)
         if state is DomainState.PAUSED:
+            require_room_to_write(self.hypervisor, self.name, self.machine.disk.parent)
             raise GuestError(
                 f"QEMU has paused the guest {self.name}: its disk could not be written or read",
                 evidence=self.evidence(),
-                fix="see that the host's file system is not full, and dmesg for errors of its disk",
+                fix="dmesg tells of errors of the host's disk; was the guest paused by hand (virsh suspend)?",
             )
         return state
 

@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import libvirt
@@ -18,10 +17,9 @@ from goldsmith.host.domains import (
     DomainState,
     Resets,
     Screenshot,
-    disks_of,
     first_usable,
-    snapshot_xml,
 )
+from goldsmith.host.hypervisor_disks import Disks
 from goldsmith.host.hypervisor_memory import Memories
 from goldsmith.host.hypervisor_networks import Networks
 from goldsmith.host.hypervisor_words import translated, version
@@ -50,7 +48,7 @@ _FORGET = (
 )
 
 
-class Hypervisor(Networks, Memories):
+class Hypervisor(Networks, Disks, Memories):
     """One libvirt connection; guests are named, so that no handle outlives its guest.
 
     Every method raises HostError when libvirt refuses or went away, and GuestError when the guest is missing
@@ -192,29 +190,6 @@ class Hypervisor(Networks, Memories):
                     return known
         return None
 
-    def snapshot(
-        self, name: str, *, disk: str, overlay: Path, quiesce: bool, others: Sequence[str] = ()
-    ) -> bool:
-        """Let the running guest write to ``overlay`` from now on; its disk so far is then a finished layer.
-
-        ``overlay`` is an empty qcow2 whose backing file is that disk. Returns whether the guest's file
-        systems were frozen meanwhile; where the agent cannot do that, the layer is as after a power cut.
-        """
-        xml = snapshot_xml(disk, overlay, sorted({*disks_of(self.xml(name)), *others}))
-        flags = (
-            libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
-            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
-            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
-            | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
-        )
-        if quiesce and self.agent_ready(name):
-            with suppress(GuestError), self._guest(name) as guest:
-                guest.snapshotCreateXML(xml, flags | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE)
-                return True
-        with self._guest(name) as guest:
-            guest.snapshotCreateXML(xml, flags)
-        return False
-
     def agent(
         self, name: str, command: str, arguments: Mapping[str, object] | None = None, *, timeout: int = 10
     ) -> object:
@@ -240,12 +215,6 @@ class Hypervisor(Networks, Memories):
             stream.recvAll(lambda _stream, part, keep: keep.append(part), parts)
             stream.finish()
         return Screenshot.of(b"".join(parts), str(mime))
-
-    def disk_counters(self, name: str, disk: str) -> tuple[int, int]:
-        """Return the bytes that the guest read from and wrote to a disk since its start."""
-        with self._guest(name) as guest:
-            _, read, _, written, _ = guest.blockStats(disk)
-            return read, written
 
     def _description(self, name: str) -> str:
         kind = libvirt.VIR_DOMAIN_METADATA_DESCRIPTION

@@ -1,9 +1,12 @@
 """Find results that changed after they were sealed: a disk that rots, a hand in the store, a half copy of it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from goldsmith.errors import HostError
 from goldsmith.host import files
 from goldsmith.plan.stage import Json
 
@@ -54,3 +57,21 @@ def find(folder: Path, noted: Mapping[str, Json], *, thorough: bool) -> list[Dam
         elif files.sha256_of(path) != facts.get("sha256"):
             found.append(Damage(name, "has other content than when it was made"))
     return found
+
+
+def noted_in(folder: Path, name: str) -> dict[str, Any]:
+    """Return what a stage has noted as JSON in a file of its finished result; raises HostError where it is damaged."""
+    try:
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder / name, str(error)) from None
+    if not isinstance(found, dict):
+        raise _damaged(folder / name, "it holds something else")
+    return found
+
+
+def _damaged(path: Path, why: str) -> HostError:
+    return HostError(
+        f"a stored result is damaged: {path}: {why}",
+        fix="goldsmith store verify --apply removes what is damaged, and the next build makes it again",
+    )

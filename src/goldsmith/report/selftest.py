@@ -177,7 +177,7 @@ def _booted(composed: Composed, ending: Ending, built: Mapping[str, Any], record
 
 def _noted(store: Store, composed: Composed) -> Mapping[str, Any]:
     """Return what the fetch stage left of this very medium, nothing if it was never done."""
-    from goldsmith.build import plan_of
+    from goldsmith.planning import plan_of
 
     key = plan_of(composed, store).steps[0].key
     entry = store.get(key)

@@ -16,6 +16,7 @@ from goldsmith.guests.actions import Hand
 from goldsmith.guests.family import Access
 from goldsmith.guests.going_on import going_on
 from goldsmith.guests.machine import Machine
+from goldsmith.guests.room import require_room_to_write
 from goldsmith.guests.session import Manner, Session, booted, free_port
 from goldsmith.host.commands import GuestCommands
 from goldsmith.host.hypervisor import connect
@@ -31,7 +32,6 @@ from goldsmith.stages.parts import (
     PATIENCE,
     domain_name,
     keep_of,
-    no_space_if_full,
     osinfo_argument,
     private_folder,
 )
@@ -174,8 +174,7 @@ def _one(session: Session, work: Work, following: Work | None, lives: Lives, con
             else:
                 _step(session, stage, Task(stage.step, stage.said, stage.at), context)
         except GuestError:
-            if session.paused():
-                no_space_if_full(work.folder, stage.name)
+            require_room_to_write(session.hypervisor, session.name, work.folder.parent)
             raise
         memory = None
         if following:

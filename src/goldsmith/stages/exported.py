@@ -1,6 +1,5 @@
 """What the export stage left, as the stages after it read it."""
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from typing import Protocol
 from goldsmith.artifact.manifest import ImageFile
 from goldsmith.audit.facts import Guest
 from goldsmith.host.files import Digests
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.stage import Context, Entry, Work
+from goldsmith.plan.store import SEAL
 
 FACTS = "export.json"
 FINISH = "finish"  # the group of the stages that read the finished disk side by side
@@ -37,8 +38,8 @@ class Judge(Protocol):
 
 
 def exported(entry: Entry) -> list[Exported]:
-    """Return what an export stage made, the first wanted format first."""
-    noted = json.loads((entry.folder / FACTS).read_text(encoding="utf-8"))["images"]
+    """Return what an export stage made, the first wanted format first; raises HostError where that is damaged."""
+    noted = noted_in(entry.folder, FACTS)["images"]
     return [
         Exported(
             path=entry.folder / one["file"],
@@ -67,4 +68,4 @@ def image_file(one: Exported) -> ImageFile:
 
 def made_at(entry: Entry) -> float:
     """Return when the entry was made, in seconds since the epoch."""
-    return float(json.loads((entry.folder / "entry.json").read_text(encoding="utf-8"))["created"])
+    return float(noted_in(entry.folder, SEAL)["created"])

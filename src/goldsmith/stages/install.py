@@ -12,6 +12,7 @@ from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.leaving import taken_away
 from goldsmith.guests.machine import Machine
+from goldsmith.guests.room import require_room_to_write
 from goldsmith.guests.watch import InstallWatch, Limits
 from goldsmith.guests.writing import Rendered
 from goldsmith.host import injected
@@ -26,7 +27,6 @@ from goldsmith.stages.parts import (
     has_file,
     keep_of,
     medium_path,
-    no_space_if_full,
     osinfo_argument,
     private_folder,
 )
@@ -161,7 +161,7 @@ class Install:
                     "the build machine crashed", evidence=watch.evidence(), fix="see the qemu log"
                 )
             if state is DomainState.PAUSED and started:
-                no_space_if_full(work.folder, "the install")
+                require_room_to_write(hypervisor, name, work.folder.parent)
             started = started or state is DomainState.RUNNING
             watch.tick(time.monotonic())
             with outside.waiting():

@@ -1,6 +1,5 @@
 """What several stages need in the same form."""
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,10 +10,11 @@ from goldsmith.audit.appliance import Appliance, converse, mounted_in_turn
 from goldsmith.errors import GoldsmithError, HostError
 from goldsmith.guests.leaving import Keep
 from goldsmith.guests.machine import Machine
-from goldsmith.host import files, osinfo
+from goldsmith.host import osinfo
 from goldsmith.host.domains import sources_of, vnc_of
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.process import Host
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.kept import Kept
 from goldsmith.plan.stage import Context, Work
 from goldsmith.plan.store import Store
@@ -24,7 +24,6 @@ MEDIUM = "medium.json"
 SCAN = "openscap.json"  # what a scan with OpenSCAP found
 TRIM = "trim.json"
 PATIENCE = 3600.0  # seconds for one libguestfs tool; an appliance that hangs must not hang the build
-FULL = 8 << 20  # bytes; with less than that free a guest's write can find no room
 
 
 def domain_name(build: str, part: str) -> str:
@@ -34,8 +33,7 @@ def domain_name(build: str, part: str) -> str:
 
 def noted_medium(fetched: Path) -> dict[str, Any]:
     """Return what the fetch stage noted in its folder."""
-    noted: dict[str, Any] = json.loads((fetched / MEDIUM).read_text(encoding="utf-8"))
-    return noted
+    return noted_in(fetched, MEDIUM)
 
 
 def medium_path(context: Context) -> str:
@@ -60,19 +58,6 @@ def further_path(context: Context, name: str) -> Path | None:
 def osinfo_argument(host: Host, name: str) -> str:
     """Return virt-install's --osinfo for the ``os`` of a recipe."""
     return osinfo.argument(host, name)
-
-
-def no_space_if_full(folder: Path, what: str) -> None:
-    """Raise HostError if the file system is full: QEMU pauses a guest whose write finds no room.
-
-    A guest that is paused for another reason is left to the clocks.
-    """
-    free = files.free_bytes(folder)
-    if free < FULL:
-        raise HostError(
-            f"no space left in {folder.parent} during {what}: QEMU has paused the guest, {files.human_size(free)} free",
-            fix="make room (goldsmith store prune --apply), or give --state a folder on a bigger disk",
-        )
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Write down what was built from what: the manifest beside the images."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,9 @@ from goldsmith.errors import GoldsmithError
 from goldsmith.events import PhaseStarted, Warned
 from goldsmith.host import files
 from goldsmith.host.process import Host
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
+from goldsmith.plan.store import SEAL
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import exported, image_file, made_at
 from goldsmith.stages.parts import SCAN, noted_medium
@@ -75,7 +76,7 @@ class Seal:
     def _stages(self, context: Context) -> list[StageRecord]:
         records = []
         for name, entry in context.results.items():
-            noted = json.loads((entry.folder / "entry.json").read_text(encoding="utf-8"))
+            noted = noted_in(entry.folder, SEAL)
             records.append(StageRecord(name, entry.key, float(noted["seconds"]), self.reused(name)))
         return records
 
@@ -141,7 +142,7 @@ def _rendered(folder: Path) -> Iterator[Document]:
 def _summary(context: Context, stage: str, name: str) -> AuditSummary | None:
     if stage not in context.results:
         return None
-    report = json.loads((context.results[stage].folder / name).read_text(encoding="utf-8"))
+    report = noted_in(context.results[stage].folder, name)
     statuses = [check["status"] for check in report["checks"]]
     return AuditSummary(
         profile=str(report["profile"]),

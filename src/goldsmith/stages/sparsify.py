@@ -1,9 +1,9 @@
 """Give the blocks back that the guest no longer uses."""
 
-import json
 from dataclasses import dataclass
 
 from goldsmith.artifact import qemuimg
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.stages.parts import PATIENCE, TRIM
 
@@ -40,5 +40,4 @@ class Sparsify:
 
 
 def _trimmed(context: Context) -> bool:
-    noted = context.results["sysprep"].folder / TRIM
-    return bool(json.loads(noted.read_text(encoding="utf-8"))["trimmed"])
+    return bool(noted_in(context.results["sysprep"].folder, TRIM)["trimmed"])

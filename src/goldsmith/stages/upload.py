@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from goldsmith.catalog.entry import Image, Status, stamp
 from goldsmith.catalog.local import LocalCatalog
-from goldsmith.errors import CatalogError, GoldsmithError
+from goldsmith.errors import CatalogError, GoldsmithError, HostError
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host import files
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.planner import Plan
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
 from goldsmith.plan.store import Store
@@ -44,7 +45,7 @@ class Upload:
     def run(self, work: Work, context: Context) -> None:
         from goldsmith.publish.sources import items_of
 
-        entry = json.loads((context.results["register"].folder / REGISTERED).read_text(encoding="utf-8"))
+        entry = noted_in(context.results["register"].folder, REGISTERED)
         catalog = LocalCatalog(context.state / "catalog")
         images = [catalog.get(str(one["id"])) for one in entry["images"]]
         try:
@@ -60,9 +61,9 @@ class Upload:
     def gone(self, entry: Entry) -> bool:
         """Say whether an image that was uploaded is not there any more; raises CatalogError if it cannot be asked."""
         try:
-            images = json.loads((entry.folder / FACTS).read_text(encoding="utf-8"))["images"]
+            images = noted_in(entry.folder, FACTS)["images"]
             ids = [str(one["id"]) for one in images]
-        except (OSError, ValueError, LookupError):
+        except (HostError, LookupError):
             return True
         return any(not _there(self.destination, one) for one in ids)
 

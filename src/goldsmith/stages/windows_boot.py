@@ -10,6 +10,7 @@ from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.machine import Machine
+from goldsmith.guests.room import require_room_to_write
 from goldsmith.guests.windows_actions import WindowsHand
 from goldsmith.guests.windows_session import WindowsSession, powered
 from goldsmith.host.hypervisor import connect
@@ -17,7 +18,7 @@ from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Work
 from goldsmith.stages.evidence import last_look
 from goldsmith.stages.guest import Guest
-from goldsmith.stages.parts import domain_name, keep_of, no_space_if_full, osinfo_argument
+from goldsmith.stages.parts import domain_name, keep_of, osinfo_argument
 from goldsmith.stages.windows_disk import SCREENSHOTS, not_generalized, with_windows_kept
 from goldsmith.stages.windows_screens import Screens
 
@@ -85,8 +86,7 @@ def _one(
             if not stage.ends and following is None:
                 session.power_off()
         except GuestError as error:
-            if session.paused():
-                no_space_if_full(work.folder, stage.name)
+            require_room_to_write(session.hypervisor, session.name, work.folder.parent)
             screens.take("failure")
             if stage.ends and not context.keeper.asked:
                 _let_it_write(session)

@@ -13,6 +13,7 @@ from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
+from goldsmith.guests.room import require_room_to_write
 from goldsmith.guests.watch import Limits
 from goldsmith.guests.windows_answers import FOLDER, LABEL, as_written
 from goldsmith.guests.windows_media import check_media
@@ -34,7 +35,6 @@ from goldsmith.stages.parts import (
     has_file,
     keep_of,
     medium_path,
-    no_space_if_full,
     osinfo_argument,
     private_folder,
 )
@@ -183,8 +183,7 @@ class WindowsInstall:
                     evidence=watch.evidence(),
                     fix="the last screenshot shows the stop code",
                 )
-            if state is DomainState.PAUSED:
-                no_space_if_full(work.folder, "the install")
+            require_room_to_write(hypervisor, name, work.folder.parent)
             with suppress(GuestError):  # it may have powered itself off a moment ago
                 press()
                 watch.wrote(hypervisor.disk_counters(name, self.machine.target)[1], time.monotonic())

@@ -1,0 +1,52 @@
+"""The plan of a recipe against a store: what is asked for, what is there, and what of that is still as it was made."""
+
+from goldsmith.compose import Composed
+from goldsmith.plan.freshness import outdated
+from goldsmith.plan.mend import drop_damaged
+from goldsmith.plan.planner import Plan, make_plan
+from goldsmith.plan.store import Store
+from goldsmith.record.turns import ASKED
+from goldsmith.stages.register import image_is_gone
+from goldsmith.stages.upload import drop_gone
+
+
+def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool = False) -> Plan:
+    """Return the plan of a recipe against a store; reads, and changes nothing.
+
+    ``start`` names the first stage that runs although its result is there; "" is none.
+    """
+    names = [stage.name for stage in composed.stages]
+    begin = names.index(start) if start in names else len(names)
+
+    def has(key: str) -> bool:
+        return store.has(key) and not image_is_gone(store.layers / key, store.root.parent / "catalog")
+
+    def forced(name: str) -> str:
+        if no_cache and name != "fetch":
+            return f"{ASKED}: --no-cache"
+        return f"{ASKED}: --from {start}" if names.index(name) >= begin else ""
+
+    keyed = make_plan(composed.recipe.name, composed.stages, has=has, last={}, forced=forced)
+    if keyed.cached:
+        return keyed
+    last = store.newest_inputs(composed.recipe.name)
+    return make_plan(composed.recipe.name, composed.stages, has=has, last=last, forced=forced, older=outdated)
+
+
+def sound_plan(
+    composed: Composed, store: Store, *, start: str = "", no_cache: bool = False
+) -> tuple[Plan, list[str], list[str]]:
+    """Return a plan of which every stored result that it reads is as it was made.
+
+    With it comes a sentence for each result that was damaged, and for each upload that is gone: they are out of the
+    store. What stays may read more of the store than before, so it is looked at until nothing more is found.
+    """
+    damaged: list[str] = []
+    gone: list[str] = []
+    while True:
+        plan = plan_of(composed, store, start=start, no_cache=no_cache)
+        spoiled, lost = drop_damaged(plan, store), drop_gone(plan, store)
+        if not (spoiled or lost):
+            return plan, damaged, gone
+        damaged += spoiled
+        gone += lost
