@@ -126,6 +126,32 @@ def test_a_damaged_file_is_named_with_a_way_out(database, damage):
         names(database)
 
 
+def test_a_text_that_is_none_any_more_is_damage(database):
+    add(database, "damage-me")
+    database.path.write_bytes(database.path.read_bytes().replace(b"damage-me", b"damage\xffme"))
+    for ask in (names, Database.problems, Database.accept):
+        with pytest.raises(CatalogError, match="index of the catalog is damaged"):
+            ask(database)
+
+
+@pytest.mark.parametrize("bit", [0x01, 0x20, 0x80])
+def test_any_byte_that_changes_is_told_or_means_nothing(database, bit):
+    add(database, "a")
+    whole = database.path.read_bytes()
+    told = 0
+    for at in [at for at, byte in enumerate(whole) if byte]:
+        changed = bytearray(whole)
+        changed[at] ^= bit
+        database.path.write_bytes(changed)
+        try:
+            assert names(database) == ["a"], at
+        except CatalogError:
+            told += 1
+        for log in database.path.parent.glob("index.db-*"):
+            log.unlink()
+    assert told > 100
+
+
 def test_a_folder_in_the_place_of_the_file_is_named(database):
     database.path.mkdir(parents=True)
     with pytest.raises(

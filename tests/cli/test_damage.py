@@ -34,6 +34,8 @@ class Damage:
             return data[: len(data) // 2]
         if self.name == "noise":
             return chance.randbytes(len(data))
+        if self.name == "empty":
+            return b""
         at = chance.randrange(len(data))
         return data[:at] + bytes([data[at] ^ (1 << chance.randrange(8))]) + data[at + 1 :]
 
@@ -128,6 +130,25 @@ def silent(factory, before, name: str) -> Iterator[str]:
             yield f"the build made no image: {again.stages('StageFinished')}"
         elif (verified := factory("image", "verify", image["id"])).code:
             yield f"the build says it is done, but: {verified.err}"
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + 12))
+def test_much_damage_at_once_is_told_or_does_not_matter(factory, built, seed):
+    restore(built, factory.state)
+    before = asked(factory)
+    chance = random.Random(seed)
+    paths = files_of(built)
+    spoiled = []
+    for path in chance.sample(paths, chance.randrange(2, 12)):
+        damage = chance.choice([*DAMAGES, Damage("empty"), Damage("gone")])
+        name = path.relative_to(built)
+        (target := factory.state / name).chmod(0o644)
+        if damage.name == "gone":
+            target.unlink()
+        else:
+            target.write_bytes(damage(target.read_bytes(), chance))
+        spoiled.append(f"{name} {damage.name}")
+    assert list(silent(factory, before, "")) == [], spoiled
 
 
 def test_what_the_store_lost_in_several_places_is_found_although_nothing_of_it_was_to_be_read(factory, built):

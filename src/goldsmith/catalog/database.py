@@ -19,6 +19,7 @@ Value = str | int | float | None
 Row = Mapping[str, Value]
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_NO_TEXT = "Could not decode to UTF-8"  # Python's own error, without a code
 
 
 class Session:
@@ -85,10 +86,10 @@ class Database:
         """Return what the database finds wrong with its own file, its indexes included."""
         if not self.path.exists():
             return []
-        with self._told(), closing(self._open()) as connection:
+        with self._told(), closing(self._open()) as connection, self._reads_what_it_wrote():
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
             other = content.problem(connection)
-        return [*([] if found == ["ok"] else found), *([other] if other else [])]
+        return found if found != ["ok"] else [other] if other else []
 
     def accept(self) -> None:
         """Take what the database holds as right, after someone has looked at it."""
@@ -99,7 +100,9 @@ class Database:
             connection.execute("COMMIT")
 
     def _require_whole(self, connection: sqlite3.Connection) -> None:
-        if problem := content.problem(connection):
+        with self._reads_what_it_wrote():
+            problem = content.problem(connection)
+        if problem:
             raise self._damaged(problem)
 
     def _open(self) -> sqlite3.Connection:
@@ -117,8 +120,9 @@ class Database:
     def _connect(self, name: str) -> sqlite3.Connection:
         connection = sqlite3.connect(name, timeout=self.patience, isolation_level=None)
         try:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
+            with self._reads_what_it_wrote():
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
             raise
@@ -159,6 +163,16 @@ class Database:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
+    def _reads_what_it_wrote(self) -> Iterator[None]:
+        """Take it for damage when SQLite cannot do what it can do with each of our files."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_ERROR:
+                raise
+            raise self._damaged(str(error)) from None
+
+    @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn the errors of SQLite and of the file system into ours."""
         try:
@@ -167,17 +181,19 @@ class Database:
             raise  # a rule of the schema was broken by our own code: a bug
         except sqlite3.DatabaseError as error:
             raise self._explained(error) from error
+        except UnicodeDecodeError as error:  # what SQLite says of a damaged schema repeats it
+            raise self._damaged(error.object.decode(errors="backslashreplace")) from None
         except PermissionError as error:
             raise CatalogError(f"{error.filename}: {error.strerror}", fix=self._be_owner()) from None
 
     def _explained(self, error: sqlite3.DatabaseError) -> Exception:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = _code(error)
         if code in _BUSY:
             return CatalogError(
                 f"{self.path}: another process has been writing for more than {self.patience:.0f} s",
                 fix="see who: fuser -v " + str(self.path),
             )
-        if code in _DAMAGED:
+        if code in _DAMAGED or str(error).startswith(_NO_TEXT):
             return self._damaged(str(error))
         if code == sqlite3.SQLITE_FULL:
             return HostError(f"{self.path}: no space left for the index", fix="free space, then run it again")
@@ -197,3 +213,8 @@ class Database:
 
     def _be_owner(self) -> str:
         return f"run as the owner of {self.path.parent}, or name another state folder with --state"
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """Return SQLite's primary result code; what Python raises itself has none, and counts as SQLITE_ERROR."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
