@@ -7,7 +7,8 @@ import yaml
 
 from goldsmith.errors import GuestError, Mark
 from goldsmith.guests import FAMILIES
-from goldsmith.guests.causes.anaconda import ANACONDA, ANACONDA_6
+from goldsmith.guests.causes.anaconda import ANACONDA
+from goldsmith.guests.causes.anaconda6 import ANACONDA_6
 from goldsmith.guests.causes.failure import Diagnoser
 from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.console import ConsoleFile
@@ -78,6 +79,21 @@ def test_an_install_with_this_console_ends_as_it_should(told):
     )
     assert caught.value.evidence == tuple(lines_of(told["file"]))[-20:]
     assert caught.value.fix
+
+
+def told_by(told):
+    """Return the failure that a transcript gives."""
+    diagnoser = Diagnoser(TABLES[told["console"]])
+    for line in lines_of(told["file"]):
+        diagnoser.line(line)
+    found = diagnoser.diagnosis(stuck=True)
+    return found.failure if found else None
+
+
+@pytest.mark.parametrize("table", ["rhel7", "rhel6", "boot"])
+def test_every_cause_has_a_transcript(table):
+    have = {told_by(one) for one in INDEX if one["cause"]}
+    assert [one.cause for one in TABLES[table] if one not in have] == []
 
 
 def test_every_transcript_is_in_the_index_and_names_its_source():

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from goldsmith.audit.generalized import CAUSES as SYSPREP
-from goldsmith.guests.causes import anaconda, content, linux
+from goldsmith.guests.causes import anaconda, anaconda6, content, linux
 from goldsmith.guests.windows_causes import CAUSES as WINDOWS
 from goldsmith.guests.windows_causes import LOOP
 
@@ -14,7 +14,7 @@ START, END = "<!-- causes -->\n", "<!-- end of causes -->\n"
 SHARED = {*linux.KERNEL, *linux.EARLY_BOOT, *linux.FIRMWARE, *content.CONTENT, *content.REPOSITORY}
 SECTIONS = {
     "Installs of RHEL 7 and later, and of the demo": [one for one in anaconda.ANACONDA if one not in SHARED],
-    "Installs of RHEL 6": [one for one in anaconda.ANACONDA_6 if one not in SHARED],
+    "Installs of RHEL 6": [one for one in anaconda6.ANACONDA_6 if one not in SHARED],
     "Registration, repositories, names": [*content.CONTENT, *content.REPOSITORY],
     "Early boot of an installer or an image": linux.EARLY_BOOT,
     "Kernel": linux.KERNEL,

@@ -135,9 +135,23 @@ def test_a_script_that_failed_is_named_by_its_head():
     one = InstallWatch(
         anaconda.RHEL7, LIMITS, stage="install", now=0, script_of=lambda line: f"%post --log=/{line}"
     )
-    hear(one, "Error code 3 running the kickstart script at line 61")
-    with pytest.raises(GuestError, match=r"line 61 ended with exit status 3: %post --log=/61 \(in phase"):
+    hear(one, "There was an error running the kickstart script at line 61.  This is a fatal error and")
+    with pytest.raises(GuestError, match=r"line 61 failed: %post --log=/61 \(in phase"):
         one.tick(5)
+
+
+def test_the_exit_status_of_a_script_is_told_where_only_another_log_has_it():
+    one = InstallWatch(anaconda.RHEL7, LIMITS, stage="install", now=0, status_of=lambda line: f"{line + 1}")
+    hear(one, "There was an error running the kickstart script at line 61.  This is a fatal error and")
+    with pytest.raises(GuestError, match=r"line 61 failed \(exit status 62\) \(in phase"):
+        one.tick(5)
+
+
+def test_a_script_that_may_fail_fails_no_install():
+    one = watch()
+    hear(one, "Error code 3 running the kickstart script at line 61", "GOLDSMITH-INSTALL-OK")
+    one.tick(5)
+    one.powered_off()
 
 
 def test_an_installer_that_talks_but_leaves_its_disk_alone_is_given_up():

@@ -169,7 +169,7 @@ def test_only_a_fatal_script_stops_the_installation(machine, tmp_path, log_of):
         run_scripts(here, [fatal], When.POST, voice(7))
     assert str(caught.value) == (
         "There was an error running the kickstart script at line 21.  This is a fatal error and installation will "
-        "be aborted.  The details of this error are:\n\nit broke"
+        "be aborted.  The details of this error are:\n\nfirst\nit broke"
     )
     with pytest.raises(InstallProblem, match=r"at line 21\.  You may examine the output in .*post\.log"):
         run_scripts(here, [fatal], When.POST, voice(6))

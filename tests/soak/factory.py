@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -100,11 +101,10 @@ class Factory:
 
     def stages_begun(self) -> list[str]:
         """Return the stages that the running build has begun."""
-        found = [
-            json.loads(line)
-            for line in self.said.splitlines()
-            if line.startswith('{"time"') and line.endswith("}")
-        ]
+        found = []
+        for line in self.said.splitlines():
+            with suppress(ValueError):  # it is just being written, or a line of another stream is in it
+                found.append(json.loads(line))
         return [str(one["stage"]) for one in found if one["event"] == "StageStarted"]
 
     def until_stage(self, running: subprocess.Popen[str], stage: str) -> None:

@@ -5,7 +5,8 @@ Strings: rhinstaller/anaconda branches rhel6-branch and rhel7-branch. Why instal
 
 import re
 
-from goldsmith.guests.causes.anaconda import ANACONDA, ANACONDA_6
+from goldsmith.guests.causes.anaconda import ANACONDA
+from goldsmith.guests.causes.anaconda6 import ANACONDA_6
 from goldsmith.guests.family import Console, patterns
 
 _STEPS = tuple(

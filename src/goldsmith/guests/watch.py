@@ -16,10 +16,12 @@ from goldsmith.host.files import human_time
 
 EVIDENCE = 20  # lines of console shown with a failure
 AFTERMATH = 3.0  # seconds in which the console may still say more about a failure
+STATUS = "exit status"
 UNKNOWN = "cause unknown: nothing that is known as a failure was on the console"
 
 PlaceOf = Callable[[int], Mark | None]  # the template's line that made a line of the kickstart
 ScriptOf = Callable[[int], str]  # the head of the script that a line of the kickstart is in
+StatusOf = Callable[[int], str]  # with which exit status that script ended, or ""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class InstallWatch:
         now: float,
         place_of: PlaceOf = lambda _line: None,
         script_of: ScriptOf = lambda _line: "",
+        status_of: StatusOf = lambda _line: "",
     ) -> None:
         self._console = console
         self._limits = limits
         self._stage = stage
-        self._place_of, self._script_of = place_of, script_of
+        self._place_of, self._script_of, self._status_of = place_of, script_of, status_of
         self._started = self._heard = self._phase_since = self._moved_at = now
         self._moved = 0
         self._reached = -1
@@ -130,6 +133,8 @@ class InstallWatch:
         line = found.kickstart_line
         place = self._place_of(line) if line else None
         script = f": {head}" if line and (head := self._script_of(line)) else ""
+        status = self._status_of(line) if line and STATUS not in found.cause else ""
+        script = f" ({STATUS} {status}){script}" if status else script
         return GuestError(
             found.cause + script + when, fix=found.failure.fix, at=place, evidence=self.evidence()
         )

@@ -1,8 +1,10 @@
 """Install a guest from its medium, driven by its answer file, until it powers itself off."""
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GuestError
@@ -31,6 +33,7 @@ from goldsmith.stages.parts import (
     private_folder,
 )
 
+ANACONDA_LOG = "logs/anaconda.log"  # in the build's record
 POLL = 0.5  # seconds between two looks at the console and the domain
 
 
@@ -106,7 +109,7 @@ class Install:
     def _channels(self, context: Context) -> tuple[str, ...]:
         if not self.family.anaconda_log:
             return (machines.AGENT,)
-        return (machines.AGENT, machines.anaconda_log(context.folder / "logs" / "anaconda.log"))
+        return (machines.AGENT, machines.anaconda_log(context.folder / ANACONDA_LOG))
 
     def _start(self, host: Host, machine: Machine, context: Context) -> None:
         media = medium_path(context)
@@ -143,6 +146,7 @@ class Install:
             now=time.monotonic(),
             place_of=self.kickstart.at,
             script_of=self.kickstart.script,
+            status_of=lambda line: script_status(context.folder / ANACONDA_LOG, line),
         )
         started = False  # virt-install makes the domain paused
         while True:
@@ -175,6 +179,18 @@ class Install:
                 f"the console says that the install has ended, but {marker} is not on the disk",
                 fix="the last %post --nochroot of the kickstart must write it, as the shipped kickstarts do",
             )
+
+
+def script_status(log: Path, line: int) -> str:
+    """Return with which exit status the script at a line of the kickstart ended, by Anaconda's log; "" if it says none.
+
+    Its consoles do not show that (pyanaconda/kickstart.py, AnacondaKSScript.run).
+    """
+    with suppress(OSError):
+        said = log.read_text(encoding="utf-8", errors="replace")
+        found = re.findall(rf"Error code (-?\d+) running the kickstart script at line {line}\b", said)
+        return str(found[-1]) if found else ""
+    return ""
 
 
 def _counters(hypervisor: Hypervisor, name: str, disk: str) -> tuple[int, int]:

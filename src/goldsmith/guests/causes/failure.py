@@ -6,24 +6,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WINDOW = 80  # lines around a failure that may hold its details
+WIDTHS = (
+    79,
+    80,
+)  # columns of a line that tmux has wrapped: it does so at 80, and a space at the end is not seen
+FOLLOWING = 6  # lines after the head of a message that may belong to it
+_PRINTK = re.compile(r"\[ *\d+\.\d{3,6}\] ")  # the kernel writes in the middle of what others write
 
 
 @dataclass(frozen=True)
 class Detail:
     """What lines near a failure add to its cause: ``text`` is appended to it, with the groups of the pattern.
 
-    The line that is nearest to the end counts, or the nearest to the beginning where ``first`` says so.
+    The line that is nearest to the end counts, or the nearest to the beginning where ``first`` says so; with
+    ``every`` each of them does, the first groups joined. ``until`` takes for ``{1}`` the lines after the matching
+    one, up to the one that it matches.
     """
 
     pattern: re.Pattern[str]
     text: str
     first: bool = False
+    every: bool = False
+    until: re.Pattern[str] | None = None
 
     def found_in(self, lines: Sequence[str]) -> str:
-        for line in lines if self.first else reversed(lines):
-            if match := self.pattern.search(line):
-                return self.text.format(match.group(0), *(group or "" for group in match.groups()))
-        return ""
+        matches = [(at, match) for at, line in enumerate(lines) for match in self.pattern.finditer(line)]
+        if not matches:
+            return ""
+        at, match = matches[0 if self.first else -1]
+        if self.every:
+            return self.text.format(match[0], ", ".join(dict.fromkeys(one[1] for _, one in matches)))
+        if self.until:
+            said = self._after(lines[at + 1 :])
+            return self.text.format(match[0], said) if said else ""
+        return self.text.format(match[0], *(group or "" for group in match.groups()))
+
+    def _after(self, lines: Sequence[str]) -> str:
+        said: list[str] = []
+        for line in lines[:FOLLOWING]:
+            if self.until and self.until.search(line):
+                break
+            said.append(line.strip())
+        return " ".join(said).rstrip(". ")
 
 
 @dataclass(frozen=True)
@@ -33,7 +57,8 @@ class Failure:
     ``cause`` may use the groups of the pattern by number, as in ``missing package {1}``. A ``vague`` one only says
     that something is wrong; one that names the cause is preferred. One that ``waits`` is no failure by itself (a
     prompt that may be answered, a mirror that has a twin): it is the cause once the guest has failed without
-    another. ``line`` is the group that holds a line number of the kickstart, 0 for none.
+    another. A ``consequence`` has what was waited for before it as its cause. ``line`` is the group that holds a
+    line number of the kickstart, 0 for none.
     """
 
     pattern: re.Pattern[str]
@@ -41,6 +66,7 @@ class Failure:
     fix: str
     vague: bool = False
     waits: bool = False
+    consequence: bool = False
     line: int = 0
     passing: bool = False  # it may be over at the next try: a network, a mirror
     details: tuple[Detail, ...] = ()
@@ -52,7 +78,10 @@ class Failure:
 
     def told(self, match: re.Match[str], lines: Sequence[str]) -> str:
         """Return the cause with what ``lines`` add to it, those around the match."""
-        return self.explain(match) + "".join(one.found_in(lines) for one in self.details)
+        return self.explain(match) + self.added(lines)
+
+    def added(self, lines: Sequence[str]) -> str:
+        return "".join(one.found_in(lines) for one in self.details)
 
 
 @dataclass(frozen=True)
@@ -68,8 +97,10 @@ def failures(*rows: tuple[str, str, str]) -> tuple[Failure, ...]:
     return tuple(Failure(re.compile(pattern), cause, fix) for pattern, cause, fix in rows)
 
 
-def detail(pattern: str, text: str, *, first: bool = False) -> Detail:
-    return Detail(re.compile(pattern), text, first)
+def detail(
+    pattern: str, text: str, *, first: bool = False, every: bool = False, until: str | None = None
+) -> Detail:
+    return Detail(re.compile(pattern), text, first, every, re.compile(until) if until else None)
 
 
 class Diagnoser:
@@ -81,14 +112,35 @@ class Diagnoser:
         self._found: tuple[Failure, re.Match[str]] | None = None
         self._waiting: tuple[Failure, re.Match[str]] | None = None
         self._prompt = ""
+        self._wrapped = ""  # the line before, where it may go on with this one
 
     def line(self, text: str) -> bool:
-        """Take one line; return whether it shows a failure that was not known before."""
+        """Take one line; return whether it shows a failure that was not known before.
+
+        What the kernel has written into its middle is a line of its own; one that was wrapped at 80 columns is
+        taken with the next one.
+        """
+        inside = _PRINTK.search(text, 1)
+        if inside and text[: inside.start()].strip():
+            before = self._one(text[: inside.start()].rstrip())
+            return self._one(text[inside.start() :]) or before
+        return self._one(text)
+
+    def _one(self, text: str) -> bool:
         self._window.append(text)
-        for one in self._known:
-            if match := one.pattern.search(text):
-                return self._take(one, match)
-        return False
+        before, self._wrapped = self._wrapped, text if len(text) in WIDTHS else ""
+        if before:
+            whole = before + " " * (WIDTHS[1] - len(before)) + text
+            known = self._known_in(whole)
+            if known and known[1].end() > len(before):
+                self._window[-1] = whole  # as it was meant, for the details
+                return self._take(*known)
+        known = self._known_in(text)
+        return self._take(*known) if known else False
+
+    def _known_in(self, text: str) -> tuple[Failure, re.Match[str]] | None:
+        matches = ((one, one.pattern.search(text)) for one in self._known)
+        return next(((one, match) for one, match in matches if match), None)
 
     def prompt(self, text: str) -> bool:
         """Take a line that has no end yet, such as a question or ``grub rescue>``; as ``line`` otherwise."""
@@ -97,7 +149,11 @@ class Diagnoser:
 
     def _take(self, failure: Failure, match: re.Match[str]) -> bool:
         if failure.waits:
-            self._waiting = (failure, match)
+            if not (self._waiting and failure.vague and not self._waiting[0].vague):
+                self._waiting = (failure, match)
+            return False
+        if self._found and self._found[0] is failure and match.string.startswith(self._found[1].string):
+            self._found = (failure, match)  # the same line, which was wrapped
             return False
         if self._found and (failure.vague or not self._found[0].vague):
             return False  # the first is the cause, what follows is its consequence
@@ -115,11 +171,22 @@ class Diagnoser:
         ``stuck`` says that it has failed for sure, since a clock ran out or it is off: then what it may have
         waited for counts as well.
         """
-        found = self._found
-        if self._waiting and ((found and found[0].vague) or (stuck and not found)):
+        found, then = self._found, ""
+        lines = list(self._window)
+        if self._waiting and self._decides(stuck=stuck):
+            if found and found[0].vague and (said := found[0].added(lines)):
+                then = f"; then {found[0].explain(found[1])}{said}"  # it may be another thing
             found = self._waiting
         if not found:
             return None
         failure, match = found
         number = match[failure.line] if failure.line else None
-        return Diagnosis(failure, failure.told(match, self._window), int(number) if number else None)
+        return Diagnosis(failure, failure.told(match, lines) + then, int(number) if number else None)
+
+    def _decides(self, *, stuck: bool) -> bool:
+        """Say whether what was waited for is the cause."""
+        if not self._found:
+            return stuck
+        failure = self._found[0]
+        vague = failure.vague or failure.consequence
+        return vague and self._waiting is not None and not self._waiting[0].vague

@@ -9,7 +9,7 @@ import re
 from goldsmith.guests.causes.failure import Failure, detail
 
 _ROOT = (
-    detail(r"Warning: (\S+) does not exist", ": {1} does not exist"),
+    detail(r"Warning: (\S+) does not exist", ": {1} does not exist", every=True),
     detail(r"Timed out waiting for device (\S+?)[.:]", ": {1} did not appear"),
 )
 
@@ -23,10 +23,18 @@ PANIC = Failure(  # after this a guest answers no more; it may live on after the
 KERNEL = (
     PANIC,
     Failure(
-        re.compile(r"Out of memory: Kill(?:ed)? process \d+ \(([^)]*)\)"),
+        re.compile(r"Out of memory: Kill(?:ed)? process \d+ \((anaconda|loader)\)"),
         "the guest ran out of memory and killed {1}",
         "raise machine.memory",
         example="Out of memory: Kill process 1432 (anaconda) score 771 or sacrifice child",
+        source="mm/oom_kill.c",
+    ),
+    Failure(
+        re.compile(r"Out of memory: Kill(?:ed)? process \d+ \(([^)]*)\)"),
+        "the guest ran out of memory and killed {1}",
+        "raise machine.memory",
+        waits=True,  # it may have been one that others do without
+        example="Out of memory: Killed process 812 (updatedb) total-vm:94372kB, anon-rss:61180kB",
         source="mm/oom_kill.c",
     ),
     Failure(
@@ -63,6 +71,7 @@ EARLY_BOOT = (
         "the early boot ended in dracut's emergency shell",
         "a device that does not appear: of an installer, compare the medium's sha256; of an image, its driver must "
         "be in the initramfs (disk.bus)",
+        consequence=True,  # of an address that the installer's second stage is not at, for one
         details=_ROOT,
         example="Warning: /dev/disk/by-label/RHEL-7.9\\x20Server.x86_64 does not exist\nEntering emergency mode. "
         "Exit the shell to continue.",
@@ -72,13 +81,17 @@ EARLY_BOOT = (
         re.compile(r"dracut-initqueue timeout"),
         "the early boot waits for a device",
         "a slow host may need longer (machine.timeouts); else compare the medium's sha256",
+        vague=True,
         waits=True,
         details=_ROOT,
         example="dracut-initqueue[291]: Warning: dracut-initqueue timeout - starting timeout scripts",
         source="dracut, modules.d/98dracut-systemd/dracut-initqueue.sh",
     ),
     Failure(
-        re.compile(r"No root device found|Can't mount root filesystem|Boot has failed, sleeping forever"),
+        re.compile(
+            r"No root device found|Can't mount root filesystem|Boot has failed, sleeping forever|"
+            r"Dropping to debug shell"
+        ),
         "the early boot did not find the root file system",
         "is the driver of disk.bus in the initramfs, and root= right in grub.conf?",
         example="dracut Warning: Boot has failed, sleeping forever.",

@@ -10,6 +10,8 @@ from goldsmith.media.installer.machine import Machine
 from goldsmith.media.installer.steps import InstallProblem
 from goldsmith.media.installer.voice import Voice
 
+SAID = 20  # lines of a failed script that are told; Anaconda tells all of them
+
 
 def run_scripts(machine: Machine, scripts: Iterable[Script], when: When, voice: Voice) -> None:
     """Run the sections of one kind in order; raises InstallProblem for a fatal one that fails."""
@@ -40,5 +42,5 @@ def _run(machine: Machine, script: Script, voice: Voice) -> None:
         with log.open("rb") as output:
             output.seek(start)
             said = output.read().decode(errors="replace").strip().splitlines()
-        text = said[-1] if said else f"exit status {code}"
+        text = "\n".join(said[-SAID:]) or f"exit status {code}"
         raise InstallProblem(voice.script_error.format(line=script.line, log=str(log), text=text))
