@@ -11,14 +11,16 @@ from goldsmith.guests.causes.anaconda import ANACONDA
 from goldsmith.guests.causes.anaconda6 import ANACONDA_6
 from goldsmith.guests.causes.failure import Diagnoser
 from goldsmith.guests.causes.linux import BOOT
+from goldsmith.guests.causes.windows import WINDOWS as WINDOWS_TABLE
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.watch import AFTERMATH, UNKNOWN, InstallWatch, Limits
+from goldsmith.guests.windows_watch import WindowsWatch
 
 FOLDER = Path(__file__).parents[1] / "consoles"
 EVERY = yaml.safe_load((FOLDER / "index.yaml").read_text())
 INDEX = [one for one in EVERY if not one["console"].startswith("windows-")]
-WINDOWS = [one for one in EVERY if one["console"].startswith("windows-")]
 LIMITS = Limits(total=1000, silence=200, phase=500)
+EXAMPLES = {"7": ANACONDA, "6": ANACONDA_6, "boot": BOOT, "windows": WINDOWS_TABLE}
 TABLES = {"boot": BOOT, **{name: family.console.failures for name, family in FAMILIES.items()}}
 
 
@@ -45,7 +47,7 @@ def test_a_transcript_gives_exactly_its_cause(told):
 
 
 @pytest.mark.parametrize(
-    "told", [one for one in INDEX if one["console"] != "boot"], ids=lambda one: one["file"]
+    "told", [one for one in INDEX if one["console"] not in ("boot", "windows")], ids=lambda one: one["file"]
 )
 def test_an_install_with_this_console_ends_as_it_should(told):
     console = FAMILIES[told["console"]].console
@@ -81,6 +83,34 @@ def test_an_install_with_this_console_ends_as_it_should(told):
     assert caught.value.fix
 
 
+@pytest.mark.parametrize(
+    "told", [one for one in INDEX if one["console"] == "windows"], ids=lambda one: one["file"]
+)
+def test_an_install_of_windows_with_this_console_ends_as_it_should(told):
+    watch = WindowsWatch(FAMILIES["windows"].console, LIMITS, stage="install", now=0)
+    console = ConsoleFile(FOLDER / told["file"])
+
+    def go_on():
+        for line in console.lines():
+            list(watch.line(line, 1.0))
+            if told.get("loaded") and "Press any key" in line:
+                watch.loaded()
+        watch.prompt(console.unfinished, 1.0)
+        watch.tick(1.0 + AFTERMATH)
+        if told.get("stuck"):
+            watch.tick(300)
+        watch.powered_off()
+
+    if told["cause"] is None:
+        go_on()
+        return
+    with pytest.raises(GuestError) as caught:
+        go_on()
+    assert caught.value.problem.startswith(told["cause"])
+    assert caught.value.evidence == tuple(lines_of(told["file"]))[-20:]
+    assert caught.value.fix
+
+
 def told_by(told):
     """Return the failure that a transcript gives."""
     diagnoser = Diagnoser(TABLES[told["console"]])
@@ -90,7 +120,7 @@ def told_by(told):
     return found.failure if found else None
 
 
-@pytest.mark.parametrize("table", ["rhel7", "rhel6", "boot"])
+@pytest.mark.parametrize("table", ["rhel7", "rhel6", "boot", "windows"])
 def test_every_cause_has_a_transcript(table):
     have = {told_by(one) for one in INDEX if one["cause"]}
     assert [one.cause for one in TABLES[table] if one not in have] == []
@@ -103,10 +133,10 @@ def test_every_transcript_is_in_the_index_and_names_its_source():
 
 @pytest.mark.parametrize(
     ("table", "failure"),
-    [(name, one) for name, table in (("7", ANACONDA), ("6", ANACONDA_6), ("boot", BOOT)) for one in table],
+    [(name, one) for name, table in EXAMPLES.items() for one in table],
 )
 def test_the_example_of_a_failure_gives_this_failure_and_no_other(table, failure):
-    diagnoser = Diagnoser({"7": ANACONDA, "6": ANACONDA_6, "boot": BOOT}[table])
+    diagnoser = Diagnoser(EXAMPLES[table])
     for line in failure.example.splitlines():
         diagnoser.line(line)
     found = diagnoser.diagnosis(stuck=True)

@@ -5,21 +5,23 @@ import re
 from pathlib import Path
 
 from goldsmith.audit.generalized import CAUSES as SYSPREP
-from goldsmith.guests.causes import anaconda, anaconda6, content, linux
+from goldsmith.guests.causes import anaconda, anaconda6, content, firmware, linux
+from goldsmith.guests.windows import CONSOLE
 from goldsmith.guests.windows_causes import CAUSES as WINDOWS
 from goldsmith.guests.windows_causes import LOOP
 
 PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
 START, END = "<!-- causes -->\n", "<!-- end of causes -->\n"
-SHARED = {*linux.KERNEL, *linux.EARLY_BOOT, *linux.FIRMWARE, *content.CONTENT, *content.REPOSITORY}
+SHARED = {*linux.KERNEL, *linux.EARLY_BOOT, *firmware.FIRMWARE, *content.CONTENT, *content.REPOSITORY}
 SECTIONS = {
     "Installs of RHEL 7 and later, and of the demo": [one for one in anaconda.ANACONDA if one not in SHARED],
     "Installs of RHEL 6": [one for one in anaconda6.ANACONDA_6 if one not in SHARED],
     "Registration, repositories, names": [*content.CONTENT, *content.REPOSITORY],
     "Early boot of an installer or an image": linux.EARLY_BOOT,
     "Kernel": linux.KERNEL,
-    "Firmware and boot loader": linux.FIRMWARE,
+    "Firmware and boot loader": firmware.FIRMWARE,
     "First boot": linux.FIRST_BOOT,
+    "Installs of Windows, by the firmware and by our scripts": CONSOLE.failures,
     "Windows Setup, by its logs": WINDOWS,
     "Sysprep, by its logs": SYSPREP,
     "First start of Windows, by what Cloudbase-Init writes to COM1": [LOOP],

@@ -90,3 +90,90 @@ def test_a_setup_that_stops_later_is_not(watch):
     with pytest.raises(GuestError) as late:
         watch.tick(1000)
     assert "what it waits for, such as a question of Setup" in late.value.fix
+
+
+KEY = "Press any key to boot from CD or DVD....."
+
+
+def stuck(watch, now=1000):
+    with pytest.raises(GuestError) as caught:
+        watch.tick(now)
+    return caught.value
+
+
+def test_a_medium_that_waits_for_a_key_is_named_when_a_clock_runs_out(watch):
+    watch.prompt(KEY, 1)
+    watch.tick(99)
+    error = stuck(watch)
+    assert error.problem.startswith(
+        "the Windows medium waited for a key before it boots, and none came: "
+        "the guest has written nothing to its disk for 1 min 40 s (phase 'Windows Setup', boot 1"
+    )
+    assert error.evidence == (KEY,)
+
+
+@pytest.mark.parametrize(
+    "goes_on",
+    [
+        WindowsWatch.loaded,
+        lambda watch: watch.wrote(1 << 30, 1),
+    ],
+    ids=["loaded", "wrote"],
+)
+def test_an_answered_prompt_is_no_cause_later_nor_is_another_one(watch, goes_on):
+    watch.prompt(KEY, 1)
+    goes_on(watch)
+    watch.prompt(f"{KEY}.", 2)
+    hear(watch, KEY, now=3)
+    error = stuck(watch)
+    assert error.problem.startswith("the guest has written nothing to its disk")
+    assert error.problem.endswith("cause unknown: nothing that is known as a failure was on the console")
+
+
+def test_a_shell_after_setup_was_loaded_is_no_matter_of_a_key(watch):
+    watch.loaded()
+    hear(watch, KEY, "UEFI Interactive Shell v2.2")
+    with pytest.raises(GuestError, match="ended in the UEFI shell"):
+        watch.tick(5)
+
+
+def test_the_shell_is_named_at_once_without_a_line_end(watch):
+    watch.prompt("Shell> ", 1)
+    watch.tick(2)
+    assert stuck(watch, 5).problem == (
+        "the firmware found no boot loader and ended in the UEFI shell (in phase 'Windows Setup')"
+    )
+
+
+def test_firmware_that_refuses_the_shell_too_is_told_at_once_by_the_key_that_did_not_come(watch):
+    hear(watch, KEY, "BdsDxe: No bootable option or device was found.")
+    with pytest.raises(GuestError, match=r"and none came \(in phase"):
+        watch.tick(5)
+
+
+def test_an_empty_disk_that_is_tried_before_the_medium_is_no_failure(watch):
+    hear(watch, "Booting from Hard Disk...", "Boot failed: not a bootable disk", "Booting from DVD/CD...")
+    assert "cause unknown" in stuck(watch).problem
+
+
+def test_what_an_earlier_boot_waited_for_is_no_cause_of_a_later_one(watch):
+    hear(watch, KEY)
+    list(watch.booted(1, 2))
+    assert "waited for a key" not in stuck(watch).problem
+
+
+def test_a_guest_that_powers_off_where_it_waited_is_told_so(watch):
+    hear(watch, KEY)
+    with pytest.raises(GuestError, match="waited for a key before it boots"):
+        watch.powered_off()
+
+
+def test_a_disk_neither_read_nor_written_is_a_clock_of_its_own():
+    watch = WindowsWatch(
+        FAMILY.console, Limits(total=1000, silence=900, phase=900, disk=50), stage="install", now=0
+    )
+    watch.moved(1, 40)
+    hear(watch, "GOLDSMITH-PROGRESS 5", now=85)
+    watch.tick(90)
+    with pytest.raises(GuestError, match="has neither read nor written its disk for 50 s"):
+        watch.tick(91)

@@ -2,17 +2,23 @@
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from goldsmith.artifact import qemuimg
+from goldsmith.errors import GuestError
 from goldsmith.guests import machine as machines
 from goldsmith.guests.machine import Machine
+from goldsmith.guests.watch import Limits
+from goldsmith.guests.windows import FAMILY
 from goldsmith.guests.windows_session import powered
+from goldsmith.guests.windows_watch import WindowsWatch
 from goldsmith.host.hypervisor import DomainState, connect
 from goldsmith.host.process import LocalHost
 from goldsmith.host.retry import until
+from goldsmith.stages.windows_follow import Following
 from goldsmith.stages.windows_screens import Screens
 
 pytestmark = pytest.mark.real
@@ -28,8 +34,8 @@ def folder():
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_the_machine_starts_shows_its_screen_tells_its_resets_and_leaves_nothing(folder, firmware):
+def made(folder, firmware):
+    """Return a machine with an empty disk and empty discs, and its XML."""
     host, disk, disc = LocalHost(), folder / "disk.qcow2", folder / "empty.iso"
     qemuimg.create(host, disk, 1 << 30)
     disc.write_bytes(bytes(1 << 20))
@@ -38,7 +44,12 @@ def test_the_machine_starts_shows_its_screen_tells_its_resets_and_leaves_nothing
         osinfo="detect=off,require=off", machine_type="q35", firmware=firmware, disk=disk, bus="virtio",
         network="user", console=folder / "console.log",
     )  # fmt: skip
-    xml = host.run(*machines.windows(machine, discs=(disc, disc, disc))).stdout
+    return machine, host.run(*machines.windows(machine, discs=(disc, disc, disc))).stdout
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_the_machine_starts_shows_its_screen_tells_its_resets_and_leaves_nothing(folder, firmware):
+    machine, xml = made(folder, firmware)
     with connect("qemu:///system") as hypervisor:
         with powered(hypervisor, xml, machine, boot_timeout=60, on_console=lambda _line: None) as session:
             assert hypervisor.state(NAME) is DomainState.RUNNING
@@ -55,3 +66,20 @@ def test_the_machine_starts_shows_its_screen_tells_its_resets_and_leaves_nothing
             assert hypervisor.state(NAME) is DomainState.RUNNING
         assert hypervisor.state(NAME) is DomainState.GONE
     assert not list(Path("/var/lib/libvirt/qemu/nvram").glob(f"{NAME}*"))
+
+
+def test_an_install_whose_medium_does_not_boot_is_told_by_what_its_firmware_says(folder):
+    machine, xml = made(folder, "uefi")
+    limits = Limits(total=300, silence=300, phase=300)
+    watch = WindowsWatch(FAMILY.console, limits, stage="install", now=time.monotonic())
+
+    def heard(line: str) -> None:
+        list(watch.line(line, time.monotonic()))
+
+    with (
+        connect("qemu:///system") as hypervisor,
+        powered(hypervisor, xml, machine, boot_timeout=60, on_console=heard) as session,
+        pytest.raises(GuestError, match=r"ended in the UEFI shell|found nothing to boot") as told,
+    ):
+        Following(session, watch, folder, tell=lambda _event: None, look=lambda: None).to_the_end()
+    assert "BdsDxe" in "".join(told.value.evidence)

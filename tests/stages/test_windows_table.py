@@ -4,6 +4,7 @@ import pytest
 
 from goldsmith.compose import Where, build_machine, load, windows_answers
 from goldsmith.guests import FAMILIES
+from goldsmith.guests.watch import Limits
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.planner import make_plan
 from goldsmith.recipe.secrets import Vault
@@ -124,3 +125,13 @@ def test_windows_11_has_its_tpm_and_secure_boot_unless_they_are_bypassed(stages)
     made = stages(head + "windows: {requirements: bypass}\n")
     assert not {"hw_tpm_model", "os_secure_boot"} & properties(made).keys()
     assert (made[1].tpm, stages(head)[1].tpm) == (False, True)
+
+
+def test_every_clock_of_the_recipe_is_the_installs(stages):
+    def limits(text):
+        return stages(f"os: win2k22\nmachine: {{timeouts: {{{text}}}}}\n")[1].limits
+
+    said = limits("install: 9 min, silence: 8 min, phase: 7 min, disk: 6 min")
+    assert said == Limits(total=540, silence=480, phase=420, disk=360)
+    assert limits("").disk == 600
+    assert limits("").times(2).disk == 1200

@@ -2,24 +2,13 @@
 
 import re
 
-from goldsmith.guests.causes.failure import failures
+from goldsmith.guests.causes.windows import WINDOWS
 from goldsmith.guests.family import Access, Answer, Console, GuestFamily, Packages, Phase
 
 STEADY = "GOLDSMITH-PHASE"
 CONSOLE = Console(
     phases=(Phase(re.compile(rf"{STEADY} (.+)"), "{1}"),),
-    failures=failures(
-        (
-            r"GOLDSMITH-FAILED (.+?) exit (-?\d+)",
-            "{1} ended with exit status {2}",
-            "the logs of the guest say why; they are in logs/windows of the build's folder",
-        ),
-        (
-            r"GOLDSMITH-FAILED (.+)",
-            "{1}",
-            "the logs of the guest say why; they are in logs/windows of the build's folder",
-        ),
-    ),
+    failures=WINDOWS,
     progress=re.compile(r"GOLDSMITH-PROGRESS (?P<percent>\d+)"),
 )
 FAMILY = GuestFamily(
@@ -34,6 +23,7 @@ FAMILY = GuestFamily(
             "timeouts": {
                 "install": "120 min",
                 "silence": "15 min",  # no write to the disk: Setup says nothing on any console
+                "disk": "10 min",  # nor a read, of the disk or of Setup's disc: a window that waits does neither
                 "phase": "90 min",
                 "boot": "20 min",
                 "step": "60 min",

@@ -1,4 +1,4 @@
-"""Judge an install of Windows: Setup says nothing on a console, so that its disk, its resets and our scripts tell.
+"""Judge an install of Windows by its disk, its resets and COM1, where firmware and our scripts speak but not Setup.
 
 This is pure: facts and times come in, events and errors come out; who asks the machine and the clock is elsewhere.
 """
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from goldsmith.errors import GuestError
 from goldsmith.events import Event, PhaseStarted, Progress
-from goldsmith.guests.causes.failure import Diagnoser
+from goldsmith.guests.causes.failure import Diagnoser, Diagnosis
+from goldsmith.guests.causes.windows import KEY_FOR_MEDIUM
 from goldsmith.guests.family import Console
-from goldsmith.guests.watch import AFTERMATH, EVIDENCE, Limits
+from goldsmith.guests.watch import AFTERMATH, EVIDENCE, UNKNOWN, Limits
 from goldsmith.host.files import human_time
 
 SETUP = "Windows Setup"
@@ -23,18 +24,19 @@ class WindowsWatch:
         self._console = console
         self._limits = limits
         self._stage = stage
-        self._started = self._active = self._phase_since = now
-        self._written = 0
+        self._started = self._active = self._phase_since = self._moved_at = now
+        self._written = self._moved = 0
         self._boots = 1
         self._last: list[str] = []
+        self._prompt = ""
         self._diagnoser = Diagnoser(console.failures)
         self._failed_at = now
         self.done = False
         self.phase = SETUP
 
     def line(self, text: str, now: float) -> Iterator[Event]:
-        """Take one line that the scripts in the guest wrote to COM1, and yield what it tells."""
-        self._active = now
+        """Take one line of COM1, and yield what it tells."""
+        self._active, self._prompt = now, ""
         self._last = [*self._last[-(EVIDENCE * 2) :], text]
         if text.strip().endswith(self._console.marker):
             self.done = True
@@ -46,15 +48,32 @@ class WindowsWatch:
         if found := self._console.progress.search(text):
             yield Progress(self._stage, float(found["percent"]), 100, "%")
 
+    def prompt(self, text: str, now: float) -> None:
+        """Take the line of COM1 that has no end yet, such as a question; "" for none."""
+        self._prompt = text
+        if self._diagnoser.prompt(text):
+            self._failed_at = now
+
     def wrote(self, total: int, now: float) -> None:
         """Take the bytes that the guest has written to its disk since its start."""
         if abs(total - self._written) >= QUIET:
             self._written, self._active = total, now
+            self.loaded()
+
+    def moved(self, total: int, now: float) -> None:
+        """Take the bytes that went to or came from its disk, and came from Setup's disc, since its start."""
+        if total != self._moved:
+            self._moved, self._moved_at = total, now
+
+    def loaded(self) -> None:
+        """Take it that Setup is being loaded, or was before: the firmware has what it may have waited for."""
+        self._diagnoser.went_on(KEY_FOR_MEDIUM)
 
     def booted(self, resets: int, now: float) -> Iterator[Event]:
         """Take how often the machine was reset; Setup does that several times."""
         if resets + 1 > self._boots:
             self._boots, self._active = resets + 1, now
+            self._diagnoser.went_on()
             if self.phase.startswith(SETUP):
                 yield self._enter(f"{SETUP}, boot {self._boots}", now)
 
@@ -64,6 +83,7 @@ class WindowsWatch:
             raise self.failure()
         for limit, since, what in (
             (self._limits.silence, self._active, "the guest has written nothing to its disk"),
+            (self._limits.disk, self._moved_at, "the guest has neither read nor written its disk"),
             (self._limits.phase, self._phase_since, f"the phase '{self.phase}' has not ended"),
             (self._limits.total, self._started, "the install has not ended"),
         ):
@@ -75,8 +95,11 @@ class WindowsWatch:
         if self._diagnoser.failed:
             raise self.failure()
         if not self.done:
+            when = f"in phase '{self.phase}', boot {self._boots}"
+            if found := self._diagnoser.diagnosis(stuck=True):
+                raise self._named(found, f" ({when})")
             raise GuestError(
-                f"the guest powered off in phase '{self.phase}', boot {self._boots}, before its scripts had ended",
+                f"the guest powered off {when}, before its scripts had ended; {UNKNOWN}",
                 fix="a power-off alone is no success; the screenshots and logs/windows show how far it came",
                 evidence=self.evidence(),
             )
@@ -84,18 +107,25 @@ class WindowsWatch:
     def failure(self) -> GuestError:
         found = self._diagnoser.diagnosis()
         assert found
-        return GuestError(
-            f"{found.cause} (in phase '{self.phase}')", fix=found.failure.fix, evidence=self.evidence()
-        )
+        return self._named(found, f" (in phase '{self.phase}')")
 
     def evidence(self) -> list[str]:
-        return self._last[-EVIDENCE:]
+        return [*self._last, *([self._prompt] if self._prompt else [])][-EVIDENCE:]
+
+    def _named(self, found: Diagnosis, when: str) -> GuestError:
+        return GuestError(found.cause + when, fix=found.failure.fix, evidence=self.evidence())
 
     def _enter(self, phase: str, now: float) -> Event:
         self.phase, self._phase_since = phase, now
         return PhaseStarted(self._stage, phase)
 
     def _stuck(self, what: str, limit: float, now: float) -> GuestError:
+        when = (
+            f"{what} for {human_time(limit)} (phase '{self.phase}', boot {self._boots}, "
+            f"{human_time(now - self._started)} after the start)"
+        )
+        if found := self._diagnoser.diagnosis(stuck=True):
+            return self._named(found, f": {when}")
         shows = "the last screenshot shows what it waits for, such as a question of Setup"
         if not self._written:
             shows = (
@@ -103,8 +133,7 @@ class WindowsWatch:
                 "the last screenshot shows for which"
             )
         return GuestError(
-            f"{what} for {human_time(limit)} (phase '{self.phase}', boot {self._boots}, "
-            f"{human_time(now - self._started)} after the start)",
+            f"{when}; {UNKNOWN}",
             fix=f"{shows}; machine.timeouts in the recipe sets the limits",
             evidence=self.evidence(),
         )

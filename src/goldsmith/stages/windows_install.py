@@ -2,8 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,17 +13,15 @@ from goldsmith.events import PhaseStarted, ToolSaid
 from goldsmith.guests import machine as machines
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.machine import Machine
-from goldsmith.guests.room import require_room_to_write
 from goldsmith.guests.watch import Limits
 from goldsmith.guests.windows_answers import FOLDER, LABEL, as_written
 from goldsmith.guests.windows_media import check_media
-from goldsmith.guests.windows_session import WindowsSession, powered
+from goldsmith.guests.windows_session import powered
 from goldsmith.guests.windows_versions import GUEST_AGENT_ON_DRIVERS
 from goldsmith.guests.windows_watch import SETUP, WindowsWatch
 from goldsmith.guests.writing import Rendered
-from goldsmith.host.clock import outside
 from goldsmith.host.disc import open_disc
-from goldsmith.host.hypervisor import DomainState, Hypervisor, connect
+from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
 from goldsmith.media.answers_iso import make_answers_iso
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
@@ -39,13 +37,9 @@ from goldsmith.stages.parts import (
     private_folder,
 )
 from goldsmith.stages.windows_disk import SCREENSHOTS, explained, with_windows_kept
+from goldsmith.stages.windows_follow import Following
 from goldsmith.stages.windows_screens import Screens
 from goldsmith.stages.windows_sources import AGENT, CLOUDBASE, DRIVERS
-
-POLL = 1.0  # seconds between two looks at the machine
-KEY_ENTER = 28
-PRESSING = 90.0  # seconds in which UEFI firmware may ask for a key; slow where the processor is emulated
-LOADED = 8 << 20  # bytes read from the medium that tell that Setup is being loaded
 
 
 @dataclass(frozen=True)
@@ -165,55 +159,12 @@ class WindowsInstall:
                 last_look(hypervisor, machine.name, machine.console, context),
             ):
                 try:
-                    self._follow(session, watch, screens, work, context)
+                    Following(
+                        session, watch, work.folder.parent, tell=context.reporter.tell, look=screens.look
+                    ).to_the_end()
                 except GuestError:
                     screens.take("failure")
                     raise
-
-    def _follow(
-        self, session: WindowsSession, watch: WindowsWatch, screens: Screens, work: Work, context: Context
-    ) -> None:
-        hypervisor, name = session.hypervisor, session.name
-        press = self._presser(hypervisor, name)
-        while not session.is_off():
-            state = hypervisor.state(name)
-            if state is DomainState.CRASHED:
-                raise GuestError(
-                    "the build machine crashed",
-                    evidence=watch.evidence(),
-                    fix="the last screenshot shows the stop code",
-                )
-            require_room_to_write(hypervisor, name, work.folder.parent)
-            with suppress(GuestError):  # it may have powered itself off a moment ago
-                press()
-                watch.wrote(hypervisor.disk_counters(name, self.machine.target)[1], time.monotonic())
-                screens.look()
-            for event in watch.booted(session.resets(), time.monotonic()):
-                context.reporter.tell(event)
-            watch.tick(time.monotonic())
-            with outside.waiting():
-                time.sleep(POLL)
-        session.listen()
-        watch.powered_off()
-
-    def _presser(self, hypervisor: Hypervisor, name: str) -> Callable[[], None]:
-        """Return what answers "Press any key to boot from CD or DVD", which UEFI firmware lets media ask always.
-
-        Only until Setup is being loaded: later a key would answer something else.
-        """
-        started, pressing = time.monotonic(), self.machine.firmware == "uefi"
-        disc = "sda" if self.machine.bus == "virtio" else "sdb"
-
-        def press() -> None:
-            nonlocal pressing
-            if not pressing:
-                return
-            read, _ = hypervisor.disk_counters(name, disc)
-            pressing = read < LOADED and time.monotonic() - started < PRESSING
-            if pressing:
-                hypervisor.press(name, KEY_ENTER)
-
-        return press
 
     def _require_marker_on_disk(self, host: Host, work: Work, context: Context) -> None:
         """Look for the marker file too: a console can be made to say anything."""

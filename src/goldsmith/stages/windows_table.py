@@ -61,7 +61,7 @@ def windows_stages(
         tpm=hardware.tpm,
         secure_boot=hardware.secure_boot,
         answers=answers,
-        limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase),
+        limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase, disk=waits.disk),
     )
     stages: list[Stage] = [install]
     if rounds := said_of(recipe).update_rounds:

@@ -8,8 +8,9 @@ import re
 
 from goldsmith.guests.causes.content import CONTENT, REPOSITORY
 from goldsmith.guests.causes.failure import Failure, detail
+from goldsmith.guests.causes.firmware import FIRMWARE
 from goldsmith.guests.causes.installers import CRASH, ENDS, EXACT, MEDIUM, SAME, SHOW, STORAGE
-from goldsmith.guests.causes.linux import EARLY_BOOT, FIRMWARE, KERNEL
+from goldsmith.guests.causes.linux import EARLY_BOOT, KERNEL
 
 ANACONDA = (
     Failure(

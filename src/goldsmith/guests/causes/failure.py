@@ -93,10 +93,6 @@ class Diagnosis:
     kickstart_line: int | None = None
 
 
-def failures(*rows: tuple[str, str, str]) -> tuple[Failure, ...]:
-    return tuple(Failure(re.compile(pattern), cause, fix) for pattern, cause, fix in rows)
-
-
 def detail(
     pattern: str, text: str, *, first: bool = False, every: bool = False, until: str | None = None
 ) -> Detail:
@@ -146,6 +142,11 @@ class Diagnoser:
         """Take a line that has no end yet, such as a question or ``grub rescue>``; as ``line`` otherwise."""
         known, self._prompt = self._prompt, text
         return bool(text) and text != known and self.line(text)
+
+    def went_on(self, *over: Failure) -> None:
+        """Forget what the guest may have waited for, since it is past that; ``over`` are no causes any more."""
+        self._waiting = None
+        self._known = [one for one in self._known if one not in over]
 
     def _take(self, failure: Failure, match: re.Match[str]) -> bool:
         if failure.waits:
