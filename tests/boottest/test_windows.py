@@ -57,15 +57,15 @@ def boot(played, tmp_path, *, timeout=5.0, whole=True):
         name="w", uri="", description="", virt_type="", memory=0, vcpus=1, osinfo="", machine_type="q35",
         firmware="uefi", disk=Path(), bus="virtio", network="user", console=tmp_path / "console",
     )  # fmt: skip
+    instance, heard = new_instance(1, legacy=False), Heard()
     session = WindowsSession(
         hypervisor=played,
         machine=machine,
         console=ConsoleFile(machine.console),
-        on_console=lambda line: None,
+        on_console=heard.take,
         boot_timeout=timeout,
         resets=lambda: 0,
     )
-    instance, heard = new_instance(1, legacy=False), Heard()
     return boot_windows(
         session, instance, heard, timeout=timeout, whole=whole, tell=lambda text: None, every=0.01
     )
@@ -117,3 +117,38 @@ def test_a_guest_that_starts_again_and_again_is_told_by_what_fails(tmp_path):
         boot(Played(""), tmp_path)
     assert "cloudbase.plugins" in told.value.fix
     assert told.value.evidence
+
+
+def start_of(number, *, lines=40, ends="LastPlugin"):
+    """Return what one start of Cloudbase-Init writes, which is much: a plugin, chatter, and the one that restarts."""
+    head = f"2024-03-05 10:{number:02}:00.000 1288 "
+    plugin = f"{head}INFO cloudbaseinit.init [-] Executing plugin "
+    chatter = f"{head}DEBUG cloudbaseinit.utils.network [-] nothing of interest\n" * (lines - 2)
+    return f"{plugin}'MTUPlugin'\n{chatter}{plugin}'{ends}'\n"
+
+
+def test_a_loop_is_found_however_much_each_start_writes(tmp_path):
+    (tmp_path / "console").write_text("".join(map(start_of, range(50))))
+    with pytest.raises(GuestError, match=r"again and again: it runs LastPlugin each time\n"):
+        boot(Played(""), tmp_path)
+
+
+def test_a_loop_is_found_as_it_grows(tmp_path):
+    class Restarting(Played):
+        starts = 0
+
+        def agent_ready(self, name):
+            self.starts += 1
+            with (tmp_path / "console").open("a") as console:
+                console.write(start_of(self.starts))
+            return False
+
+    played = Restarting()
+    with pytest.raises(GuestError, match="again and again"):
+        boot(played, tmp_path)
+    assert played.starts == 4
+
+
+def test_a_few_starts_with_much_to_say_are_no_loop(tmp_path):
+    (tmp_path / "console").write_text("".join(start_of(at, lines=500) for at in range(3)))
+    assert boot(Played(DONE), tmp_path).word("hostname") == "BOOT1"

@@ -9,7 +9,7 @@ import yaml
 
 from goldsmith.audit.generalized import CAUSES as SYSPREP
 from goldsmith.audit.generalized import GENERALIZED, Traces, generalized
-from goldsmith.guests.windows_causes import CAUSES, LOOP, cause_in, restart_loop
+from goldsmith.guests.windows_causes import CAUSES, LOOP, Starts, cause_in
 from goldsmith.stages.windows_disk import errors_in
 
 FOLDER = Path(__file__).parents[1] / "consoles"
@@ -59,7 +59,10 @@ def test_a_log_of_sysprep_gives_exactly_its_cause(told):
 
 @of("windows-start")
 def test_a_log_of_a_first_start_gives_exactly_its_cause(told):
-    assert restart_loop((FOLDER / told["file"]).read_text().splitlines()) == (told["cause"] or "")
+    starts = Starts()
+    for line in (FOLDER / told["file"]).read_text().splitlines():
+        starts.line(line)
+    assert starts.loop == (told["cause"] or "")
 
 
 @pytest.mark.parametrize("failure", CAUSES, ids=lambda one: one.cause)

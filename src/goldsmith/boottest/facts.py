@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from goldsmith.audit.facts import NotLooked
 from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.seed import Instance
+from goldsmith.guests.windows_causes import Starts
 
 _PROMPT = re.compile(r"^(?!Last )\S+ login:(?:\s|$)")  # a kernel that still speaks goes on in the same line
 _KEY = re.compile(r"\b((?:ssh|ecdsa)-[\w@.-]+) (AAAA[\w+/=]+)")
@@ -24,8 +25,10 @@ class Heard:
     finished: str = ""
     keys: set[str] = field(default_factory=set)
     users: list[str] = field(default_factory=list)
+    starts: Starts = field(default_factory=Starts)  # of Cloudbase-Init
 
     def take(self, line: str) -> None:
+        self.starts.line(line)
         self.prompt |= bool(_PROMPT.search(line))
         self.kernel |= "Linux version " in line
         if found := _FINISHED.search(line):

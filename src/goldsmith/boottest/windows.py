@@ -9,7 +9,7 @@ from goldsmith.boottest.own import OwnCheck, answered
 from goldsmith.boottest.probe import WINDOWS
 from goldsmith.boottest.seed import Instance
 from goldsmith.errors import GuestError
-from goldsmith.guests.windows_causes import LOOP, restart_loop
+from goldsmith.guests.windows_causes import LOOP
 from goldsmith.guests.windows_session import WindowsSession
 from goldsmith.host import retry
 from goldsmith.host.windows_agent import WindowsShell
@@ -40,7 +40,7 @@ def boot_windows(
 
     def done() -> bool | None:
         session.require_running(meanwhile="it was waited for", fix="the screenshot shows where it stopped")
-        if loop := restart_loop(session.console.last):
+        if loop := heard.starts.loop:
             raise GuestError(loop, evidence=session.evidence(), fix=LOOP.fix)
         if session.hypervisor.agent_ready(session.name):
             with suppress(GuestError):  # it is just being reset

@@ -102,6 +102,7 @@ LOOP = Failure(
     example="2024-03-05 10:02:11.447 1532 INFO cloudbaseinit.init [-] Executing plugin 'SetHostNamePlugin'",
     source="Cloudbase-Init, cloudbaseinit/init.py; its log as published",
 )
+_FAILED = re.compile(r"plugin '(\w+)' failed with error")
 
 
 def cause_in(lines: Iterable[str]) -> tuple[Failure, str, str] | None:
@@ -114,14 +115,32 @@ def cause_in(lines: Iterable[str]) -> tuple[Failure, str, str] | None:
     return None
 
 
-def restart_loop(lines: Iterable[str]) -> str:
-    """Return why a first start never ends, by what Cloudbase-Init wrote to COM1; "" where it is no loop."""
-    kept = list(lines)
-    runs = Counter(match[1] for line in kept if (match := LOOP.pattern.search(line)))
-    plugin, times = runs.most_common(1)[0] if runs else ("", 0)
-    if times < _LOOPS:
-        return ""
-    last = next(line for line in reversed(kept) if f"Executing plugin '{plugin}'" in line)
-    match = LOOP.pattern.search(last)
-    assert match
-    return LOOP.told(match, [line for line in kept if f"plugin '{plugin}' failed" in line])
+class Starts:
+    """Hears all that Cloudbase-Init writes to COM1, line by line, and knows whether it never comes to an end."""
+
+    def __init__(self) -> None:
+        self._runs: Counter[str] = Counter()
+        self._in_this: list[str] = []  # plugins of the start that goes on
+        self._ends: Counter[str] = Counter()  # by the last plugin of each start before it
+        self._failures: dict[str, str] = {}
+
+    def line(self, text: str) -> None:
+        if failed := _FAILED.search(text):
+            self._failures[failed[1]] = text
+        if not (match := LOOP.pattern.search(text)):
+            return
+        plugin = match[1]
+        if plugin in self._in_this:
+            self._ends[self._in_this[-1]] += 1
+            self._in_this = []
+        self._in_this.append(plugin)
+        self._runs[plugin] += 1
+
+    @property
+    def loop(self) -> str:
+        """Return why the first start never ends, by the plugin that the restarts come after; "" where it is no loop."""
+        if max(self._runs.values(), default=0) < _LOOPS:
+            return ""
+        plugin = self._ends.most_common(1)[0][0]
+        failure = self._failures.get(plugin)
+        return LOOP.cause.format("", plugin) + "".join(one.found_in([failure or ""]) for one in LOOP.details)
