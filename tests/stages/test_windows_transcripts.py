@@ -9,7 +9,7 @@ import yaml
 
 from goldsmith.audit.generalized import CAUSES as SYSPREP
 from goldsmith.audit.generalized import GENERALIZED, Traces, generalized
-from goldsmith.guests.windows_causes import CAUSES, LOOP, Starts, cause_in
+from goldsmith.guests.windows_causes import CAUSES, LOOP, Errors, Starts, cause_in
 from goldsmith.stages.windows_disk import errors_in
 
 FOLDER = Path(__file__).parents[1] / "consoles"
@@ -29,7 +29,7 @@ def of(kind):
 
 @of("windows-setup")
 def test_a_log_of_setup_gives_exactly_its_cause(told, tmp_path):
-    log = tmp_path / "windows-panther-setupact.log"
+    log = tmp_path / told.get("log", "windows-panther-setupact.log")
     shutil.copyfile(FOLDER / told["file"], log)
     found = cause_in(errors_in([log]))
     if told["cause"] in (None, "unknown"):
@@ -67,7 +67,7 @@ def test_a_log_of_a_first_start_gives_exactly_its_cause(told):
 
 @pytest.mark.parametrize("failure", CAUSES, ids=lambda one: one.cause)
 def test_the_example_of_a_cause_gives_this_cause_and_no_other(failure):
-    found = cause_in([failure.example])
+    found = cause_in(Errors([failure.example]))
     assert found is not None
     assert found[0] is failure
     assert "{" not in found[1]

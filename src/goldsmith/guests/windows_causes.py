@@ -6,7 +6,8 @@ published. None of them was seen here on real Windows.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from goldsmith.guests.causes.failure import Failure, detail
 
@@ -105,13 +106,33 @@ LOOP = Failure(
 _FAILED = re.compile(r"plugin '(\w+)' failed with error")
 
 
-def cause_in(lines: Iterable[str]) -> tuple[Failure, str, str] | None:
-    """Return the first cause that a line tells, as words, and that line; earlier rows of the table are preferred."""
-    kept = list(lines)
-    for one in CAUSES:
-        for line in kept:
-            if match := one.pattern.search(line):
-                return one, one.told(match, kept), line
+@dataclass(frozen=True)
+class Errors:
+    """The lines of a dead disk's logs that tell an error, by who wrote them, in the order in which they are believed.
+
+    ``drivers`` are those of setupapi.dev.log: it also tells of drivers that this machine never needed.
+    """
+
+    setup: Sequence[str] = ()
+    others: Sequence[str] = ()
+    drivers: Sequence[str] = ()
+
+    def evidence(self, most: int) -> list[str]:
+        """Return the lines to show where none is known: the last of each, and most of Setup's own."""
+        last = [*self.setup[-most * 2 // 3 :], *self.others[-most // 3 :], *self.drivers[-most // 3 :]]
+        return last[:most]
+
+
+def cause_in(errors: Errors) -> tuple[Failure, str, str] | None:
+    """Return the first cause that a line tells, as words, and that line; Setup's own lines come first.
+
+    What a driver was refused for is a cause only where Setup names no error of its own, known or not.
+    """
+    for lines in (errors.setup, errors.others, () if errors.setup else errors.drivers):
+        for line in lines:
+            for one in CAUSES:
+                if match := one.pattern.search(line):
+                    return one, one.told(match, lines), line
     return None
 
 
