@@ -152,3 +152,10 @@ def test_a_loop_is_found_as_it_grows(tmp_path):
 def test_a_few_starts_with_much_to_say_are_no_loop(tmp_path):
     (tmp_path / "console").write_text("".join(start_of(at, lines=500) for at in range(3)))
     assert boot(Played(DONE), tmp_path).word("hostname") == "BOOT1"
+
+
+def test_an_image_that_the_firmware_does_not_start_is_told_at_once(tmp_path):
+    (tmp_path / "console").write_text("UEFI Interactive Shell v2.2\nShell> ")
+    with pytest.raises(GuestError, match="ended in the UEFI shell while it was waited for") as told:
+        boot(Played(""), tmp_path)
+    assert "machine.firmware" in told.value.fix

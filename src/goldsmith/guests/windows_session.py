@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldsmith.errors import GuestError
+from goldsmith.guests.causes.failure import Diagnoser
+from goldsmith.guests.causes.firmware import NOTHING_TO_BOOT, UEFI_SHELL
 from goldsmith.guests.leaving import Keep
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.powered import OFF, PoweredGuest, switched_on
@@ -21,6 +23,8 @@ _SETTLED = 3  # answers in a row: an agent that starts early in a boot may be st
 @dataclass
 class WindowsSession(PoweredGuest):
     """A running Windows guest; times are seconds."""
+
+    _diagnoser: Diagnoser = field(default_factory=lambda: Diagnoser((UEFI_SHELL, NOTHING_TO_BOOT)))
 
     @property
     def shell(self) -> WindowsShell:
@@ -65,6 +69,21 @@ class WindowsSession(PoweredGuest):
     def layer(self, overlay: Path) -> bool:
         """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced."""
         return self.hypervisor.snapshot(self.name, disk=self.machine.target, overlay=overlay, quiesce=True)
+
+    def listen(self) -> None:
+        """Pass on what the serial port has said since the last time; what the firmware says is kept in mind."""
+        for line in self.console.lines():
+            self._diagnoser.line(line)
+            self.on_console(line)
+        self._diagnoser.prompt(self.console.unfinished)
+
+    def require_running(self, *, meanwhile: str, fix: str) -> None:
+        """Raise GuestError when the guest is off, has crashed, or was not started by its firmware."""
+        super().require_running(meanwhile=meanwhile, fix=fix)
+        if found := self._diagnoser.diagnosis():
+            raise GuestError(
+                f"{found.cause} while {meanwhile}", fix=found.failure.fix, evidence=self.evidence()
+            )
 
     def _require_running(self) -> None:
         self.require_running(
