@@ -4,6 +4,7 @@ import stat
 import threading
 import time
 
+import paramiko
 import pytest
 
 from goldsmith.errors import GuestError
@@ -161,6 +162,38 @@ def test_who_watches_the_guest_knows_why_it_went_away_from_a_file(sshd, tmp_path
         guest.run("(sleep 0.5; kill -9 $PPID) > /dev/null 2>&1 &", timeout=20)
         with pytest.raises(GuestError, match="the kernel panicked"):
             guest.put(big, str(tmp_path / "copy"), mode=0o600)
+
+
+def test_a_clock_that_jumps_forward_while_a_channel_opens_loses_no_guest(sshd, tmp_path, monkeypatch):
+    real, late = paramiko.Transport.open_session, []
+
+    def by_the_wall_clock(*args, **options):
+        if len(late) % 2 == 0:
+            late.append("the clock has jumped")
+            raise paramiko.SSHException("Timeout opening channel.")
+        late.append("")
+        return real(*args, **options)
+
+    with sshd().connect() as guest:
+        monkeypatch.setattr(paramiko.Transport, "open_session", by_the_wall_clock)
+        assert guest.run("echo here", timeout=20).text == "here"
+        guest.put_bytes(b"there", str(tmp_path / "file"), mode=0o600)
+    assert (tmp_path / "file").read_bytes() == b"there"
+    assert len(late) == 4
+
+
+def test_a_channel_that_is_refused_or_never_opens_is_not_waited_for_again(sshd, monkeypatch):
+    asked = []
+
+    def refused(*_args, **_options):
+        asked.append("session")
+        raise paramiko.ChannelException(1, "Administratively prohibited")
+
+    with sshd().connect() as guest:
+        monkeypatch.setattr(paramiko.Transport, "open_session", refused)
+        with pytest.raises(ConnectionLost, match="went away while running true"):
+            guest.run("true", timeout=20)
+    assert asked == ["session"]
 
 
 def test_a_private_key_is_not_shown():

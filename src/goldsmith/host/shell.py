@@ -9,9 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import paramiko
 from paramiko.ssh_exception import BadHostKeyException, IncompatiblePeer
@@ -21,6 +20,7 @@ from goldsmith.host.clock import outside
 from goldsmith.host.commands import ConnectionLost, NotReachable, Ran, exporting
 from goldsmith.host.lines import Lines
 from goldsmith.host.process import Listener
+from goldsmith.host.shell_keys import KeyPair, load, new_key_pair
 
 __all__ = ["GuestShell", "KeyPair", "connect", "new_key_pair"]
 
@@ -33,22 +33,6 @@ _NO_SHA2 = {"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
 _LOST_FIX = "the console log shows whether the guest crashed or rebooted"
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors reach the user as ours, once
-
-
-@dataclass(frozen=True)
-class KeyPair:
-    """An SSH key: the private half as PEM text, the public half as a line of authorized_keys."""
-
-    private: str = field(repr=False)
-    public: str
-
-
-def new_key_pair(kind: Literal["ecdsa", "rsa"] = "ecdsa") -> KeyPair:
-    """Make a key, for a user or for a host; RHEL 6 knows only ``rsa``."""
-    key = paramiko.RSAKey.generate(2048) if kind == "rsa" else paramiko.ECDSAKey.generate()
-    private = io.StringIO()
-    key.write_private_key(private)
-    return KeyPair(private.getvalue(), f"{key.get_name()} {key.get_base64()} goldsmith")
 
 
 class GuestShell:
@@ -73,7 +57,7 @@ class GuestShell:
         """Run a command line by the user's login shell."""
         lines = Lines(on_line)
         with outside.waiting(), self._speaking(f"running {command}", lines):
-            channel = self._transport().open_session(timeout=_LOGIN)
+            channel = self.session()
             try:
                 channel.settimeout(_TURN)
                 channel.set_combine_stderr(combine=True)
@@ -88,8 +72,18 @@ class GuestShell:
         return Ran(code, lines.tail)
 
     def session(self) -> paramiko.Channel:
-        """Open a channel for a person; who takes it closes it."""
-        return self._transport().open_session(timeout=_LOGIN)
+        """Open a channel; who takes it closes it.
+
+        paramiko waits by the wall clock. Where that has jumped, the time is not over yet.
+        """
+        end = time.monotonic() + _LOGIN
+        while True:
+            try:
+                return self._transport().open_session(timeout=_LOGIN)
+            except paramiko.SSHException as error:
+                early = str(error).startswith("Timeout") and time.monotonic() < end
+                if not (early and self._alive()):
+                    raise
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:
         with local.open("rb") as content:
@@ -101,7 +95,7 @@ class GuestShell:
     def _put(self, content: BinaryIO, remote: str, mode: int) -> None:
         with outside.waiting(), self._speaking(f"writing {remote}", Lines()):
             try:
-                sftp = self._client.open_sftp()
+                sftp = self._sftp()
             except (paramiko.SSHException, EOFError):
                 if not self._alive():
                     raise
@@ -110,6 +104,11 @@ class GuestShell:
                     self._send(sftp, content, remote, mode)
                 return
         self._pipe(content.read(), remote, mode)
+
+    def _sftp(self) -> paramiko.SFTPClient:
+        channel = self.session()
+        channel.invoke_subsystem("sftp")
+        return paramiko.SFTPClient(channel)
 
     def _send(self, sftp: paramiko.SFTPClient, content: BinaryIO, remote: str, mode: int) -> None:
         if channel := sftp.get_channel():
@@ -238,7 +237,7 @@ def _log_in(
             address,
             port,
             username=user,
-            pkey=_load(key),
+            pkey=load(key),
             sock=_dial(address, port),
             banner_timeout=_LOGIN,
             auth_timeout=_LOGIN,
@@ -268,11 +267,6 @@ def _dial(address: str, port: int) -> socket.socket:
     line = socket.create_connection((address, port), timeout=_LOGIN)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE)
     return line
-
-
-def _load(key: KeyPair) -> paramiko.PKey:
-    kind = paramiko.RSAKey if key.public.startswith("ssh-rsa ") else paramiko.ECDSAKey
-    return kind.from_private_key(io.StringIO(key.private))
 
 
 def _feed(channel: paramiko.Channel, data: bytes) -> None:
