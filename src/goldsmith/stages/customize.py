@@ -13,11 +13,12 @@ from goldsmith.guests import access as temporary
 from goldsmith.guests import actions
 from goldsmith.guests.access import TemporaryAccess, way_to
 from goldsmith.guests.actions import Hand
+from goldsmith.guests.booted import booted
 from goldsmith.guests.family import Access
 from goldsmith.guests.going_on import going_on
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.room import require_room_to_write
-from goldsmith.guests.session import Manner, Session, booted, free_port
+from goldsmith.guests.session import Manner, Session, free_port
 from goldsmith.host.commands import GuestCommands
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
