@@ -170,11 +170,69 @@ def test_logs_shows_the_stage_that_tells_most_or_the_one_asked_for(builds, capsy
     assert captured.err.startswith(f"==> {builds / 'demo-1'}")
 
 
+def failed_in_a_step(builds, build_id):
+    record = begin(builds, build_id)
+    record.tell(StageFinished("install", "bbbb2222", 57.0, 800 * 2**20))
+    record.tell(StageStarted("step-1-one", "cccc3333", "follows install"))
+    (record.folder / "console-customize.log").write_text("Kernel panic\n")
+    record.tell(StageFailed("step-1-one", 12.0, "the kernel panicked"))
+    record.tell(BuildFinished(build_id, "demo", False, 12.5, 0.5, error="the kernel panicked", exit_code=4))
+    record.console.touch()  # secrets are taken out of the consoles at the end, in any order
+    return record
+
+
+def failed_in_its_boot_test(builds, build_id):
+    record = failed_in_a_step(builds, build_id)
+    folder = record.folder / "boot-test"
+    folder.mkdir()
+    (folder / "console-1.log").write_text("first\n")
+    (folder / "console-2.log").write_text("second\n")
+    return record
+
+
+@pytest.mark.parametrize(
+    ("make", "stage", "line"),
+    [
+        (failed, "console", "Linux version 6.1"),
+        (failed, "console-install", "Linux version 6.1"),
+        (failed_in_a_step, "console", "Kernel panic"),
+        (failed_in_a_step, "console-customize", "Kernel panic"),
+        (failed_in_a_step, "console-install", "Linux version 6.1"),
+        (failed_in_its_boot_test, "console", "second"),
+        (failed_in_its_boot_test, "console-boot-test-1", "first"),
+        (failed_in_its_boot_test, "console-boot-test-2", "second"),
+    ],
+)
+def test_the_console_is_that_of_the_guest_that_failed_and_each_has_a_name(builds, capsys, make, stage, line):
+    make(builds, "demo-1")
+    assert run(["logs", "demo-1", "--stage", stage]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == line
+    assert run(["logs", "demo-1", "--follow", "--stage", stage]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == line
+
+
+def test_where_no_stage_has_a_log_the_console_of_the_last_guest_is_shown(builds, capsys):
+    record = failed_in_a_step(builds, "demo-1")
+    record.log("install").unlink()
+    os.utime(record.folder / "console-customize.log", (1, 1))
+    assert run(["logs", "demo-1"]) == 0
+    assert capsys.readouterr().out == "Kernel panic\n"
+
+
+def test_a_build_without_an_install_has_a_console_too(builds, capsys):
+    record = failed_in_a_step(builds, "demo-1")
+    record.console.unlink()
+    assert run(["logs", "demo-1", "-s", "console"]) == 0
+    assert capsys.readouterr().out == "Kernel panic\n"
+    assert run(["logs", "demo-1", "-s", "console-install"]) == 2
+    assert "it has: install, console, console-customize\n" in capsys.readouterr().err
+
+
 def test_logs_names_the_logs_there_are(builds, capsys):
     done(builds, "demo-1")
     assert run(["logs", "demo", "--stage", "nope"]) == 2
     assert capsys.readouterr().err == (
-        "the build demo-1 has no log of 'nope'\n  fix: it has: export, install, console\n"
+        "the build demo-1 has no log of 'nope'\n  fix: it has: export, install, console, console-install\n"
     )
     assert run(["logs", "other"]) == 2
     assert capsys.readouterr().err == "there is no build 'other'\n  fix: goldsmith builds lists them\n"
@@ -260,3 +318,19 @@ def test_one_log_is_followed_without_headings_and_a_killed_build_ends_it(builds)
         assert process.wait(20) == 0
         thread.join(10)
     assert lines == ["Linux version 6.1\n", "login: root\n"]
+
+
+def test_the_console_that_is_followed_is_that_of_the_guest_that_runs(builds):
+    record = begin(builds, "demo-1")
+    record.console.write_text("Linux version 6.1\n")
+    with follow("demo-1", "--stage", "console") as process:
+        lines, until, thread = reader(process)
+        try:
+            until("Linux version 6.1\n")
+            (record.folder / "console-customize.log").write_text("Linux version 5.10\n")
+            until("Linux version 5.10\n")
+        finally:
+            record.close()
+        assert process.wait(20) == 0
+        thread.join(10)
+    assert lines == ["Linux version 6.1\n", "==> console-customize <==\n", "Linux version 5.10\n"]

@@ -1,3 +1,7 @@
+import pytest
+
+from goldsmith.guests.causes.failure import Diagnoser
+from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.console import ConsoleFile, clean
 
 
@@ -15,6 +19,24 @@ def test_of_a_screen_that_is_drawn_the_words_stay():
         f"\x1b[4;2H+{'-' * 76}+\x1b[5;2H|{' ' * 76}|\x1b[6;2H*Debian{' ' * 70}\x1b[20;1H Booting `Debian'\n"
     )
     assert clean(entry) == "Debian  Booting `Debian'"
+
+
+@pytest.mark.parametrize("clock", ["[  123.4]", "[    2.113000]"])
+def test_what_the_kernel_says_while_a_screen_is_drawn_stays_readable(clock):
+    line = f"\x1b[10;24H{clock} Kernel panic - not syncing: VFS: Unable to mount root fs - none\r\n"
+    text = clean(line)
+    assert text.endswith("] Kernel panic - not syncing: VFS: Unable to mount root fs - none")
+    diagnoser = Diagnoser(BOOT)
+    assert diagnoser.line(text)
+    found = diagnoser.diagnosis()
+    assert found is not None
+    assert found.cause == "the kernel panicked: VFS: Unable to mount root fs - none"
+
+
+def test_frames_go_although_they_are_made_of_the_same_characters():
+    assert clean("\x1b[1;1H+--- Disks ---+\x1b[2;1H| vda - 8 GiB |\x1b[3;1H+-------------+\n") == (
+        "Disks  vda - 8 GiB"
+    )
 
 
 def test_new_lines_are_given_once_and_an_unfinished_one_waits(tmp_path):

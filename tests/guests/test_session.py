@@ -83,6 +83,102 @@ def test_a_guest_that_lives_on_is_left_to_its_command(session):
     assert session.ssh.run("sleep 2.5; echo done", timeout=30).tail[-1] == "done"
 
 
+OOM = "Out of memory: Killed process 9 (stress)\n"
+LOST = "blk_update_request: I/O error, dev sdb, sector 2048\n"
+NOTHING = (
+    "true "  # in place of sudo: what should boot the guest anew does nothing to the machine of this test
+)
+
+
+def say(session, text):
+    with session.machine.console.open("a") as console:
+        console.write(text)
+
+
+def in_it(session) -> None:
+    assert session.ssh.run("true", timeout=30).code == 0
+    session.boot_timeout = 1.5
+
+
+@pytest.mark.parametrize("text", [OOM, LOST])
+def test_what_a_guest_that_is_up_lives_through_is_no_failure_of_a_later_step(session, text):
+    in_it(session)
+    say(session, text)
+    with pytest.raises(GuestError) as caught:  # libvirt's test driver has no agent
+        _ = session.agent
+    assert caught.value.problem == f"no answer from the guest agent of {NAME} after 1.5 s"
+
+
+@pytest.mark.parametrize("text", [OOM, LOST])
+def test_what_was_seen_before_a_reboot_is_no_failure_of_the_boot_after_it(session, text):
+    in_it(session)
+    say(session, text)
+    with pytest.raises(GuestError) as caught:
+        session.reboot(NOTHING)
+    assert caught.value.problem == f"no new boot of {NAME} after 1.5 s"
+
+
+def test_a_panic_ends_the_wait_for_a_guest_that_is_up(session):
+    in_it(session)
+    session.boot_timeout = 30.0
+    say(session, "[  9.1] Kernel panic - not syncing: sysrq triggered crash\n")
+    for wait in (lambda: session.agent, session.await_power_off):
+        with pytest.raises(GuestError) as caught:
+            wait()
+        assert caught.value.problem == "the kernel panicked: sysrq triggered crash"
+
+
+def test_a_reboot_that_ends_in_the_boot_loader_is_told_at_once_and_once(session):
+    in_it(session)
+    session.boot_timeout = 60.0
+    threading.Timer(2, say, (session, "error: no such partition.\ngrub rescue> ")).start()
+    began = time.monotonic()
+    with pytest.raises(GuestError) as caught:
+        session.reboot(NOTHING)
+    assert time.monotonic() - began < 30
+    assert caught.value.problem.startswith("GRUB does not find its files")
+    assert caught.value.problem.endswith(f" (the guest {NAME} will not come up)")
+    assert caught.value.problem.count("GRUB") == 1
+
+
+@pytest.mark.parametrize("text", [OOM, LOST])
+def test_a_guest_that_comes_up_after_all_is_well(session, text):
+    say(session, text)
+    assert session.ssh.run("true", timeout=30).code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [(OOM, "the guest ran out of memory and killed stress"), (LOST, "the guest could not read or write sdb")],
+)
+def test_a_guest_that_never_comes_up_is_told_by_what_it_has_said(session, text, cause):
+    say(session, text)
+    session.boot_timeout = 1.5
+    with pytest.raises(GuestError) as caught:
+        _ = session.agent
+    assert caught.value.problem == f"{cause} (no answer from the guest agent of {NAME} after 1.5 s)"
+
+
+def test_a_power_off_that_does_not_come_is_told_by_what_was_said_since_it_was_asked_for(session):
+    in_it(session)
+    say(session, OOM)
+    threading.Timer(0.5, say, (session, "INFO: task umount:312 blocked for more than 120 seconds.\n")).start()
+    with pytest.raises(GuestError) as caught:
+        session.await_power_off()
+    told = f"umount:312 waited for the disk without end (no power-off of {NAME} after 1.5 s)"
+    assert caught.value.problem == told
+
+
+def test_a_guest_that_answers_writes_its_logs_before_it_ends_and_no_other_is_waited_for(session, sshd):  # noqa: F811
+    session.flush()  # nobody is in
+    in_it(session)
+    session.flush()
+    say(session, "[  9.1] Kernel panic - not syncing: sysrq triggered crash\n")
+    began = time.monotonic()
+    session.flush()
+    assert time.monotonic() - began < 1
+
+
 DISKS = "".join(
     f"<disk type='file'><source file='/no/{one}'/><target dev='{one}' bus='virtio'/></disk>"
     for one in ("vda", "vdb")

@@ -41,6 +41,50 @@ def test_the_marker_and_a_power_off_are_a_success():
     one.powered_off()
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["GOLDSMITH-INSTALL-OK[  500.123456] audit: type=1400 audit(1.2:3): avc: denied"],
+        ["GOLDSMITH-INSTALL-OK[  500.1][  T312] EXT4-fs (vda1): unmounting", "[  501.0] reboot: Power down"],
+        ["[  500.1] sd 0:0:0:0: [sda] Synchronizing GOLDSMITH-INSTALL-OK"],
+        ["[  500.1] audit: type=1400GOLDSMITH-INSTALL-OK[  500.2] audit: type=1300"],
+        ["\ttmux GOLDSMITH-INSTALL-OK[  500.1] audit: type=1400"],
+        ["GOLDSMITH-INS[  500.1] audit: type=1400", "TALL-OK"],
+        [
+            "GOLDSMITH-INS[  500.1] audit: type=1400",
+            "[  500.2] audit: type=1300",
+            "TALL-OK[  500.3] audit: x",
+        ],
+        ["GOLDSMITH-INSTALL-OKsd 0:0:0:0: [sda] Synchronizing SCSI cache"],  # RHEL 6 tells no time
+        ["GOLDSMITH-INSTALL-OKtype=1400 audit(1.2:3): avc:  denied"],
+        ["storag[  499.9] audit: type=1400", "GOLDSMITH-INSTALL-OK"],
+    ],
+)
+def test_a_marker_that_shares_its_line_with_the_kernel_is_found(lines):
+    one = watch()
+    hear(one, *lines)
+    assert one.done
+    one.powered_off()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "when all is done GOLDSMITH-INSTALL-OK is written",
+        "echo GOLDSMITH-INSTALL-OK > /dev/ttyS0",
+        "GOLDSMITH-INSTALL-OK-NOT",
+        "GOLDSMITH-INSTALL-OK [1.5 of 3] packages",
+        "[  500.1] audit: exe=/bin/echo a0=GOLDSMITH-INSTALL-OK success=yes",
+        "GOLDSMITH-INS",
+        "TALL-OK",
+    ],
+)
+def test_a_text_that_only_holds_the_marker_is_no_success(line):
+    one = watch()
+    hear(one, line)
+    assert not one.done
+
+
 def test_a_power_off_alone_is_no_success():
     one = watch()
     hear(one, "Running post-installation scripts", "Power down.")

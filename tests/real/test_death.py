@@ -98,6 +98,8 @@ def the_guest_panics_in_a_step(goldsmith: Goldsmith) -> None:
     assert time.monotonic() - panicked < SOON
     assert done.code == 4, done.err
     assert "step 'ordeal': the kernel panicked: sysrq triggered crash" in done.err
+    failure = goldsmith.state / "builds" / str(done.end["build"]) / "failure"
+    assert "Cloud-init v." in (failure / "var-log-cloud-init-output.log").read_text()
     goldsmith.nothing_left("mortal")
 
 

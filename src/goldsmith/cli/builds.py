@@ -42,7 +42,10 @@ def builds(settings: Settings, recipe: str | None, last: int | None) -> None:
 @click.command(cls=Command)
 @click.argument("build", required=False, default="")
 @click.option(
-    "--stage", "-s", help="A stage by name, or console; without it, the one that failed or ran last."
+    "--stage",
+    "-s",
+    help="A stage by name, or console: of the guest that failed or ran last. Of each guest: console-install, "
+    "console-customize, console-boot-test-1 and -2. Without it, the stage that failed or ran last.",
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on until the build ends.")
 @pass_settings

@@ -9,14 +9,29 @@ from goldsmith.errors import UsageError
 from goldsmith.record import BuildRecord, BuildState, StageState, Story, events_from, summary_of
 
 PAUSE = 0.2  # seconds between two looks
-CONSOLE = "console"
+CONSOLE = "console"  # of the guest that failed, or that ran last
+# Of each guest that a build may have, in the order in which they run.
+_CONSOLES = {"console-install": "console.log", "console-customize": "console-customize.log"}
+_OF_BOOT_TEST = "boot-test"
 BLOCK = 1 << 16  # bytes
 
 
 def logs_of(record: BuildRecord) -> dict[str, Path]:
-    """Return the logs there are, by stage; the guest's console is one of them."""
+    """Return the logs there are, by stage; the consoles of the guests are the last of them."""
     found = {path.stem: path for path in sorted((record.folder / "logs").glob("*.log"))}
-    return {**found, **{path.stem: path for path in sorted(record.folder.glob("*.log"))}}
+    own = {path.stem: path for path in sorted(record.folder.glob("*.log"))}
+    more = {name: path for name, path in own.items() if path.name not in _CONSOLES.values()}
+    return {**found, **more, **consoles_of(record)}
+
+
+def consoles_of(record: BuildRecord) -> dict[str, Path]:
+    """Return the consoles of the guests of a build, the one that was started last at the end."""
+    paths = {name: record.folder / file for name, file in _CONSOLES.items()}
+    tested = {
+        f"console-{_OF_BOOT_TEST}-{path.stem.removeprefix('console-')}": path
+        for path in sorted((record.folder / _OF_BOOT_TEST).glob("console-*.log"))
+    }
+    return {name: path for name, path in {**paths, **tested}.items() if path.is_file()}
 
 
 def choose(record: BuildRecord, stage: str | None) -> Path:
@@ -24,13 +39,19 @@ def choose(record: BuildRecord, stage: str | None) -> Path:
     known = logs_of(record)
     if not known:
         raise UsageError(f"the build {record.id} has no logs yet", fix=f"goldsmith show {record.id}")
+    consoles = list(consoles_of(record).values())
     if stage is None:
-        return known.get(_telling(record, known)) or max(
+        telling = known.get(_telling(record, known)) or max(
             known.values(), key=lambda path: path.stat().st_mtime
         )
+        return consoles[-1] if telling in consoles else telling
+    if stage == CONSOLE and consoles:
+        return consoles[-1]
     if log := known.get(stage) or known.get(record.log(stage).stem):
         return log
-    raise UsageError(f"the build {record.id} has no log of {stage!r}", fix=f"it has: {', '.join(known)}")
+    names = [name for name, path in known.items() if path not in consoles]
+    names += [CONSOLE, *consoles_of(record)] if consoles else []
+    raise UsageError(f"the build {record.id} has no log of {stage!r}", fix=f"it has: {', '.join(names)}")
 
 
 def read_log(log: Path) -> Iterator[str]:
@@ -44,31 +65,46 @@ def follow_logs(record: BuildRecord, stage: str | None, say: Callable[[str], Non
     """Say what the logs hold and what is added, until the build ends.
 
     Without ``stage`` all logs are followed, with a heading where they change; those that were there before
-    are not said again, but for the one that tells most.
+    are not said again, but for the one that tells most. So are all consoles where the console is asked for.
     """
     followed: dict[str, Growing] = {}
-    wanted = None if stage is None else {stage, record.log(stage).stem}
     speaker = ""
     first = True
     while True:
         ended = has_ended(record)  # before the look, so that the last lines are seen after the end
-        known = {name: path for name, path in logs_of(record).items() if wanted is None or name in wanted}
-        telling = _telling(record, known) if first and wanted is None else ""
+        known = _asked_for(record, stage)
+        telling = _first_told(record, stage, known) if first else ""
         for name, path in known.items():
             if name not in followed:
-                skipped = first and wanted is None and name != telling
+                skipped = first and name != telling
                 followed[name] = Growing(path, path.stat().st_size if skipped else 0)
             for line in followed[name].lines(whole=ended):
-                if wanted is None and speaker != name:
+                if speaker != name:
+                    if stage is None or speaker:
+                        say(f"==> {name} <==")
                     speaker = name
-                    say(f"==> {name} <==")
                 say(line)
         if ended:
             break
         first = first and not known
         time.sleep(PAUSE)
-    if wanted is not None and not followed:
+    if stage is not None and not followed:
         choose(record, stage)
+
+
+def _asked_for(record: BuildRecord, stage: str | None) -> dict[str, Path]:
+    if stage == CONSOLE:
+        return consoles_of(record)
+    known = logs_of(record)
+    if stage is None:
+        return known
+    name = stage if stage in known else record.log(stage).stem
+    return {name: known[name]} if name in known else {}
+
+
+def _first_told(record: BuildRecord, stage: str | None, known: dict[str, Path]) -> str:
+    """Return the log that is told from its begin when the following starts."""
+    return _telling(record, known) if stage is None else next(reversed(known), "")
 
 
 def has_ended(record: BuildRecord) -> bool:

@@ -13,7 +13,8 @@ _CONTROL = re.compile(
 )
 # A cursor that is set somewhere: a screen is drawn, such as GRUB's menu, and what is left of it is one line.
 _MOVE = re.compile(r"\x1b\[\d*(?:;\d*)?[Hf]")
-_DRAWN = re.compile(r"[ |+\-=_*]{3,}")  # frames, and the space that wipes a line
+# Frames, and the space that wipes a line; but not a dash between words, as in "Kernel panic - not syncing".
+_DRAWN = re.compile(r"(?! - (?![ |+\-=_*]))[ |+\-=_*]{3,}")
 LONGEST = 4096  # characters of one line; what is longer is cut into several
 
 

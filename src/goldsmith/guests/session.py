@@ -1,29 +1,26 @@
-"""One boot of a layer for customizing: power on, log in, act, take layers live, power off."""
+"""A running guest that is customized: log in, act, boot anew, take layers live, power off."""
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from goldsmith.errors import GuestError
-from goldsmith.guests import machine as machines
+from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.guests.access import TemporaryAccess
-from goldsmith.guests.causes.failure import Diagnoser
-from goldsmith.guests.causes.linux import BOOT, PANIC
 from goldsmith.guests.console import ConsoleFile
-from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.room import require_room_to_write
+from goldsmith.guests.standing import Standing
 from goldsmith.host import retry
 from goldsmith.host.agent import AgentShell
 from goldsmith.host.commands import ConnectionLost, GuestCommands, NotReachable
 from goldsmith.host.hypervisor import DomainState, Hypervisor
-from goldsmith.host.process import Host
 
 SSH = 22
 _OFF = (DomainState.SHUTOFF, DomainState.GONE)
+_FLUSH = 20.0  # seconds
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 OnLine = Callable[[str], None]
 T = TypeVar("T")
@@ -57,8 +54,7 @@ class Session:
     boot_timeout: float
     legacy_ssh: bool
     _closing: ExitStack = field(default_factory=ExitStack)
-    _diagnoser: Diagnoser = field(default_factory=lambda: Diagnoser(BOOT))
-    _end: Diagnoser = field(default_factory=lambda: Diagnoser((PANIC,)))
+    _standing: Standing = field(default_factory=Standing)
     _ssh: GuestCommands | None = None
 
     @property
@@ -68,10 +64,9 @@ class Session:
     @property
     def ssh(self) -> GuestCommands:
         """Return the shell in the guest; connects when there is none."""
-        if self._ssh is None:
-            address = self._wait_for_address()
-            self._ssh = self._wait_for_ssh(address)
-        return self._ssh
+        shell = self._connected()
+        self._standing.let_in()
+        return shell
 
     @property
     def agent(self) -> GuestCommands:
@@ -86,6 +81,7 @@ class Session:
             what=f"answer from the guest agent of {self.name}",
             fix="install and enable qemu-guest-agent in the guest, or use via: ssh",
         )
+        self._standing.let_in()
 
     def reboot(self, privilege: str) -> None:
         """Boot the guest anew; returns when it lets us in again and shows another boot id."""
@@ -93,10 +89,12 @@ class Session:
         with suppress(ConnectionLost):
             self.ssh.run(f"{privilege}sh -c 'sync; (sleep 1; reboot) >/dev/null 2>&1 &'", timeout=60)
         self._disconnect()
+        self.listen()
+        self._standing.boots()
 
         def other_boot() -> bool | None:
             try:
-                now = self.ssh.run(_BOOT_ID, timeout=60).text
+                now = self._connected().run(_BOOT_ID, timeout=60).text
             except (ConnectionLost, NotReachable):
                 now = before
             if now == before:
@@ -110,6 +108,7 @@ class Session:
             fix="the console above shows how far it came",
             every=2,
         )
+        self._standing.let_in()
 
     def layer(self, overlay: Path, memory: Path | None = None) -> bool:
         """Continue on ``overlay``; what was the disk is a finished layer. Returns whether it was quiesced.
@@ -143,6 +142,13 @@ class Session:
             fix="the console above shows what the guest waits for",
         )
 
+    def flush(self) -> None:
+        """Let a guest that still answers write to its disk what it has logged."""
+        if self._ssh is None or self._standing.ended:
+            return
+        with suppress(GoldsmithError):  # it is about to end anyway
+            self._ssh.run("sync", timeout=_FLUSH)
+
     def evidence(self) -> Sequence[str]:
         self.listen()
         return list(self.console.last)[-20:]
@@ -150,10 +156,9 @@ class Session:
     def listen(self) -> None:
         """Pass on what the console has said since the last time."""
         for line in self.console.lines():
-            self._diagnoser.line(line)
-            self._end.line(line)
+            self._standing.line(line)
             self.on_console(line)
-        self._diagnoser.prompt(self.console.unfinished)
+        self._standing.prompt(self.console.unfinished)
 
     def close(self) -> None:
         self._disconnect()
@@ -165,6 +170,8 @@ class Session:
 
     def _await(self, question: Callable[[], T | None], *, what: str, fix: str, every: float = 0.5) -> T:
         """Ask until there is an answer; where none comes, the error names the cause that the console shows."""
+        self.listen()
+        self._standing.waits()
         try:
             return retry.until(
                 question,
@@ -175,15 +182,15 @@ class Session:
                 every=every,
             )
         except GuestError as error:
-            found = self._diagnoser.diagnosis(stuck=True)
-            if not found:
+            found = self._standing.cause
+            if not found or error.problem.startswith(found.cause):
                 raise
             raise GuestError(
                 f"{found.cause} ({error.problem})", fix=found.failure.fix, evidence=error.evidence
             ) from None
 
     def _is_off(self) -> bool:
-        self.listen()
+        self._require_kernel()
         return self._state() in _OFF
 
     def _state(self) -> DomainState:
@@ -203,9 +210,7 @@ class Session:
 
     def still_well(self) -> None:
         """Raise GuestError, with the cause where it is known, when the guest will not answer any more."""
-        self.listen()
-        if found := self._end.diagnosis():
-            raise GuestError(found.cause, fix=found.failure.fix, evidence=self.evidence())
+        self._require_kernel()
         if self._state() in (*_OFF, DomainState.CRASHED):
             raise GuestError(
                 f"the guest {self.name} has ended in the middle of it",
@@ -213,9 +218,17 @@ class Session:
                 fix="was it shut down, or its QEMU killed? its qemu.log is kept, and dmesg tells of the host's memory",
             )
 
-    def _running(self) -> bool:
+    def _require_kernel(self) -> None:
         self.listen()
-        if self._diagnoser.failed:
+        if found := self._standing.ended:
+            raise GuestError(found.cause, fix=found.failure.fix, evidence=self.evidence())
+
+    def _running(self) -> bool:
+        if self._standing.up:
+            self.still_well()
+            return True
+        self.listen()
+        if self._standing.failed:
             raise GuestError(f"the guest {self.name} will not come up", evidence=self.evidence())
         state = self._state()
         if state in (*_OFF, DomainState.CRASHED):
@@ -225,6 +238,12 @@ class Session:
                 fix="the console above shows why it did not stay up",
             )
         return True
+
+    def _connected(self) -> GuestCommands:
+        """Return the shell in the guest, whichever boot it is in."""
+        if self._ssh is None:
+            self._ssh = self._wait_for_ssh(self._wait_for_address())
+        return self._ssh
 
     def _wait_for_address(self) -> tuple[str, int]:
         if self.machine.ssh_port is not None:
@@ -260,41 +279,3 @@ class Session:
             fix="is sshd enabled in the guest, and does it read the key (cloud-init status on the console)?",
             every=1,
         )
-
-
-@contextmanager
-def booted(
-    hypervisor: Hypervisor,
-    host: Host,
-    machine: Machine,
-    *,
-    access: TemporaryAccess,
-    seed: Path | None,
-    boot_timeout: float,
-    legacy_ssh: bool,
-    on_console: OnLine,
-    keep: Keep | None = None,
-) -> Iterator[Session]:
-    """Power a machine on; on every way out it is destroyed, unless it fails and ``keep`` says that it stays.
-
-    libvirt ends it too if this process is killed; one that may stay would end with the connection, so that this is
-    left to the sweep of the next build.
-    """
-    xml = host.run(*machines.boot(machine, seed=seed), timeout=120).stdout
-    hypervisor.destroy(machine.name)
-    hypervisor.create(xml, autodestroy=keep is None)
-    session = Session(
-        hypervisor=hypervisor,
-        machine=machine,
-        access=access,
-        console=ConsoleFile(machine.console),
-        on_console=on_console,
-        boot_timeout=boot_timeout,
-        legacy_ssh=legacy_ssh,
-    )
-    with taken_away(hypervisor, machine.name, keep):
-        try:
-            yield session
-            session.listen()
-        finally:
-            session.close()

@@ -12,6 +12,7 @@ from goldsmith.errors import GuestError, Mark
 from goldsmith.events import Event, PhaseStarted, Progress
 from goldsmith.guests.causes.failure import Diagnoser, Diagnosis
 from goldsmith.guests.family import Console
+from goldsmith.guests.marker import Marker
 from goldsmith.host.files import human_time
 
 EVIDENCE = 20  # lines of console shown with a failure
@@ -61,6 +62,7 @@ class InstallWatch:
         self._reached = -1
         self._last: list[str] = []
         self._diagnoser = Diagnoser(console.failures)
+        self._marker = Marker(console.marker)
         self._failed_at = now
         self.done = False
         self.phase = "starting the machine"
@@ -69,7 +71,7 @@ class InstallWatch:
         """Take one console line and yield what it tells."""
         self._heard = now
         self._last = [*self._last[-(EVIDENCE * 2) :], text]
-        if text.strip() == self._console.marker or text.endswith(self._console.marker):
+        if self._marker.ends(text):
             self.done = True
         if self._diagnoser.line(text):
             self._failed_at = now

@@ -13,11 +13,12 @@ from goldsmith.guests import access as temporary
 from goldsmith.guests import actions
 from goldsmith.guests.access import TemporaryAccess, way_to
 from goldsmith.guests.actions import Hand
+from goldsmith.guests.booted import booted
 from goldsmith.guests.family import Access
 from goldsmith.guests.going_on import going_on
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.room import require_room_to_write
-from goldsmith.guests.session import Manner, Session, booted, free_port
+from goldsmith.guests.session import Manner, Session, free_port
 from goldsmith.host.commands import GuestCommands
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import Host
@@ -29,29 +30,20 @@ from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
 from goldsmith.stages.lives import Lives, access_of
 from goldsmith.stages.parts import (
-    PATIENCE,
     domain_name,
     keep_of,
+    last_disk,
     osinfo_argument,
-    private_folder,
 )
+from goldsmith.stages.seeded import SEED, plant, seed
 
 CONSOLE = "console-customize.log"
-SEED = "seed.iso"
 # A cloud-init that was installed after the boot has nothing to wait for; newer ones then wait for ever. One that has
 # ended says so in a file, for which no Python need be started.
 SETTLE = (
     "if [ ! -e /run/cloud-init/result.json ] && command -v cloud-init; "
     "then timeout 300 cloud-init status --wait; fi >/dev/null 2>&1 || :"
 )
-# What was planted gets its SELinux labels by the guest's own policy. --selinux-relabel would label the whole disk,
-# or, where the appliance cannot (Debian's), by a mark that makes the guest relabel itself and start once more.
-LABEL = """[ -f /etc/selinux/config ] || exit 0
-. /etc/selinux/config
-contexts=/etc/selinux/${SELINUXTYPE:-targeted}/contexts/files/file_contexts
-[ "$SELINUX" != disabled ] && [ -f "$contexts" ] || exit 0
-PATH=$PATH:/usr/sbin:/sbin setfiles -F "$contexts" /root/.ssh /etc/ssh || touch /.autorelabel
-"""
 
 
 @dataclass(frozen=True)
@@ -96,9 +88,8 @@ class Customize(OfSteps):
         qemuimg.create_overlay(host, first.before, first.disk, relative=True)
         try:
             self._boot(works, context, host)
-        except GuestError as error:  # of a step that failed the cause is known, and its log is there
-            disk = next((one.disk for one in reversed(works) if one.disk.exists()), first.disk)
-            raise with_evidence(error, disk, context, stage=self.name, logs=error.at is None) from None
+        except GuestError as error:
+            raise with_evidence(error, last_disk(works), context, stage=self.name) from None
 
     def _boot(self, works: Sequence[Work], context: Context, host: Host) -> None:
         with connect(context.uri) as hypervisor, ExitStack() as stack:
@@ -123,13 +114,13 @@ class Customize(OfSteps):
         attempt = ExitStack()
         try:
             with attempt:
-                machine, access, seed = attempt.enter_context(
+                machine, access, disc = attempt.enter_context(
                     _machine(self.guest, work, host, context, memory.life, new=False)
                 )
                 session = attempt.enter_context(
                     going_on(
                         lives.hypervisor, machine, memory.image, frozen=memory.frozen,
-                        access=access, seed=seed, keep=keep_of(works, machine, lives.hypervisor, context),
+                        access=access, seed=disc, keep=keep_of(works, machine, lives.hypervisor, context),
                         **self._manner(context),
                     )
                 )  # fmt: skip
@@ -148,8 +139,8 @@ class Customize(OfSteps):
     def _booted(self, works: Sequence[Work], lives: Lives, context: Context, host: Host) -> Iterator[Session]:
         context.reporter.tell(PhaseStarted(self.name, "booting the guest"))
         life = lives.begin(domain_name(context.build, "customize"))
-        with _machine(self.guest, works[0], host, context, life, new=True) as (machine, access, seed), booted(
-            lives.hypervisor, host, machine, access=access, seed=seed,
+        with _machine(self.guest, works[0], host, context, life, new=True) as (machine, access, disc), booted(
+            lives.hypervisor, host, machine, access=access, seed=disc,
             keep=keep_of(works, machine, lives.hypervisor, context), **self._manner(context),
         ) as session:  # fmt: skip
             yield session
@@ -175,6 +166,8 @@ def _one(session: Session, work: Work, following: Work | None, lives: Lives, con
                 _step(session, stage, Task(stage.step, stage.said, stage.at), context)
         except GuestError:
             require_room_to_write(session.hypervisor, session.name, work.folder.parent)
+            if not context.keeper.asked:
+                session.flush()
             raise
         memory = None
         if following:
@@ -250,9 +243,9 @@ def _machine(
     folder = context.state / "run" / context.build
     try:
         if access.kind is Access.OFFLINE and new:
-            _plant(host, work.disk, access, context)
+            plant(host, work.disk, access, context)
         write_way(folder, way_to(access, machine.ssh_port, legacy=guest.family.legacy_ssh), machine.name)
-        yield machine, access, _seed(host, folder, access, life.instance, context)
+        yield machine, access, seed(host, folder, access, life.instance, context)
     finally:
         if context.keeper.guest:
             (folder / SEED).unlink(
@@ -260,40 +253,3 @@ def _machine(
             )  # the guest has read it; the key stays while the guest does
         else:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _seed(host: Host, folder: Path, access: TemporaryAccess, instance: str, context: Context) -> Path:
-    seed = folder / SEED
-    with private_folder(context) as private:
-        files, aside = private / "files", private / "seed.iso"
-        files.mkdir()
-        for name, text in temporary.seed_files(access, instance=instance).items():
-            (files / name).write_text(text, encoding="utf-8")
-        host.run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", "cidata", "-o", aside, files)
-        aside.chmod(0o600)
-        aside.replace(seed)  # at no moment could others read it
-    return seed
-
-
-def _plant(host: Host, disk: Path, access: TemporaryAccess, context: Context) -> None:
-    with private_folder(context) as folder:
-        key, host_key, public = folder / "key.pub", folder / "host", folder / "host.pub"
-        texts = {
-            key: access.user_key.public,
-            host_key: access.host_key.private,
-            public: access.host_key.public,
-        }
-        for path, text in texts.items():
-            path.touch(mode=0o600)
-            path.write_text(text.rstrip() + "\n", encoding="utf-8")
-        host.run(
-            "virt-customize", "--format", "qcow2", "-a", disk, "--no-network",
-            "--ssh-inject", f"root:file:{key}",
-            "--upload", f"{host_key}:{access.host_key_path}",
-            "--upload", f"{public}:{access.host_key_path}.pub",
-            "--chmod", f"0600:{access.host_key_path}",
-            "--run-command", LABEL,
-            env=context.guestfs_env,
-            timeout=PATIENCE,
-            fix="the lines above are virt-customize's; the guest's disk was not changed in the store",
-        )  # fmt: skip

@@ -48,13 +48,13 @@ def last_look(hypervisor: Hypervisor, name: str, console: Path, context: Context
         raise
 
 
-def with_evidence(error: GuestError, disk: Path, context: Context, *, stage: str, logs: bool) -> GuestError:
-    """Return the error with the names of what was kept; with ``logs`` those on the guest's disk too.
+def with_evidence(error: GuestError, disk: Path, context: Context, *, stage: str) -> GuestError:
+    """Return the error with the names of what was kept, the logs on the guest's disk among it.
 
     Reading its disk costs one launch of the appliance; that of a guest that is kept is in use and left alone.
     """
     folder = _folder(context)
-    if logs and not context.keeper.guest:
+    if not context.keeper.guest:
         try:
             pull_logs(
                 disk, driver="qcow2", host=context.host_for(stage), env=context.guestfs_env, into=folder

@@ -31,6 +31,11 @@ def domain_name(build: str, part: str) -> str:
     return f"{DOMAIN_PREFIX}{build}-{part}"
 
 
+def last_disk(works: Sequence[Work]) -> Path:
+    """Return the disk that the guest of these works has written to last."""
+    return next((one.disk for one in reversed(works) if one.disk.exists()), works[0].disk)
+
+
 def noted_medium(fetched: Path) -> dict[str, Any]:
     """Return what the fetch stage noted in its folder."""
     return noted_in(fetched, MEDIUM)

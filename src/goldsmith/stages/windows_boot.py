@@ -18,8 +18,8 @@ from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Work
 from goldsmith.stages.evidence import last_look
 from goldsmith.stages.guest import Guest
-from goldsmith.stages.parts import domain_name, keep_of, osinfo_argument
-from goldsmith.stages.windows_disk import SCREENSHOTS, not_generalized, with_windows_kept
+from goldsmith.stages.parts import domain_name, keep_of, last_disk, osinfo_argument
+from goldsmith.stages.windows_disk import SCREENSHOTS, not_generalized, pull_once, with_windows_kept
 from goldsmith.stages.windows_screens import Screens
 
 CONSOLE = "console-customize.log"
@@ -44,6 +44,7 @@ def run_together(works: Sequence[Work], context: Context) -> None:
     try:
         _run(works, context)
     except GuestError as error:
+        pull_once(last_disk(works), context, stage=works[0].stage.name)
         raise with_windows_kept(error, context) from None
 
 

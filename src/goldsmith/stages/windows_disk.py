@@ -22,21 +22,30 @@ def logs_folder(context: Context) -> Path:
     return context.folder / "logs" / "windows"
 
 
-def explained(error: GuestError, disk: Path, context: Context, *, stage: str) -> GuestError:
-    """Return a failure with the cause that the logs on the dead disk tell; they are kept in logs/windows.
+def pull_once(disk: Path, context: Context, *, stage: str) -> Sequence[Path]:
+    """Bring the logs on a dead disk to logs/windows, unless that was done already, and return them.
 
     The disk of a guest that stays is in use, and is left alone.
     """
-    if context.keeper.guest:
-        return error
-    host, log = context.host_for(stage), context.log_for(stage)
+    folder, log = logs_folder(context), context.log_for(stage)
+    if context.keeper.guest or folder.exists():
+        return ()
     try:
-        logs = pull_logs(disk, driver="qcow2", host=host, env=context.guestfs_env, into=logs_folder(context))
+        logs = pull_logs(
+            disk, driver="qcow2", host=context.host_for(stage), env=context.guestfs_env, into=folder
+        )
     except GoldsmithError as unreadable:  # the first failure is the one to tell
         log(f"the guest's disk cannot be read: {unreadable.text()}")
-        return error
+        return ()
     log(f"kept from the guest's disk: {', '.join(one.name for one in logs) or 'no logs'}")
-    return with_cause(error, errors_in(logs))
+    return logs
+
+
+def explained(error: GuestError, disk: Path, context: Context, *, stage: str) -> GuestError:
+    """Return the failure of an install with the cause that the logs on the dead disk tell."""
+    logs = pull_once(disk, context, stage=stage)
+    return with_cause(error, errors_in(logs)) if logs else error
+
 
 
 def with_cause(error: GuestError, errors: Errors) -> GuestError:

@@ -52,12 +52,13 @@ def test_nothing_is_kept_of_a_stage_that_went_well(bench, hypervisor, tmp_path):
     assert not (bench.folder / "failure").exists()
 
 
-def test_the_error_names_what_was_kept(bench, disk):
+def test_the_error_names_what_was_kept(bench, disk, fake_tool):
+    fake_tool("guestfish")
     (bench.folder / "failure").mkdir()
     (bench.folder / "failure/screen.png").write_bytes(b"picture")
     (bench.folder / "failure/qemu.log").write_bytes(b"log")
     failed = GuestError("it failed", fix="mend it", at=Mark("recipes/r.yaml", 3), evidence=["last"])
-    told = with_evidence(failed, disk, bench.context(), stage="install", logs=False)
+    told = with_evidence(failed, disk, bench.context(), stage="install")
     assert told.fix == f"mend it; kept in {bench.folder}/failure: qemu.log, screen.png"
     assert (told.problem, str(told.at), told.evidence) == ("it failed", "recipes/r.yaml:3", ("last",))
 
@@ -65,7 +66,7 @@ def test_the_error_names_what_was_kept(bench, disk):
 def test_a_disk_that_cannot_be_read_is_noted_and_hides_nothing(bench, disk, fake_tool):
     fake_tool("guestfish", "echo 'libguestfs: error: no kernel' >&2; exit 1")
     failed = GuestError("it failed", fix="mend it")
-    assert with_evidence(failed, disk, bench.context(), stage="install", logs=True) is failed
+    assert with_evidence(failed, disk, bench.context(), stage="install") is failed
     assert "the guest's disk cannot be read" in bench.log
     assert "no kernel" in bench.log
     assert not (bench.folder / "failure").exists()

@@ -1,0 +1,52 @@
+"""A guest that is powered on to be customized."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from goldsmith.guests import machine as machines
+from goldsmith.guests.access import TemporaryAccess
+from goldsmith.guests.console import ConsoleFile
+from goldsmith.guests.leaving import Keep, taken_away
+from goldsmith.guests.machine import Machine
+from goldsmith.guests.session import OnLine, Session
+from goldsmith.host.hypervisor import Hypervisor
+from goldsmith.host.process import Host
+
+
+@contextmanager
+def booted(
+    hypervisor: Hypervisor,
+    host: Host,
+    machine: Machine,
+    *,
+    access: TemporaryAccess,
+    seed: Path | None,
+    boot_timeout: float,
+    legacy_ssh: bool,
+    on_console: OnLine,
+    keep: Keep | None = None,
+) -> Iterator[Session]:
+    """Power a machine on; on every way out it is destroyed, unless it fails and ``keep`` says that it stays.
+
+    libvirt ends it too if this process is killed; one that may stay would end with the connection, so that this is
+    left to the sweep of the next build.
+    """
+    xml = host.run(*machines.boot(machine, seed=seed), timeout=120).stdout
+    hypervisor.destroy(machine.name)
+    hypervisor.create(xml, autodestroy=keep is None)
+    session = Session(
+        hypervisor=hypervisor,
+        machine=machine,
+        access=access,
+        console=ConsoleFile(machine.console),
+        on_console=on_console,
+        boot_timeout=boot_timeout,
+        legacy_ssh=legacy_ssh,
+    )
+    with taken_away(hypervisor, machine.name, keep):
+        try:
+            yield session
+            session.listen()
+        finally:
+            session.close()
