@@ -83,7 +83,7 @@ def holder(path: Path) -> str:
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise HostError(
             f"cannot lock {path}: {error.strerror}", fix="give --state a folder that you may write to"

@@ -7,12 +7,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host import files
+from goldsmith.host.closed import PASSED, PRIVATE, close, close_state, make_folder
 from goldsmith.host.sealed import is_whole, sealed_text
 from goldsmith.plan import damage, memory
 from goldsmith.plan.damage import Damage
@@ -44,23 +45,22 @@ class Store:
         self.locks = self.root / "locks"
 
     def prepare(self) -> None:
-        """Make the folders; others may pass through (qemu runs as another user) but not look in.
+        """Make the folders, and close all of the state folder: QEMU's user may pass, and nobody look in.
 
         Raises HostError where that cannot be.
         """
+        state = self.root.parent
         try:
-            for folder in (self.root.parent, self.root, self.layers, self.locks):
-                folder.mkdir(parents=True, exist_ok=True)
+            for folder in (state, self.root, self.layers, state / "run"):
+                make_folder(folder, PASSED)
+            for folder in (self.locks, state / "builds"):
+                make_folder(folder, PRIVATE)
         except OSError as error:
             raise HostError(
                 f"cannot make {error.filename}: {error.strerror}",
                 fix="give --state a folder that you may write to",
             ) from None
-        for folder in (self.root.parent, self.root, self.layers):
-            with suppress(OSError):
-                folder.chmod(folder.stat().st_mode | 0o111)
-        with suppress(OSError):
-            self.layers.chmod(0o711)  # who knows a key could else read the disk below it
+        close_state(state)
 
     def has(self, key: str) -> bool:
         return self._seal(key).is_file()
@@ -91,8 +91,8 @@ class Store:
         """
         folder = self.layers / key
         self.remove_with_all_on_it(key)
-        folder.mkdir(mode=0o711)
-        folder.chmod(0o711)
+        folder.mkdir(mode=PASSED)
+        close(folder, PASSED)
         return folder
 
     def commit(
@@ -111,7 +111,7 @@ class Store:
             "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
             damage.FILES: damage.note(folder, seal=SEAL),
         }
-        files.write_atomically(self._seal(key), sealed_text(noted), mode=0o644)
+        files.write_atomically(self._seal(key), sealed_text(noted), mode=0o600)
         return Entry(key, folder)
 
     def damage(self, key: str, *, thorough: bool) -> list[Damage]:
