@@ -122,6 +122,8 @@ class Store:
             return [Damage(SEAL, "cannot be read")]
         if not is_whole(noted):
             return [Damage(SEAL, "has other content than when it was made")]
+        if self._stands_on_itself(key):
+            return [Damage(SEAL, "says that it stands on itself")]
         found = damage.find(self.layers / key, made, thorough=thorough)
         if thorough and memory.damaged(self.layers / key):  # a build looks itself before it uses one
             found.append(Damage(memory.PLACE, "has other content than when it was made"))
@@ -198,6 +200,13 @@ class Store:
                 elif mine and memory.half_made(folder):
                     memory.forget(folder)
         return swept
+
+    def _stands_on_itself(self, key: str) -> bool:
+        below: list[str] = []
+        while key and key not in below:
+            below.append(key)
+            key = str(self.facts(key).get("parent", ""))
+        return bool(key)
 
     def _seal(self, key: str) -> Path:
         return self.layers / key / SEAL
