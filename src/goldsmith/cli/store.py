@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.base import Command, Group, Settings, pass_settings
+from goldsmith.cli.base import Command, Group, Number, Settings, pass_settings
 
 if TYPE_CHECKING:
     from goldsmith.plan.store import EntryInfo, Store
@@ -59,7 +59,7 @@ def list_entries(settings: Settings) -> None:
 @click.option(
     "--older-than",
     "days",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Days since it was made; 30 where nothing is said.",
 )
 @click.option(
