@@ -14,12 +14,14 @@ from pathlib import Path
 from goldsmith.errors import HostError
 from goldsmith.host import files
 from goldsmith.host.closed import PASSED, PRIVATE, close, close_state, make_folder
+from goldsmith.host.locks import shared
 from goldsmith.host.sealed import is_whole, sealed_text
 from goldsmith.plan import damage, memory
 from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import REFRESH, Entry, Inputs, Json
 
 SEAL = "entry.json"
+_PLANS = "plans.lock"  # shared by builds that plan, held alone by whoever clears
 KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
 
 
@@ -79,6 +81,15 @@ class Store:
     def locked(self, key: str, *, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the key, so that of two builds one makes it and the other takes it."""
         return files.locked(self.locks / f"{key}.lock", on_wait=on_wait)
+
+    def planning(self) -> AbstractContextManager[None]:
+        """Let nobody clear the store, until the record of a build tells what its plan takes from it."""
+        return shared(self.locks / _PLANS)
+
+    def clearing(self, *, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Let no build plan, while entries go that no plan so far has."""
+        self.prepare()
+        return files.locked(self.locks / _PLANS, on_wait=on_wait)
 
     def created(self, key: str) -> float:
         """Return when the entry was made, in seconds since the epoch; 0 where there is none."""
@@ -172,11 +183,7 @@ class Store:
 
     def standing_on(self, key: str) -> list[str]:
         """Return the keys of all entries whose disk stands on this one, the topmost first."""
-        parents = {one.entry.key: one.parent for one in self.entries()}
-        found = [key]
-        for one in found:  # grows while it is walked
-            found += [child for child, parent in parents.items() if parent == one and child not in found]
-        return found[:0:-1]
+        return on_top_of(key, {one.entry.key: one.parent for one in self.entries()})
 
     def set_aside(self, folder: Path, build: str) -> Path:
         """Move a folder that was begun out of the way of others; the disk below stays where its layer looks for it."""
@@ -210,6 +217,14 @@ class Store:
 
     def _seal(self, key: str) -> Path:
         return self.layers / key / SEAL
+
+
+def on_top_of(key: str, parents: Mapping[str, str]) -> list[str]:
+    """Return what stands on an entry, the topmost first; ``parents`` names what each entry stands on."""
+    found = [key]
+    for one in found:  # grows while it is walked
+        found += [child for child, parent in parents.items() if parent == one and child not in found]
+    return found[:0:-1]
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
