@@ -87,14 +87,8 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
     end: dict[str, object] = {}
     with record:
         try:
-            plan, damaged, gone = sound_plan(composed, store, start=options.start, no_cache=options.no_cache)
-            virt = _acceleration(host, where, plan, reporter)
-            history = read_history(builds, recipe=plan.recipe, virt_type=virt.virt_type if virt else "")
-            reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
-            for text in (*damaged, *gone):
-                fix = "goldsmith store verify reads the others; see to this disk" if text in damaged else ""
-                reporter.tell(Warned(text, fix=fix))
-            record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
+            with store.planning():
+                plan, virt, history = _planned(composed, where, options, host, store, record, reporter)
             tell_swept(sweep_files(where.state, store), reporter)  # also where nothing is prepared
             runner = _runner(plan, store, reporter, history, planned)
             if virt:
@@ -120,6 +114,28 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
                 forget_entered(record, runner.plan, store, reporter)
             own, kept = took - (outside.seconds - waited), told_of(keeper.guest)
             reporter.tell(_finished(record, composed, runner, end, took, own, kept))
+
+
+def _planned(
+    composed: Composed,
+    where: Where,
+    options: Options,
+    host: Host,
+    store: Store,
+    record: BuildRecord,
+    reporter: Reporter,
+) -> tuple[Plan, Acceleration | None, History]:
+    """Plan, and tell it: from then on others see in the record what this build takes from the store."""
+    plan, damaged, gone = sound_plan(composed, store, start=options.start, no_cache=options.no_cache)
+    virt = _acceleration(host, where, plan, reporter)
+    virt_type = virt.virt_type if virt else ""
+    history = read_history(record.folder.parent, recipe=plan.recipe, virt_type=virt_type)
+    reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
+    for text in (*damaged, *gone):
+        fix = "goldsmith store verify reads the others; see to this disk" if text in damaged else ""
+        reporter.tell(Warned(text, fix=fix))
+    record.set_virt_type(virt_type)  # it also saves the plan, for others to see
+    return plan, virt, history
 
 
 def _acceleration(host: Host, where: Where, plan: Plan, reporter: Reporter) -> Acceleration | None:

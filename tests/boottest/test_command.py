@@ -107,6 +107,12 @@ def test_a_guest_that_fails_is_kept_for_a_person_and_goes_when_he_says_so(boot_t
     assert run(["shell", name]) == 2
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_a_timeout_that_is_no_number_is_refused(seconds, capfd):
+    assert run(["boot-test", "some.qcow2", "--timeout", seconds]) == 2
+    assert f"Invalid value for '--timeout': '{seconds}' is no number" in capfd.readouterr().err
+
+
 def test_a_guest_that_never_comes_up_says_where_it_is_kept(boot_test, hypervisor):
     code, _, err = boot_test(str(boot_test.image), *KNOWN, "--keep-failed", says="")
     assert code == 4

@@ -305,6 +305,22 @@ class Process:
         return self.popen.returncode, out, err
 
 
+def test_a_build_that_starts_while_the_store_is_cleared_plans_with_what_is_left(factory):
+    factory("build", "r", "--no-register")
+    store = Store(factory.state)
+    with store.clearing(on_wait=print):
+        build = Process("build", "r", "--no-register", "--json")
+        while len(list((factory.state / "builds").iterdir())) < 2:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        store.remove_with_all_on_it(keys(factory.state)["step-1-one"])
+    code, out, err = build.end()
+    assert (code, err) == (0, "")
+    assert "step-1-one" in [
+        one["stage"] for one in map(json.loads, out.splitlines()) if one["event"] == "StageFinished"
+    ]
+
+
 def until(question):
     deadline = time.monotonic() + 60
     while not question():

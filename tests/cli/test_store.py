@@ -3,6 +3,8 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import jsonschema
 import pytest
@@ -10,11 +12,13 @@ import pytest
 from goldsmith.catalog.entry import NewImage
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
+from goldsmith.cli.store_prune import drop
 from goldsmith.events import BuildFinished, BuildStarted, StageOutlook
 from goldsmith.host.locks import locked
 from goldsmith.plan.store import Store
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import BuildRecord
+from goldsmith.record.clearing import clear
 
 DAY = 86_400.0
 
@@ -53,6 +57,8 @@ def test_an_empty_store_is_no_error(capsys):
         "applied": True,
         "size": 0,
         "keys": [],
+        "in_use": [],
+        "damaged": [],
         "downloads": [],
     }
 
@@ -209,9 +215,132 @@ def test_a_download_that_broke_off_long_ago_is_removed_unless_somebody_goes_on_w
     assert sorted(one.name for one in aside.iterdir() if one.is_dir()) == ["busy", "young"]
 
 
-def test_less_than_nothing_is_no_age(capsys):
-    assert run(["store", "prune", "--older-than", "-1"]) == 2
+@pytest.mark.parametrize("days", ["-1", "nan", "inf", "-inf", "NaN"])
+def test_less_than_nothing_is_no_age_and_neither_is_what_is_no_number(entry, state, capsys, days):
+    entry("a", days=90)
+    assert run(["store", "prune", "--older-than", days, "--apply"]) == 2
     assert "--older-than" in capsys.readouterr().err
+    assert left(state) == ["a"]
+
+
+def in_a_thread(*words):
+    """Run a command while the test goes on; ``result()`` is its exit status."""
+    return ThreadPoolExecutor(1).submit(run, list(words))
+
+
+@pytest.mark.parametrize("command", ["prune", "verify"])
+def test_what_a_build_plans_with_while_the_store_is_cleared_is_in_use(entry, state, capsys, command):
+    for letter in "ab":
+        entry(letter, days=90)  # its seal was changed by that, so it counts as damaged too
+    store, builds = Store(state), state / "builds"
+    with ExitStack() as build:
+        record = build.enter_context(BuildRecord.create(builds, recipe="r"))
+        with store.planning():
+            clearing = in_a_thread("store", command, "--apply", "--json")
+            time.sleep(0.5)
+            assert left(state) == ["a", "b"]
+            record.tell(BuildStarted(record.id, "r", (StageOutlook("stage-b", "b" * 64, True, ""),)))
+            record.set_virt_type("kvm")
+        assert clearing.result(timeout=20) == (1 if command == "verify" else 0)
+        assert left(state) == ["b"]
+    told = json.loads(capsys.readouterr().out)
+    if command == "prune":
+        assert told["keys"] == ["a" * 64]
+    else:
+        assert [one["key"][0] for one in told["damaged"] if one["in_use"]] == ["b"]
+
+
+def test_a_build_plans_only_when_the_store_has_been_cleared(entry, state):
+    entry("a", days=90)
+    store = Store(state)
+
+    def planned():
+        with store.planning():
+            return store.has("a" * 64)
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.clearing(on_wait=print):
+            plan = pool.submit(planned)
+            time.sleep(0.3)
+            store.remove("a" * 64)
+        assert plan.result(timeout=20) is False
+
+
+def test_builds_plan_side_by_side(state):
+    store = Store(state)
+    store.prepare()
+    with store.planning(), store.planning():
+        pass
+
+
+def test_nothing_goes_while_a_build_has_not_told_its_plan(entry, state, capsys):
+    entry("a", days=90)
+    with BuildRecord.create(state / "builds", recipe="r"):
+        assert run(["store", "prune", "--apply"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("aaaaaaaaaaaa  r  stage-a  ")
+        assert "  in use\nremoved 0 entries, 0 broken-off downloads, 0 bytes\n" in out
+        assert run(["store", "verify", "--apply"]) == 1
+        said = capsys.readouterr()
+        assert "aaaaaaaaaaaa  in use\n1 entries read, 1 damaged, 0 removed\n" in said.out
+        assert "1 damaged entries of the store are in use" in said.err
+        assert left(state) == ["a"]
+    assert run(["store", "verify", "--apply"]) == 0
+    assert left(state) == []
+
+
+def test_an_entry_whose_lock_is_held_is_in_use_and_so_is_what_it_stands_on(entry, state, capsys):
+    for letter, on in (("a", ""), ("b", "a"), ("c", "")):
+        entry(letter, days=90, on=on)
+    with Store(state).locked("b" * 64, on_wait=print):
+        assert run(["store", "prune", "--apply", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["keys"] == ["c" * 64]
+    assert told["in_use"] == ["b" * 64, "a" * 64]
+    assert left(state) == ["a", "b"]
+
+
+@pytest.mark.parametrize("parents", [{"a": "a", "b": "a"}, {"a": "b", "b": "a"}])
+def test_layers_that_stand_on_themselves_are_told_as_damaged_and_stop_nothing(state, capsys, parents):
+    store = Store(state)
+    store.prepare()
+    for letter in "abc":
+        (store.begin(letter * 64) / "disk.qcow2").write_bytes(b"x" * 5000)
+    for letter, parent in {**parents, "c": ""}.items():
+        store.commit(letter * 64, stage=letter, recipe="r", parent=parent * 64, inputs={}, seconds=1.0)
+    for words in ([], ["--to-size", "1 KiB"], ["--unused"], ["--older-than", "0"]):
+        assert run(["store", "prune", *words]) == 0
+        said = capsys.readouterr().out
+        assert said.count("damaged: it stands on itself (goldsmith store verify --apply)") == 2
+    assert run(["store", "prune", "--older-than", "0", "--apply", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["keys"], told["damaged"]) == (["c" * 64], ["a" * 64, "b" * 64])
+    assert run(["store", "list"]) == 0
+    assert run(["store", "verify"]) == 1
+    assert "entry.json says that it stands on itself" in capsys.readouterr().out
+    assert store.damage("a" * 64, thorough=False)
+    assert run(["store", "verify", "--apply"]) == 0
+    assert left(state) == []
+
+
+def test_what_was_made_anew_since_it_was_looked_at_stays(entry, state):
+    entry("a", days=90)
+    store = Store(state)
+    made = store.created("a" * 64)
+    entry("a")
+    with store.clearing(on_wait=print):
+        assert clear(store, [("a" * 64, made)], also_on_them=True) == {"a" * 64}
+    assert left(state) == ["a"]
+
+
+def test_a_download_that_somebody_goes_on_with_by_now_stays(state):
+    part = state / "store/media/partial/one"
+    part.mkdir(parents=True)
+    with locked(part.with_name("one.lock")):
+        drop([part])
+    assert part.exists()
+    drop([part])
+    assert not part.exists()
 
 
 def test_verify_tells_what_is_damaged_and_removes_it_only_when_told(state, capsys):

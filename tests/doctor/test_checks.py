@@ -183,7 +183,7 @@ def test_fix_makes_the_state_folder_passable_for_qemu(tmp_path):
     finally:
         os.umask(old)
     assert done == [f"made {state}"]
-    assert state.stat().st_mode & 0o777 == 0o755
+    assert state.stat().st_mode & 0o777 == 0o711
     assert list(mend(LocalHost(), state=state, uri="test:///default")) == []
 
 

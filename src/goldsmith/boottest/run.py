@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from goldsmith.boottest.seed import Source
 from goldsmith.boottest.stay import Stay
 from goldsmith.errors import GuestError
 from goldsmith.host import copies, files
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host
@@ -116,12 +117,10 @@ def _folders(place: Place, stay: Stay | None) -> Iterator[None]:
 
     It stays with the guest that uses it, and the folder of the lock where it holds the evidence too.
     """
-    folders = (place.state, place.own, place.folder, place.scratch)
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    for folder in folders:
-        with suppress(OSError):  # qemu runs as another user, and has to pass
-            folder.chmod(folder.stat().st_mode | 0o111)
+    for folder in (place.state, place.state / "run", place.scratch):  # QEMU's user has to pass
+        make_folder(folder, PASSED)
+    for folder in (place.own.parent, place.own, place.folder):
+        make_folder(folder)
     with locked(place.own / "lock"):
         try:
             yield

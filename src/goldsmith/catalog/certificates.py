@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from goldsmith.errors import CatalogError
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.files import write_atomically
 
 
@@ -22,7 +23,8 @@ class KeptCertificates:
         path = self._path(ident)
         if not path.exists() or path.read_text(encoding="ascii") != pem:
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
+                make_folder(self.folder.parent, PASSED)
+                make_folder(self.folder)
             except OSError as error:
                 raise CatalogError(f"cannot make {self.folder}: {error.strerror}") from None
             write_atomically(path, pem)

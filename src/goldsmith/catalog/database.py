@@ -8,12 +8,13 @@ import fcntl
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.catalog import content
 from goldsmith.errors import CatalogError, HostError
+from goldsmith.host.closed import PASSED, make_folder
 
 Value = str | int | float | None
 Row = Mapping[str, Value]
@@ -105,8 +106,16 @@ class Database:
         if problem:
             raise self._damaged(problem)
 
+    @property
+    def _turn(self) -> Path:
+        return self.path.with_suffix(".lock")
+
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent, PASSED)
+        with suppress(OSError):  # which SQLite meets too, and tells
+            for one in (self.path, self._turn):  # SQLite would let all read it, and what it puts beside it
+                if not one.exists():
+                    one.touch(mode=0o600)
         connection = self._connect(str(self.path))
         try:
             mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
@@ -130,7 +139,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         # SQLite's busy timeout does not cover the switch to WAL, so first users take turns here.
-        with self.path.with_suffix(".lock").open("w") as turn:
+        with self._turn.open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             connection.execute("PRAGMA journal_mode = WAL")
             self._migrate(connection)

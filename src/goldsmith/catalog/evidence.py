@@ -17,6 +17,7 @@ from goldsmith.artifact.inventory import parse
 from goldsmith.catalog import index
 from goldsmith.catalog.database import Session
 from goldsmith.errors import CatalogError
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.files import write_atomically
 
 _FRESH = 3600.0  # seconds in which a document may still wait for its record
@@ -72,7 +73,9 @@ class Documents:
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.path(sha256)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder, PASSED)
+            make_folder(self.folder / "evidence")
+            make_folder(path.parent)
             write_atomically(path, content, mode=0o444)
         return sha256
 

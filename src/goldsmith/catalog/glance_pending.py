@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError
+from goldsmith.host.closed import make_folder
 from goldsmith.host.files import locked, try_lock
 
 SUFFIX = ".note"
@@ -33,7 +34,7 @@ class Pending:
     @contextmanager
     def noted(self, image_id: str, sha512: str | None = None) -> Iterator[None]:
         """Keep a note while the block runs; it stays for the next command when ``forget`` was not called."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with locked(self._lock(image_id)):
             try:
                 self._note(image_id).write_text(json.dumps({"sha512": sha512}), encoding="utf-8")

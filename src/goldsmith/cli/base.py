@@ -1,6 +1,7 @@
 """What all commands share: the global options, the state folder, JSON output."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,16 @@ def key_values(pairs: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--set {pair} is not KEY=VALUE", fix="for example --set iso=/path/to.iso")
         values[name] = value
     return values
+
+
+class Number(click.FloatRange):
+    """A number that is one: Python also reads ``nan`` and ``inf``, and no limit holds them back."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number that can be used.", param, ctx)
+        return number
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.base import Command, Settings, pass_settings
+from goldsmith.cli.base import Command, Number, Settings, pass_settings
 from goldsmith.cli.image_output import name_value
 from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GuestError
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE",
     help="A property of the image, such as hw_firmware_type=uefi. Repeatable.",
 )
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="From power-on until it lets us in."
-)
+@click.option("--timeout", type=Number(min=1), metavar="SECONDS", help="From power-on until it lets us in.")
 @click.option(
     "--metadata",
     type=click.Choice([str(one) for one in Metadata]),

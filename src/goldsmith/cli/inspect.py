@@ -15,6 +15,7 @@ from goldsmith.errors import GateError
 from goldsmith.formats.header import Detail
 from goldsmith.formats.remote import NoRanges, open_url
 from goldsmith.formats.source import Source, open_file
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.files import human_size, need_space
 from goldsmith.host.process import LocalHost
 from goldsmith.media.download import Download
@@ -56,7 +57,7 @@ def opened(settings: Settings, image: str) -> Iterator[Source]:
     try:
         source = open_url(image)
     except NoRanges as error:
-        settings.state.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.state, PASSED)
         with TemporaryDirectory(prefix=".inspect-", dir=settings.state) as folder:
             if error.size:
                 need_space(Path(folder), error.size, what=f"the download of {image}")

@@ -73,13 +73,14 @@ def add(settings: Settings, *, path: Path) -> None:
 @pass_settings
 def build(settings: Settings, *, name: str) -> None:
     """Make one of the named media now; it is kept, and made again only when its inputs change."""
+    from goldsmith.host.closed import PASSED, make_folder
     from goldsmith.host.process import LocalHost
     from goldsmith.media.named import NAMED
 
     if name not in NAMED:
         raise UsageError(f"there is no medium named {name}", fix=f"names are: {', '.join(NAMED)}")
     tell = None if settings.json or settings.quiet else _tell
-    settings.state.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.state, PASSED)
     lines = _tell if settings.verbose and not settings.json else None
     path = NAMED[name].build(LocalHost(), settings.state, on_line=lines, on_phase=tell)
     if settings.json:

@@ -49,6 +49,7 @@ def nightly(
     """
     from goldsmith.fleet.results import Ended, summary
     from goldsmith.fleet.telling import document, notify, write_junit
+    from goldsmith.host.closed import PASSED, make_folder
     from goldsmith.host.files import try_lock, write_atomically
     from goldsmith.host.process import LocalHost
     from goldsmith.recipe.project import load_project
@@ -57,7 +58,7 @@ def nightly(
     wanted = project.nightly if not no_promote else project.nightly.model_copy(update={"promote_to": None})
     began, host = time.time(), LocalHost()
     folder = settings.state / "nightly"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, PASSED)
     with try_lock(folder / "lock") as mine, scratch("nightly") as parts:
         if not mine:
             raise HostError(
@@ -71,7 +72,9 @@ def nightly(
             problems = [] if stopped else run.clean_up()
         told = document(results, began=began, seconds=time.time() - began)
         write_atomically(
-            folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(began))}.json", json.dumps(told, indent=1)
+            folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(began))}.json",
+            json.dumps(told, indent=1),
+            mode=0o600,
         )
         if junit:
             write_junit(junit, results, parts)

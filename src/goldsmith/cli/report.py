@@ -44,6 +44,7 @@ def report(settings: Settings, *, target: Path | None, last: int, serve: bool, p
 
 def write_pages(settings: Settings, target: Path | None, *, last: int = 200) -> Path:
     """Write the pages, and return the first one."""
+    from goldsmith.host.closed import PRIVATE
     from goldsmith.recipe.places import data_folders
     from goldsmith.report.pages import write_report
 
@@ -54,6 +55,7 @@ def write_pages(settings: Settings, target: Path | None, *, last: int = 200) -> 
         templates=data_folders("templates", settings.project),
         channels=_channels(settings),
         last=last,
+        mode=0o755 if target else PRIVATE,  # the digests in it are names of images in the catalog
     )
 
 

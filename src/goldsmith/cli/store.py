@@ -1,16 +1,11 @@
 """``goldsmith store``: what is kept, how large and how old it is, and a way to give it back."""
 
-import shutil
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import click
 
-from goldsmith.cli.base import Command, Group, Settings, pass_settings
-
-if TYPE_CHECKING:
-    from goldsmith.plan.store import EntryInfo, Store
+from goldsmith.cli.base import Command, Group, Number, Settings, pass_settings
 
 
 @click.group(cls=Group)
@@ -59,7 +54,7 @@ def list_entries(settings: Settings) -> None:
 @click.option(
     "--older-than",
     "days",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Days since it was made; 30 where nothing is said.",
 )
 @click.option(
@@ -79,61 +74,39 @@ def prune(
     apply: bool,
 ) -> None:
     """Remove old entries and broken-off downloads; a build makes again what it needs."""
+    from goldsmith.cli import store_prune
     from goldsmith.host.files import human_size
-    from goldsmith.plan.store import Store
 
-    place = Store(settings.state)
-    before = time.time() - 86400 * (30.0 if days is None else days)
-    doomed = _doomed(settings, place, days=days, limit=limit, unused=unused, newest=keep_newest)
-    broken = _broken_off(settings, before)
-    size = sum(one.size for one in doomed) + sum(_bytes(path) for path in broken)
+    asked = store_prune.Asked(days, None if limit is None else _size(limit), unused, keep_newest)
+    found = store_prune.prune(settings.state, asked, apply=apply, on_wait=_waiting(settings))
+    lines = found.lines
     if apply:
-        for one in doomed:  # the topmost first: a kill in the middle leaves no layer without the one below
-            place.remove(one.entry.key)
-        for path in broken:
-            shutil.rmtree(path, ignore_errors=True)
+        store_prune.drop(found.downloads)
     if settings.json:
-        keys = [one.entry.key for one in doomed]
         settings.emit(
-            {"applied": apply, "size": size, "keys": keys, "downloads": [str(one) for one in broken]}
+            {
+                "applied": apply,
+                "size": found.size,
+                "keys": [one.entry.key for one in found.gone],
+                "in_use": [one.entry.key for one in found.in_use],
+                "damaged": [one.entry.key for one in found.damaged],
+                "downloads": [str(one) for one in found.downloads],
+            }
         )
         return
-    for one in doomed:
-        click.echo(f"{one.entry.key[:12]}  {one.recipe}  {one.stage}  {human_size(one.size)}")
-    for path in broken:
-        click.echo(f"a download that broke off  {path.name}  {human_size(_bytes(path))}")
+    for line in lines:
+        click.echo(line)
     verb = "removed" if apply else "would remove (--apply does it)"
-    click.echo(f"{verb} {len(doomed)} entries, {len(broken)} broken-off downloads, {human_size(size)}")
+    count = f"{len(found.gone)} entries, {len(found.downloads)} broken-off downloads"
+    click.echo(f"{verb} {count}, {human_size(found.size)}")
 
 
-def _doomed(
-    settings: Settings, place: "Store", *, days: float | None, limit: str | None, unused: bool, newest: bool
-) -> "list[EntryInfo]":
-    """Return what is to go by all that was asked for, the topmost first; by age where nothing was."""
-    from goldsmith.plan.pruning import old_ones, to_fit
-    from goldsmith.record.uses import uses
+def _waiting(settings: Settings) -> Callable[[str], None]:
+    def tell(_holder: str) -> None:
+        if not (settings.json or settings.quiet):
+            click.echo("waiting for a build that is planning, or another one that clears the store", err=True)
 
-    used, left = _in_use(settings), list(place.entries())
-    if newest:
-        used |= set(uses(settings.state / "builds"))
-    doomed: list[EntryInfo] = []
-    if unused:
-        doomed += old_ones(left, made_before=time.time(), used={*used, *uses(settings.state / "builds")})
-    if days is not None or (limit is None and not unused):
-        gone = {one.entry.key for one in doomed}
-        left = [one for one in left if one.entry.key not in gone]
-        doomed += old_ones(
-            left, made_before=time.time() - 86400 * (30.0 if days is None else days), used=used
-        )
-    if limit is not None:
-        gone = {one.entry.key for one in doomed}
-        left = [one for one in left if one.entry.key not in gone]
-        doomed += to_fit(left, _size(limit), used=used)
-    return doomed
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return tell
 
 
 def _size(text: str) -> int:
@@ -145,20 +118,6 @@ def _size(text: str) -> int:
         raise click.BadParameter(str(error), param_hint="--to-size") from None
 
 
-def _broken_off(settings: Settings, before: float) -> list[Path]:
-    """Return the folders of downloads that nobody went on with since ``before`` (seconds since the epoch)."""
-    from goldsmith.host.locks import is_locked
-
-    place = settings.state / "store" / "media" / "partial"
-    found = [one for one in place.iterdir() if one.is_dir()] if place.is_dir() else []
-    return sorted(
-        one
-        for one in found
-        if not is_locked(place / f"{one.name}.lock")
-        and all(part.stat().st_mtime < before for part in (one, *one.rglob("*")))
-    )
-
-
 @store.command(cls=Command)
 @click.option(
     "--apply", is_flag=True, help="Remove what is damaged, and what stands on it; builds make it again."
@@ -166,36 +125,33 @@ def _broken_off(settings: Settings, before: float) -> list[Path]:
 @pass_settings
 def verify(settings: Settings, *, apply: bool) -> None:
     """Read every byte of every entry, medium and record, and tell what is not as it was made; exit status 1 then."""
-    from goldsmith.cli.store_verify import damaged_entries, damaged_media, damaged_records, require_none
+    from goldsmith.cli.store_verify import (
+        damaged_entries,
+        damaged_media,
+        damaged_records,
+        remove,
+        require_none,
+    )
     from goldsmith.plan.store import Store
 
     place = Store(settings.state)
-    found = damaged_entries(place)
+    made = {one: place.created(one) for one in place.keys()}  # noqa: SIM118  no mapping
+    found = damaged_entries(place, made)
     media, records = damaged_media(settings.state), damaged_records(settings.state)
-    count = len(place.keys())
-    if apply:
-        for key in found:
-            place.remove_with_all_on_it(key)
-        for path in media:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    in_use: set[str] = set()
+    if apply and (found or media):
+        in_use = remove(place, {key: made[key] for key in found}, media, on_wait=_waiting(settings))
     others = [{"path": str(path), "problems": what} for path, what in {**media, **records}.items()]
     if settings.json:
-        damaged = [{"key": key, "problems": what} for key, what in found.items()]
-        settings.emit({"entries": count, "damaged": damaged, "others": others, "applied": apply})
+        damaged = [{"key": key, "problems": what, "in_use": key in in_use} for key, what in found.items()]
+        settings.emit({"entries": len(made), "damaged": damaged, "others": others, "applied": apply})
     else:
         for name, what in [*found.items(), *((path, what) for path, what in {**media, **records}.items())]:
             for one in what:
                 click.echo(f"{name[:12] if isinstance(name, str) else name}  {one}")
-        gone = " and removed" if apply and found else ""
-        click.echo(f"{count} entries read, {len(found)} damaged{gone}")
-    require_none(found, media, records, applied=apply)
-
-
-def _in_use(settings: Settings) -> set[str]:
-    """Return the keys in the plans of all builds that run, and those that kept guests stand on."""
-    from goldsmith.plan.kept import standing
-    from goldsmith.record import BuildState, read_builds
-
-    running = [one for one in read_builds(settings.state / "builds") if one.state is BuildState.RUNNING]
-    kept = {one.parent for one in standing(settings.state) if one.parent}
-    return kept | {str(stage["key"]) for one in running for stage in one.document.get("stages", ())}
+        for key in sorted(in_use):
+            click.echo(f"{key[:12]}  in use")
+        gone = " and removed" if apply and found and not in_use else ""
+        gone = f", {len(found) - len(in_use)} removed" if in_use else gone
+        click.echo(f"{len(made)} entries read, {len(found)} damaged{gone}")
+    require_none(found, media, records, applied=apply, in_use=in_use)

@@ -8,14 +8,13 @@ from goldsmith.doctor import guests, interpreter, room
 from goldsmith.doctor.check import Check, Question, Status
 from goldsmith.doctor.tools import TOOLS
 from goldsmith.errors import HostError
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.domains import NETWORK
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.libvirtd import SYSTEM, ensure_network, ensure_running
 from goldsmith.host.process import Host
 
 __all__ = ["Check", "Question", "Status", "checks", "mend", "questions"]
-
-STATE_MODE = 0o755  # qemu runs as another user and must be able to pass
 
 
 def questions(host: Host, *, state: Path, uri: str) -> list[Question]:
@@ -64,8 +63,7 @@ def _make_state(state: Path) -> str:
     if state.is_dir():
         return ""
     try:
-        state.mkdir(mode=STATE_MODE, parents=True, exist_ok=True)
-        state.chmod(STATE_MODE)  # mkdir's mode is cut by the umask
+        make_folder(state, PASSED)
     except OSError as error:
         raise HostError(
             f"{state} cannot be made: {error.strerror}", fix="give --state a folder that you may write"

@@ -75,7 +75,7 @@ def remember(path: Path, sha256: str, *, memo: Path) -> None:
     with locked(memo.with_name(memo.name + ".lock")):
         entry = {"identity": identity(path), "sha256": sha256}
         facts = {**_recall(memo), os.path.realpath(path): entry}
-        write_atomically(memo, sealed_text({MEMO: facts}))
+        write_atomically(memo, sealed_text({MEMO: facts}), mode=0o600)
 
 
 def digest(

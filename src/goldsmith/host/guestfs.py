@@ -10,6 +10,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host.accel import Acceleration
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.process import Host
 
 TOOLS = ("guestfish", "virt-customize", "virt-inspector", "virt-sparsify", "virt-sysprep")
@@ -25,7 +26,7 @@ def environment(acceleration: Acceleration, *, cache: Path) -> dict[str, str]:
 
     The settings are always said: what the user's shell holds must not decide whether the appliance starts.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache, PASSED)
     kvm = acceleration.virt_type == "kvm"
     return {
         "LIBGUESTFS_BACKEND": "direct",

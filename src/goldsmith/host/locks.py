@@ -20,6 +20,7 @@ from goldsmith.host.clock import outside
 _POLL = 0.1  # seconds
 _FLOCK = struct.Struct("hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid
 _WHOLE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+_SHARED = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
 
 
 @contextmanager
@@ -34,6 +35,19 @@ def locked(path: Path, *, on_wait: Callable[[str], None] | None = None) -> Itera
         if not _take(file):
             _wait(file, path, on_wait)
         _sign(file)
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold the lock together with others that share it, after waiting for whoever holds it alone."""
+    file = _open(path)
+    try:
+        with outside.waiting():
+            while not _take(file, _SHARED):
+                time.sleep(_POLL)
         yield
     finally:
         os.close(file)
@@ -83,16 +97,16 @@ def holder(path: Path) -> str:
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise HostError(
             f"cannot lock {path}: {error.strerror}", fix="give --state a folder that you may write to"
         ) from None
 
 
-def _take(file: int) -> bool:
+def _take(file: int, how: bytes = _WHOLE) -> bool:
     try:
-        fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, how)
     except (BlockingIOError, PermissionError):
         return False
     return True

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host import osinfo
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.files import fsync_tree, human_size, need_space, sha256_of, write_atomically
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import is_whole, sealed_text
@@ -112,7 +113,8 @@ class Library:
 
     def _prepare(self, size: int) -> None:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.folder.parent, self.folder):
+                make_folder(folder, PASSED)
         except OSError as error:
             raise HostError(
                 f"cannot make {self.folder}: {error.strerror}", fix="name another state folder with --state"

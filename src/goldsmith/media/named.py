@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from goldsmith.host import files
+from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import sealed_text, unsealed
 from goldsmith.media.demo_iso import DEMO, Product, build_installer, installer_key
@@ -56,7 +57,8 @@ class Makeable(ABC):
         path = self.path(state)
         if not path.exists() or self._is_damaged(path, state):
             path.unlink(missing_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (path.parent.parent, path.parent):
+                make_folder(folder, PASSED)
             self._make(host, path, state / "cache" / "installer", on_line=on_line, on_phase=on_phase)
             _note(path).unlink(missing_ok=True)
         if not _note(path).exists():

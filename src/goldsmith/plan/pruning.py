@@ -1,6 +1,6 @@
 """Which entries of the store may go, so that no entry is left without the one below it."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from goldsmith.plan.store import EntryInfo
 
@@ -41,11 +41,24 @@ def to_fit(entries: Sequence[EntryInfo], size: int, *, used: Container[str] = ()
     return removed
 
 
+def circular(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
+    """Return the entries that stand on themselves, by their seals or those below them: they are damaged."""
+    parents = {one.entry.key: one.parent for one in entries}
+    ways = ((one, _down_from(one.entry.key, parents)) for one in entries)
+    return [one for one, way in ways if way[-1] in way[:-1]]
+
+
 def _topmost_first(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
-    by_key = {one.entry.key: one for one in entries}
+    parents = {one.entry.key: one.parent for one in entries}
+    return sorted(entries, key=lambda one: len(_down_from(one.entry.key, parents)), reverse=True)
 
-    def depth(one: EntryInfo) -> int:
-        below = by_key.get(one.parent)
-        return 1 + depth(below) if below else 0
 
-    return sorted(entries, key=depth, reverse=True)
+def _down_from(key: str, parents: Mapping[str, str]) -> list[str]:
+    """Return an entry and all that it stands on; where that comes back to one of them, it is the last again."""
+    found: list[str] = []
+    while key in parents:
+        found.append(key)
+        if key in found[:-1]:
+            break
+        key = parents[key]
+    return found

@@ -7,18 +7,21 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host import files
+from goldsmith.host.closed import PASSED, PRIVATE, close, close_state, make_folder
+from goldsmith.host.locks import shared
 from goldsmith.host.sealed import is_whole, sealed_text
 from goldsmith.plan import damage, memory
 from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import REFRESH, Entry, Inputs, Json
 
 SEAL = "entry.json"
+_PLANS = "plans.lock"  # shared by builds that plan, held alone by whoever clears
 KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
 
 
@@ -44,23 +47,22 @@ class Store:
         self.locks = self.root / "locks"
 
     def prepare(self) -> None:
-        """Make the folders; others may pass through (qemu runs as another user) but not look in.
+        """Make the folders, and close all of the state folder: QEMU's user may pass, and nobody look in.
 
         Raises HostError where that cannot be.
         """
+        state = self.root.parent
         try:
-            for folder in (self.root.parent, self.root, self.layers, self.locks):
-                folder.mkdir(parents=True, exist_ok=True)
+            for folder in (state, self.root, self.layers, state / "run"):
+                make_folder(folder, PASSED)
+            for folder in (self.locks, state / "builds"):
+                make_folder(folder, PRIVATE)
         except OSError as error:
             raise HostError(
                 f"cannot make {error.filename}: {error.strerror}",
                 fix="give --state a folder that you may write to",
             ) from None
-        for folder in (self.root.parent, self.root, self.layers):
-            with suppress(OSError):
-                folder.chmod(folder.stat().st_mode | 0o111)
-        with suppress(OSError):
-            self.layers.chmod(0o711)  # who knows a key could else read the disk below it
+        close_state(state)
 
     def has(self, key: str) -> bool:
         return self._seal(key).is_file()
@@ -80,6 +82,15 @@ class Store:
         """Hold the key, so that of two builds one makes it and the other takes it."""
         return files.locked(self.locks / f"{key}.lock", on_wait=on_wait)
 
+    def planning(self) -> AbstractContextManager[None]:
+        """Let nobody clear the store, until the record of a build tells what its plan takes from it."""
+        return shared(self.locks / _PLANS)
+
+    def clearing(self, *, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Let no build plan, while entries go that no plan so far has."""
+        self.prepare()
+        return files.locked(self.locks / _PLANS, on_wait=on_wait)
+
     def created(self, key: str) -> float:
         """Return when the entry was made, in seconds since the epoch; 0 where there is none."""
         return _info(Entry(key, self.layers / key), self.facts(key)).created
@@ -91,8 +102,8 @@ class Store:
         """
         folder = self.layers / key
         self.remove_with_all_on_it(key)
-        folder.mkdir(mode=0o711)
-        folder.chmod(0o711)
+        folder.mkdir(mode=PASSED)
+        close(folder, PASSED)
         return folder
 
     def commit(
@@ -111,7 +122,7 @@ class Store:
             "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
             damage.FILES: damage.note(folder, seal=SEAL),
         }
-        files.write_atomically(self._seal(key), sealed_text(noted), mode=0o644)
+        files.write_atomically(self._seal(key), sealed_text(noted), mode=0o600)
         return Entry(key, folder)
 
     def damage(self, key: str, *, thorough: bool) -> list[Damage]:
@@ -122,6 +133,8 @@ class Store:
             return [Damage(SEAL, "cannot be read")]
         if not is_whole(noted):
             return [Damage(SEAL, "has other content than when it was made")]
+        if self._stands_on_itself(key):
+            return [Damage(SEAL, "says that it stands on itself")]
         found = damage.find(self.layers / key, made, thorough=thorough)
         if thorough and memory.damaged(self.layers / key):  # a build looks itself before it uses one
             found.append(Damage(memory.PLACE, "has other content than when it was made"))
@@ -170,11 +183,7 @@ class Store:
 
     def standing_on(self, key: str) -> list[str]:
         """Return the keys of all entries whose disk stands on this one, the topmost first."""
-        parents = {one.entry.key: one.parent for one in self.entries()}
-        found = [key]
-        for one in found:  # grows while it is walked
-            found += [child for child, parent in parents.items() if parent == one and child not in found]
-        return found[:0:-1]
+        return on_top_of(key, {one.entry.key: one.parent for one in self.entries()})
 
     def set_aside(self, folder: Path, build: str) -> Path:
         """Move a folder that was begun out of the way of others; the disk below stays where its layer looks for it."""
@@ -199,8 +208,23 @@ class Store:
                     memory.forget(folder)
         return swept
 
+    def _stands_on_itself(self, key: str) -> bool:
+        below: list[str] = []
+        while key and key not in below:
+            below.append(key)
+            key = str(self.facts(key).get("parent", ""))
+        return bool(key)
+
     def _seal(self, key: str) -> Path:
         return self.layers / key / SEAL
+
+
+def on_top_of(key: str, parents: Mapping[str, str]) -> list[str]:
+    """Return what stands on an entry, the topmost first; ``parents`` names what each entry stands on."""
+    found = [key]
+    for one in found:  # grows while it is walked
+        found += [child for child, parent in parents.items() if parent == one and child not in found]
+    return found[:0:-1]
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:

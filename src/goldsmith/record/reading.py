@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from goldsmith.errors import UsageError
+from goldsmith.errors import HostError, UsageError
 from goldsmith.host.files import is_locked
 from goldsmith.record.document import LOCK, read_document
 from goldsmith.record.story import BuildState
@@ -106,6 +106,10 @@ def _folders(builds: Path) -> list[Path]:
         return [one for one in builds.iterdir() if one.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except PermissionError as error:
+        raise HostError(
+            f"{builds}: {error.strerror}", fix="run as its owner, or give another --state"
+        ) from None
 
 
 def _state(document: Mapping[str, Any], *, alive: bool) -> BuildState:

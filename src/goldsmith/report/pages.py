@@ -37,8 +37,9 @@ def write_report(
     templates: Sequence[Path],
     channels: Channels = Channels(),
     last: int = MOST,
+    mode: int = 0o755,
 ) -> Path:
-    """Write the pages of the newest builds to ``target`` and return the first one.
+    """Write the pages of the newest builds to ``target``, a folder of this ``mode``, and return the first one.
 
     They are made aside and take the place of an earlier report in one step. Raises UsageError where ``target`` holds
     something else, HostError where it cannot be written.
@@ -52,7 +53,7 @@ def write_report(
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             _write(builds, aside, recipes, templates, channels, last)
-            aside.chmod(0o755)
+            aside.chmod(mode)
             _take_place(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,119 @@
+"""What ``goldsmith store prune`` takes away, and what of it has to stay."""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.host.files import human_size
+from goldsmith.host.locks import is_locked, try_lock
+from goldsmith.plan.pruning import circular, old_ones, to_fit
+from goldsmith.plan.store import EntryInfo, Store
+from goldsmith.record.clearing import clear, keys_in_use
+from goldsmith.record.uses import uses
+
+_MONTH = 30.0  # days
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to go: by age in days, by the bytes that may be left, by use; by age where nothing is said."""
+
+    days: float | None = None
+    limit: int | None = None
+    unused: bool = False
+    keep_newest: bool = False
+
+    @property
+    def before(self) -> float:
+        """Return the time, in seconds since the epoch, of which it is too old what was made before."""
+        return time.time() - 86400 * (_MONTH if self.days is None else self.days)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What went, or would go; ``in_use`` had to stay, and so had what is ``damaged``. ``size`` is in bytes."""
+
+    gone: list[EntryInfo]
+    in_use: list[EntryInfo]
+    damaged: list[EntryInfo]
+    downloads: list[Path]
+    size: int
+
+    @property
+    def lines(self) -> list[str]:
+        told = [_line(one) for one in self.gone]
+        told += [f"{_line(one)}  in use" for one in self.in_use]
+        told += [
+            f"{_line(one)}  damaged: it stands on itself (goldsmith store verify --apply)"
+            for one in self.damaged
+        ]
+        return told + [
+            f"a download that broke off  {one.name}  {human_size(_bytes(one))}" for one in self.downloads
+        ]
+
+
+def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], None]) -> Pruned:
+    """Find what is to go, and take it away where ``apply`` says so: no build can plan with it meanwhile."""
+    store = Store(state)
+    with store.clearing(on_wait=on_wait) if apply else nullcontext():
+        found = list(store.entries())
+        damaged = circular(found)
+        doomed = _doomed(state, asked, [one for one in found if one not in damaged])
+        wanted = [
+            (one.entry.key, one.created) for one in doomed
+        ]  # a kill leaves none without the one below it
+        stay = clear(store, wanted, also_on_them=False) if apply else set()
+    gone = [one for one in doomed if one.entry.key not in stay]
+    in_use = [one for one in doomed if one.entry.key in stay]
+    downloads = _broken_off(state, asked.before)
+    size = sum(one.size for one in gone) + sum(map(_bytes, downloads))
+    return Pruned(gone, in_use, damaged, downloads, size)
+
+
+def drop(downloads: list[Path]) -> None:
+    """Remove downloads that broke off, but those that somebody has gone on with by now."""
+    for one in downloads:
+        with try_lock(one.with_name(f"{one.name}.lock")) as free:
+            if free:
+                shutil.rmtree(one, ignore_errors=True)
+
+
+def _doomed(state: Path, asked: Asked, left: list[EntryInfo]) -> list[EntryInfo]:
+    """Return what is to go by all that was asked for, the topmost first."""
+    needed = {*uses(state / "builds")}
+    used = keys_in_use(state) or set()
+    if asked.keep_newest:
+        used |= needed
+    doomed: list[EntryInfo] = []
+    if asked.unused:
+        doomed += old_ones(left, made_before=time.time(), used={*used, *needed})
+    if asked.days is not None or (asked.limit is None and not asked.unused):
+        left = [one for one in left if one not in doomed]
+        doomed += old_ones(left, made_before=asked.before, used=used)
+    if asked.limit is not None:
+        left = [one for one in left if one not in doomed]
+        doomed += to_fit(left, asked.limit, used=used)
+    return doomed
+
+
+def _broken_off(state: Path, before: float) -> list[Path]:
+    """Return the folders of downloads that nobody went on with since ``before`` (seconds since the epoch)."""
+    place = state / "store" / "media" / "partial"
+    found = [one for one in place.iterdir() if one.is_dir()] if place.is_dir() else []
+    return sorted(
+        one
+        for one in found
+        if not is_locked(place / f"{one.name}.lock")
+        and all(part.stat().st_mtime < before for part in (one, *one.rglob("*")))
+    )
+
+
+def _line(one: EntryInfo) -> str:
+    return f"{one.entry.key[:12]}  {one.recipe}  {one.stage}  {human_size(one.size)}"
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,56 @@
+"""Take entries out of a store in which builds run: nothing that one of them has in its plan, or is going to have."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from goldsmith.host.files import try_lock
+from goldsmith.plan.kept import standing
+from goldsmith.plan.store import Store, on_top_of
+from goldsmith.record.reading import read_builds
+from goldsmith.record.story import BuildState
+
+
+def keys_in_use(state: Path) -> set[str] | None:
+    """Return the keys in the plans of all builds that run, and those that kept guests stand on.
+
+    It is None, and may be every key, while a build runs whose record does not tell its plan.
+    """
+    used = {one.parent for one in standing(state) if one.parent}
+    for build in read_builds(state / "builds"):
+        if build.state is BuildState.RUNNING:
+            stages = build.document.get("stages")
+            if not stages:
+                return None
+            used |= {str(one.get("key")) for one in stages}
+    return used
+
+
+def clear(store: Store, wanted: Iterable[tuple[str, float]], *, also_on_them: bool) -> set[str]:
+    """Remove entries, each given with the time when it was made, and return the keys of those that are in use.
+
+    The caller holds ``store.clearing``, so all plans there are have been told. What stands on an entry goes before it
+    where ``also_on_them`` is, and else keeps it. What was made anew since it was looked at stays too.
+    """
+    used = keys_in_use(store.root.parent)
+    parents = {one.entry.key: one.parent for one in store.entries()}
+    stay: set[str] = set()
+    for key, made in wanted:
+        if not store.has(key):  # it went with what it stood on
+            continue
+        above = [one for one in on_top_of(key, parents) if store.has(one)]
+        free = used is not None and not used & {key, *above} and (also_on_them or not above)
+        if not (free and store.created(key) == made and _removed(store, [*above, key])):
+            stay.add(key)
+    return stay
+
+
+def _removed(store: Store, keys: Iterable[str]) -> bool:
+    """Remove entries, unless somebody holds the lock of one of them; say whether that was done."""
+    going = list(keys)
+    with ExitStack() as locks:
+        if not all(locks.enter_context(try_lock(store.locks / f"{key}.lock")) for key in going):
+            return False
+        for key in going:
+            store.remove(key)
+    return True
