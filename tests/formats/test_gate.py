@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": ["convert", "IMAGE", "OUT", "--to", "raw"],
     "image import": ["image", "import", "IMAGE"],
     "boot-test": ["boot-test", "IMAGE", "--timeout", "1"],
+    "push": ["push", "IMAGE", "--catalog", "cloud"],
     "sbom": ["sbom", "IMAGE"],
     "diff": ["diff", "IMAGE", "IMAGE"],
 }
@@ -34,6 +35,16 @@ def hostile(request, images, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     return make(images, folder), words
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    """Be in a project with a cloud where nobody answers."""
+    clouds = {"auth_type": "none", "endpoint": "http://127.0.0.1:1"}
+    (tmp_path / "clouds.yaml").write_text(json.dumps({"clouds": {"cloud": clouds}}))
+    (tmp_path / "goldsmith.yaml").write_text("catalogs: {cloud: {cloud: cloud}}\n")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -51,7 +62,7 @@ def problems(path, capsys):
     return json.loads(capsys.readouterr().out)["problems"]
 
 
-def test_every_command_refuses_it_in_the_words_of_inspect(hostile, opened, tmp_path, capsys):
+def test_every_command_refuses_it_in_the_words_of_inspect(hostile, opened, cloud, tmp_path, capsys):
     path, words = hostile
     said = problems(path, capsys)
     assert words in "; ".join(said)

@@ -32,7 +32,7 @@ def declared_format(facts: Facts) -> Finding:
     why="a backing or data file makes a cloud read other files of its own, snapshots and encryption hide content",
     source="OpenStack Nova, virt/images.py; oslo.utils format_inspector",
     expected="no backing file, snapshots, data file, encryption",
-    fix="qemu-img convert -O qcow2 IMAGE NEW",
+    fix="where you trust all its files, make one of them: qemu-img convert -O qcow2 IMAGE NEW",
     profiles=ALL,
 )
 def alone(facts: Facts) -> Finding:
