@@ -65,7 +65,7 @@ def test_a_folder_is_no_disk(tmp_path):
 def test_encrypted_and_unknown_containers_are_not_opened(tmp_path):
     path = tmp_path / "x.img"
     path.write_bytes((b"LUKS\xba\xbe\0\1").ljust(8192, b"\0"))
-    assert "luks" in recognise(path).dangers[-1]
+    assert "it is encrypted with LUKS" in recognise(path).dangers[-1]
 
 
 def test_a_raw_disk_is_recognised_and_its_size_known(tmp_path, qemu_img):

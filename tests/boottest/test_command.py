@@ -223,7 +223,7 @@ def test_an_image_that_opens_other_files_is_not_booted(boot_test, tmp_path):
     )
     code, _, err = boot_test(str(trap), *KNOWN)
     assert code == 5
-    assert "is not safe to boot: backing_file" in err
+    assert "trap.qcow2 is refused: it needs another file below it (a backing file)" in err
     assert boot_test.tools["virt-install"].calls == []
 
 

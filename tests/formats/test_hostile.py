@@ -1,5 +1,8 @@
 """Headers from anybody: whatever the bytes say, there is an answer, soon, and never a traceback."""
 
+import itertools
+import json
+import subprocess
 import time
 from contextlib import suppress
 
@@ -9,9 +12,10 @@ from hypothesis import strategies as st
 
 from goldsmith.artifact.introspect import headers
 from goldsmith.formats import content, partitions
-from goldsmith.formats.source import Damaged
+from goldsmith.formats.source import Damaged, open_file
 
-from .conftest import COMPRESSED, MADE
+from .conftest import COMPRESSED, MADE, SYSTEM_PATH
+from .hostile import FLAT, HOSTILE, vmdk
 
 SOON = 2.0  # seconds of processor time for one image, on a busy machine; 5 ms is usual
 NAMES = [*MADE, *COMPRESSED, "disk.raw"]
@@ -108,3 +112,52 @@ def test_logical_partitions_that_never_end_do(table):
                 + b"\0\0\0\0\x05\0\0\0" + following.to_bytes(4, "little") + (9).to_bytes(4, "little")
             )  # fmt: skip
     assert len(partitions.read(Bytes(disk)).partitions) <= 61
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_image_that_reaches_for_other_files_is_told_by_its_bytes(images, tmp_path, name):
+    make, words = HOSTILE[name]
+    with open_file(make(images, tmp_path)) as file:
+        assert words in "; ".join(headers(file).problems)
+
+
+GOOD = [
+    "version=1",
+    "CID=1",
+    "parentCID=ffffffff",
+    'createType="monolithicSparse"',
+    'RW 2048 SPARSE "sparse.vmdk"',
+]
+LINES = [
+    "version=1", "CID=1", "parentCID=ffffffff", "ParentCID=1", 'createType="monolithicSparse"',
+    'createtype="monolithicSparse"', 'createType="streamOptimized"', ' createType="monolithicFlat"',
+    'createType="twoGbMaxExtentSparse"', "# a remark", "#" * 600, 'RW 2048 SPARSE "sparse.vmdk"', FLAT,
+    'RW +2048 FLAT "secret.txt" 0', 'RW -1 SPARSE "secret.txt"', 'rw 2048 flat "secret.txt" 0',
+    'RW 2048 ZERO', 'parentFileNameHint="/etc/hostname"', '# parentFileNameHint="/etc/hostname"',
+    'xparentFileNameHintx"/etc/hostname"', 'ddb.adapterType = "ide"', "\0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_vmdk_that_is_accepted_names_no_other_file_to_qemu(images, tmp_path, line):
+    for at, empty, sectors in itertools.product(range(len(GOOD) + 1), (False, True), (1, 20)):
+        words = "\n".join(["# Disk DescriptorFile", *GOOD[:at], line, *GOOD[at:], ""])
+        path = vmdk(images, tmp_path, edit=lambda _, words=words: words, empty=empty, sectors=sectors)
+        with open_file(path) as file:
+            found = headers(file)
+        if found.safe:
+            assert_alone(path, str(found.format))
+
+
+def assert_alone(path, driver):
+    """See that QEMU opens no file but this one."""
+    said = subprocess.run(
+        ["qemu-img", "info", "--output=json", "-f", driver, path],
+        capture_output=True, env={"PATH": SYSTEM_PATH}, check=False,
+    )  # fmt: skip
+    facts = json.loads(said.stdout) if said.returncode == 0 else {}
+    assert "backing-filename" not in facts
+    for one in facts.get("format-specific", {}).get("data", {}).get("extents", ()):
+        assert one["filename"] == str(path)
+    assert b"hostname" not in said.stderr
+    assert b"secret.txt" not in said.stderr

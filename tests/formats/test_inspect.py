@@ -13,6 +13,7 @@ from goldsmith.formats.source import open_file
 from goldsmith.host.process import LocalHost
 
 from .conftest import COMPRESSED, MADE, MIB, SIZE, SYSTEM_PATH, run
+from .hostile import differencing
 
 ALL = [*MADE, *COMPRESSED, "disk.raw"]
 API = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vpc": "vhd", "vhdx": "vhdx", "vdi": "vdi"}
@@ -199,15 +200,7 @@ def test_a_raw_luks_is_dangerous(tmp_path):
 
 
 def test_a_differencing_vhd_is_dangerous(images, tmp_path):
-    path = images.copy("dynamic.vhd", tmp_path)
-    data = bytearray(path.read_bytes())
-    for at in (0, len(data) - 512):
-        data[at + 60 : at + 64] = struct.pack(">I", 4)
-        data[at + 64 : at + 68] = struct.pack(
-            ">I", ~(sum(data[at : at + 512]) - sum(data[at + 64 : at + 68])) & 0xFFFFFFFF
-        )
-    path.write_bytes(data)
-    assert look(path).dangers == ("it needs another file below it (a parent)",)
+    assert look(differencing(images, tmp_path)).dangers == ("it needs another file below it (a parent)",)
 
 
 def test_two_formats_in_one_file_are_no_format(images, tmp_path):

@@ -1,7 +1,7 @@
 """What an image is and whether it may be used: its headers first, then the tools, never the other way round."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from goldsmith.artifact import qemuimg
 from goldsmith.artifact.guestdisk import GuestDisk
 from goldsmith.artifact.qemuimg import Checked
-from goldsmith.errors import HostError, ToolError
+from goldsmith.errors import GateError, HostError, Mark, ToolError
 from goldsmith.formats import content, iso, partitions, qcow2, vdi, vhd, vhdx, vmdk
 from goldsmith.formats.detect import Detected, detect
 from goldsmith.formats.header import Header, Reader
@@ -88,6 +88,16 @@ class Inspection:
             "problems": list(self.problems),
             "notes": list(self.notes),
         }
+
+
+def refusal(image: Path, problems: Sequence[str], *, at: Mark | None = None) -> GateError:
+    """Return what everybody says of an image that no program may open; ``at`` is where a recipe names it."""
+    return GateError(
+        f"{image} is refused: {'; '.join(problems)}",
+        at=at,
+        fix="get it again if it is damaged; if it needs other files and you trust it, make one file of it:"
+        " qemu-img convert -O qcow2 OLD NEW",
+    )
 
 
 def inspect(source: Source, host: Host, *, check: bool = True) -> Inspection:

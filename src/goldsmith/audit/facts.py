@@ -17,18 +17,23 @@ class NotLooked(Exception):
 class Container:
     """The image file as QEMU sees it. Sizes in bytes; ``format`` is the Image API name.
 
-    ``dangers`` are reasons not to let any program open it; then nothing but the format is known.
+    ``dangers`` and ``damage`` are reasons not to let any program open it; then nothing but the format is known.
     """
 
     path: Path
     format: str
     dangers: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
     virtual_size: int = 0
     actual_size: int = 0
-    extras: tuple[str, ...] = ()  # backing file, snapshots, data file, encryption
+    extras: tuple[str, ...] = ()  # snapshots, encryption, marks of damage
     compat: str = ""
     compression: str = ""
     faults: tuple[str, ...] | None = None  # of qemu-img check; None where the format has no check
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return (*self.dangers, *self.damage)
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,13 @@ class Facts:
     expected: Expected = field(default_factory=Expected)
     guest: Guest | None = None
     search: Search | None = None
+
+    @property
+    def opened(self) -> Container:
+        """The container with what QEMU says of it. Raises NotLooked where it was not asked."""
+        if self.container.problems:
+            raise NotLooked("the image was not opened, because it is refused by its header")
+        return self.container
 
     @property
     def look(self) -> Guest:

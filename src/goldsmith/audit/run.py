@@ -17,7 +17,7 @@ from goldsmith.audit import secrets as bytes_search
 from goldsmith.audit.appliance import Appliance, converse
 from goldsmith.audit.check import Check, Finding, Profile, bad, moot
 from goldsmith.audit.checks import BY_ID, CHECKS
-from goldsmith.audit.container import FORMATS, ask_qemu, named, recognise
+from goldsmith.audit.container import FORMATS, accepted, ask_qemu, declared, named, recognise
 from goldsmith.audit.facts import Container, Expected, Facts, Guest, Hit, NotLooked, Search, System
 from goldsmith.audit.gather import look
 from goldsmith.audit.report import Report, Result, harmless, judged
@@ -71,12 +71,13 @@ def audit(
     chosen = Profile(profile) if profile else None
     wanted = expected or Expected()
     wanted = replace(wanted, format=named(format)) if format else wanted
-    look_now = partial(_look, container.path, FORMATS[container.format], chosen, host, env)
-    if container.dangers:
+    if not container.problems:
+        container = ask_qemu(container, host)
+    if container.problems:
         facts = Facts(container, chosen or Profile.GENERIC_LINUX, wanted)
     else:
-        container = ask_qemu(container, host)
-        images = [container, *map(recognise, copies)]
+        look_now = partial(_look, container.path, FORMATS[container.format], chosen, host, env)
+        images = [container, *(accepted(recognise(one)) for one in copies)]
         with _beside(partial(_searched, images, secrets, scratch=scratch), host) as searched:
             guest = (looked or look_now)()
             facts = Facts(container, chosen or profile_of(guest.systems), wanted, guest, searched())
@@ -85,7 +86,7 @@ def audit(
         profile=facts.profile,
         format=container.format,
         system=harmless(str(facts.guest.systems[0])) if facts.guest and len(facts.guest.systems) == 1 else "",
-        checks=tuple(answers(facts, {} if container.dangers else waivers or {})),
+        checks=tuple(answers(facts, {} if container.problems else waivers or {})),
         seconds=time.monotonic() - started,
         inventory=facts.guest.inventory if facts.guest else None,
     )
@@ -124,15 +125,11 @@ def take_stock(
 ) -> Inventory:
     """Look into an image, read-only, and return what it holds; no check is asked.
 
-    Raises UsageError for what is not safe to open or holds no system that can be looked into.
+    Raises GateError for what no program may open or is not what it is declared to be, UsageError for what holds no
+    system that can be looked into.
     """
-    container = check_request(image, profile=None, format=format, waivers={})
-    if container.dangers:
-        raise UsageError(
-            f"{image} is not opened: {'; '.join(container.dangers)}",
-            fix=f"goldsmith inspect {image} tells more",
-        )
-    driver = FORMATS[named(format) if format else container.format]
+    container = declared(accepted(check_request(image, profile=None, format=format, waivers={})), format)
+    driver = FORMATS[container.format]
 
     def talk(appliance: Appliance) -> Guest:
         return look(appliance, sees=[], reads=[])
@@ -190,7 +187,7 @@ def _searched(
             image.path,
             secrets,
             driver=FORMATS[image.format],
-            virtual_size=image.virtual_size if at == 0 else ask_qemu(image, host).virtual_size,
+            virtual_size=image.virtual_size if at == 0 else accepted(ask_qemu(image, host)).virtual_size,
             host=host,
             scratch=scratch,
         )

@@ -4,31 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from goldsmith.audit.appliance import converse
-from goldsmith.audit.container import FORMATS, ask_qemu, recognise
+from goldsmith.audit.container import FORMATS, accepted, ask_qemu, declared, recognise
 from goldsmith.audit.gather import look
 from goldsmith.boottest.hardware import seen_properties
 from goldsmith.boottest.place import Image
-from goldsmith.errors import GateError
 from goldsmith.host.process import Host
 
 
-def recognised(path: Path, declared: str | None, host: Host) -> Image:
-    """Return the image with its format and size; ``declared`` is the catalog's format.
+def recognised(path: Path, format: str | None, host: Host) -> Image:  # noqa: A002  the word of the Image API
+    """Return the image with its format and size; ``format`` is the one that the catalog declares.
 
-    Raises UsageError for what is no disk image, GateError for one that would make QEMU open other files, or that is
+    Raises UsageError for what is no disk image, GateError for one that no program may open, or that is
     not what it is declared to be.
     """
-    container = recognise(path)
-    if container.dangers:
-        raise GateError(
-            f"{path} is not safe to boot: {'; '.join(container.dangers)}",
-            fix="goldsmith audit tells more; convert it into an image that stands alone",
-        )
-    if declared and declared != container.format:
-        raise GateError(
-            f"{path} is {container.format}, but is declared to be {declared}", fix="register it anew"
-        )
-    known = ask_qemu(container, host)
+    known = accepted(ask_qemu(declared(accepted(recognise(path)), format), host))
     return Image(path, known.format, known.virtual_size)
 
 

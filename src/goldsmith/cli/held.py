@@ -140,11 +140,13 @@ def _of_images(settings: Settings, catalog: LocalCatalog, wanted: str, images: S
 
 
 def _looked(settings: Settings, path: Path, name: str, *, format: str | None = None) -> Held:  # noqa: A002
-    """Look into a file; what is said of it is dated by its last change."""
+    """Look into a file, dated by its last change. Raises GateError where no program may open it."""
+    from goldsmith.audit.container import accepted, recognise
     from goldsmith.audit.run import take_stock
     from goldsmith.host import accel, guestfs
     from goldsmith.host.process import LocalHost
 
+    accepted(recognise(path))  # before anything is started
     host = LocalHost()
     chosen = accel.detect(host, state=settings.state)
     env = guestfs.environment(chosen, cache=settings.state / "cache")

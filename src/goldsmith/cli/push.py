@@ -122,11 +122,14 @@ def _items(settings: Settings, wanted: str, disk_format: str | None) -> tuple[It
 
 
 def _file(path: Path, disk_format: str | None, signature: Mapping[str, str]) -> Item:
-    from goldsmith.artifact.introspect import headers
+    from goldsmith.artifact.introspect import headers, refusal
     from goldsmith.formats.source import open_file
 
     with open_file(path) as file:
-        found = disk_format or headers(file).format
+        seen = headers(file)
+    if not seen.safe:
+        raise refusal(path, seen.problems)
+    found = disk_format or seen.format
     if not found:
         raise UsageError(f"{path} is of a format that no catalog knows", fix="goldsmith inspect tells more")
     new = NewImage(

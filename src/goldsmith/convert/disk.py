@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
-from goldsmith.artifact.introspect import Inspection, inspect
+from goldsmith.artifact.introspect import Inspection, inspect, refusal
 from goldsmith.artifact.target import Target, must_fit, settled
 from goldsmith.errors import GateError, GoldsmithError, HostError, UsageError
 from goldsmith.formats.source import open_file
@@ -60,11 +60,7 @@ def admitted(host: Host, source: Path) -> Inspection:
     with open_file(source) as file:
         found = inspect(file, host)
     if not found.safe:
-        raise GateError(
-            f"{source} is refused: {'; '.join(found.problems)}",
-            fix="get it again if it is damaged; if it needs other files and you trust it, make one file of it:"
-            " qemu-img convert -O qcow2 OLD NEW",
-        )
+        raise refusal(source, found.problems)
     if (found.header.virtual_size or 0) > _MOST:
         raise GateError(
             f"{source} promises a disk of {human_size(found.header.virtual_size or 0)}",

@@ -15,8 +15,10 @@ _COMPRESSED_GRAINS = 1 << 16
 _NO_PARENT = "ffffffff"
 _LOOKED_AT = 64  # grain tables, each of 32 MiB of the disk; those at its end were written last
 _FOOTER = 1024  # bytes from the end of the file
+_AS_QEMU = 0x200  # where QEMU looks for a parent, wherever the header says that the descriptor is
 _PAIR = re.compile(r'^\s*([\w.]+)\s*=\s*"?([^"\n]*?)"?\s*$', re.MULTILINE)
-_EXTENT = re.compile(r"^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+(\w+)", re.MULTILINE | re.IGNORECASE)
+_EXTENT = re.compile(r"^\s*(?:RW|RDONLY|NOACCESS)\s+[+-]?\d+\s+(\w+)", re.MULTILINE | re.IGNORECASE)
+_HINT = re.compile(r'parentfilenamehint(?:\s*=\s*"?([^"\n]*))?', re.IGNORECASE)
 _DISK_TYPES = {"streamoptimized": "streamOptimized", "monolithicsparse": "sparse"}
 _FLAT = ("flat", "vmfs")
 _ADAPTERS = ("ide", "buslogic", "lsilogic", "lsilogicsas", "paravirtual")
@@ -28,24 +30,36 @@ def read(source: Source) -> Header:
     if magic != b"KDMV":
         return _described(text_of(source.read(0, _MOST_TEXT)))
     numbers = unpack(_LAYOUT, source, 0, "the header")
-    capacity, grain, at, sectors = numbers[3:7]
+    capacity, grain, at = numbers[3:6]
     (algorithm,) = unpack("<H", source, 77, "the header")
     if not 0 < grain <= 1 << 20:
         raise Damaged(f"grains of {grain} sectors do not exist")
-    words = text_of(source.read(at * _SECTOR, min(sectors * _SECTOR, _MOST_TEXT)))
-    described = _described(words)
+    described = _described(_embedded(source, at * _SECTOR))
     flags, directory = numbers[2], numbers[9]
     return Header(
         virtual_size=capacity * _SECTOR,
         cluster_size=grain * _SECTOR,
         compression="zlib" if flags & _COMPRESSED_GRAINS and algorithm == 1 else None,
         backing_file=described.backing_file,
-        dangers=described.dangers,
+        dangers=(*described.dangers, *_elsewhere(capacity, described)),
         damage=_out_of_bounds(source, numbers, directory),
         notes=("it was not closed by the program that wrote it",) if numbers[11] else (),
         details={"sparse_version": numbers[1], **described.details},
         properties=described.properties,
     )
+
+
+def _embedded(source: Source, at: int) -> str:
+    """Return the descriptor up to its NUL as QEMU reads it, which heeds no length; with what QEMU alone sees."""
+    places = dict.fromkeys((at, _AS_QEMU))
+    return "\n".join(text_of(source.read(place, _MOST_TEXT)) for place in places)
+
+
+def _elsewhere(capacity: int, described: Header) -> tuple[str, ...]:
+    """Tell a header without a size: QEMU then obeys the descriptor, and opens the files that this names."""
+    if capacity or any("its data lies in other files" in one for one in described.dangers):
+        return ()
+    return ("its data lies in other files (its header gives its disk no size)",)
 
 
 def text_of(data: bytes) -> str:
@@ -62,7 +76,8 @@ def _described(words: str) -> Header:
     if any(one.lower().startswith(_FLAT) for one in extents):
         dangers.append(f"its data lies in other files (flat extents, createType {kind or 'unknown'})")
     parent = pairs.get("parentcid", _NO_PARENT).lower()
-    backing = pairs.get("parentfilenamehint", "") if parent != _NO_PARENT else None
+    hint = _HINT.search(words)  # what QEMU follows, whatever parentCID says, and in a comment too
+    backing = (hint[1] or "" if hint else "") if hint or parent != _NO_PARENT else None
     if backing is not None:
         dangers.append("it needs another file below it (a parent)")
     return Header(

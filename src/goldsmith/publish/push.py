@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goldsmith.artifact.introspect import DISKS, Inspection, inspect
+from goldsmith.artifact.introspect import DISKS, Inspection, inspect, refusal
 from goldsmith.artifact.target import Target, settled
 from goldsmith.catalog.contract import Catalog
 from goldsmith.catalog.entry import BUILD_KEY, SOURCE, Image, NewImage, Query, Status, min_disk_for
@@ -129,11 +129,7 @@ def _inspected(item: Item, host: Host) -> Inspection:
     with open_file(item.file) as file:
         found = inspect(file, host)
     if not found.safe:
-        raise GateError(
-            f"{item.file} is not sent: {'; '.join(found.problems)}",
-            fix="get it again if it is damaged; if it needs other files and you trust it, make one file of it: "
-            "qemu-img convert -O qcow2 OLD NEW",
-        )
+        raise refusal(item.file, found.problems)
     said = item.new.disk_format
     if found.format != said and not (
         said in ("raw", "ami", "aki", "ari", "ploop") and found.format in ("raw", None)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
+from goldsmith.artifact.introspect import refusal
 from goldsmith.artifact.qemuimg import ImageInfo
-from goldsmith.audit.container import recognise
+from goldsmith.audit.container import accepted, recognise
 from goldsmith.errors import Mark, RecipeError, UsageError
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host import files
@@ -67,27 +68,19 @@ class Base:
             container = recognise(path)
         except UsageError as error:
             raise RecipeError(error.problem, at=self.at, fix=error.fix) from None
-        found = None if container.dangers else qemuimg.info(host, path, container.format)
-        dangers = list(container.dangers)
-        if found and not found.alone:
-            dangers.append("it needs another file")
-        if found and found.encrypted:
-            dangers.append("it is encrypted")
-        if found and found.corrupt:
-            dangers.append("it is marked as corrupt")
-        if dangers or found is None:
-            raise RecipeError(
-                f"{path.name} cannot be started from: {'; '.join(dangers)}",
-                at=self.at,
-                fix="make a flat image of it where you trust it: qemu-img convert -O qcow2 OLD NEW",
-            )
+        accepted(container, at=self.at)
+        found = qemuimg.info(host, path, container.format)
+        told = {
+            "it needs another file": not found.alone,
+            "it is encrypted": found.encrypted,
+            "it is marked as corrupt": found.corrupt,
+        }
+        if problems := [words for words, so in told.items() if so]:
+            raise refusal(path, problems, at=self.at)
         checked = qemuimg.check(host, path, found.format)
         if not checked.good:  # what is missing at its end would be read as zeros
-            raise RecipeError(
-                f"{path.name} is damaged or cut off: qemu-img check finds {checked.corruptions} places",
-                at=self.at,
-                fix="get it again, and say media.sha256 in the recipe",
-            )
+            count = checked.corruptions + checked.errors
+            raise refusal(path, [f"qemu-img check found {count} damaged places"], at=self.at)
         if found.format == "raw" and not _has_boot_sector(path):
             raise RecipeError(
                 f"{path.name} is no disk image: it has no partition table",

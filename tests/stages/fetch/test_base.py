@@ -5,7 +5,7 @@ import json
 import pytest
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import Mark, RecipeError
+from goldsmith.errors import GateError, Mark, RecipeError
 from goldsmith.events import Progress
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.stage import Entry
@@ -90,7 +90,7 @@ def test_an_image_with_a_backing_file_is_refused_before_qemu_opens_it(base, raw,
     overlay = tmp_path / "overlay.qcow2"
     qemuimg.create_overlay(HOST, raw, overlay, relative=False, backing_format="raw")
     tool = fake_tool("qemu-img")
-    with pytest.raises(RecipeError, match=r"overlay\.qcow2 cannot be started from: .*backing") as error:
+    with pytest.raises(GateError, match=r"overlay\.qcow2 is refused: .*backing") as error:
         base(overlay)
     assert error.value.at == AT
     assert not tool.calls
@@ -99,7 +99,7 @@ def test_an_image_with_a_backing_file_is_refused_before_qemu_opens_it(base, raw,
 def test_an_image_with_a_data_file_is_refused(base, tmp_path):
     image = tmp_path / "base.qcow2"
     HOST.run("qemu-img", "create", "-q", "-f", "qcow2", "-o", f"data_file={tmp_path / 'd'}", image, "1M")
-    with pytest.raises(RecipeError, match=r"cannot be started from: .*data.file"):
+    with pytest.raises(GateError, match=r"is refused: .*data.file"):
         base(image)
 
 
@@ -109,9 +109,21 @@ def test_an_iso_is_no_image_to_start_from(base, tmp_path, iso_bytes):
         base(tmp_path / "rhel.iso")
 
 
-@pytest.mark.parametrize("content", [b"<html>" + b" " * 4096, b"\xfd7zXZ\0" + bytes(4096)])
-def test_a_page_or_a_compressed_image_is_no_disk(base, tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"<html>" + b" " * 4096, "it is a text, as a server sends it in place of an image"),
+        (b"\xfd7zXZ\0" + bytes(4096), "it is compressed with xz, .* unpack it first"),
+    ],
+)
+def test_a_page_or_a_compressed_image_is_no_disk(base, tmp_path, content, problem):
     (tmp_path / "base.img").write_bytes(content)
+    with pytest.raises(GateError, match=problem):
+        base(tmp_path / "base.img")
+
+
+def test_any_bytes_are_no_disk(base, tmp_path):
+    (tmp_path / "base.img").write_bytes(b"\1" * 4096)
     with pytest.raises(RecipeError, match="it has no partition table") as error:
         base(tmp_path / "base.img")
     assert error.value.fix.startswith("unpack it if it is compressed")
@@ -122,7 +134,18 @@ def test_a_truncated_image_does_not_become_a_disk(base, raw):
     noisy.write_bytes(raw.read_bytes()[:512] + bytes(range(1, 256)) * 8000)
     image = converted(noisy, "qcow2", "noisy")
     image.write_bytes(image.read_bytes()[:400_000])
-    with pytest.raises(RecipeError, match=r"noisy\.qcow2 is damaged or cut off: .* finds \d+ places"):
+    with pytest.raises(
+        GateError, match=r"noisy\.qcow2 is refused: .* after the end of the file: it is cut off"
+    ):
+        base(image, size=8 * MIB)
+
+
+def test_an_image_whose_tables_are_damaged_does_not_become_a_disk(base, raw):
+    image = converted(raw, "qcow2", "torn")
+    content = bytearray(image.read_bytes())
+    content[2 * 65536 : 2 * 65536 + 64] = bytes(64)  # its first reference counts
+    image.write_bytes(content)
+    with pytest.raises(GateError, match=r"torn\.qcow2 is refused: qemu-img check found \d+ damaged places"):
         base(image, size=8 * MIB)
 
 

@@ -19,6 +19,8 @@ MIB = 1 << 20
 )
 def declared_format(facts: Facts) -> Finding:
     declared, real = facts.expected.format, facts.container.format
+    if facts.container.problems:
+        return bad(f"{real}, and refused by its header", expected=declared or "")
     if declared is None:
         return good(f"{real}, by its content")
     return good(real) if real == declared else bad(real, expected=declared)
@@ -30,11 +32,13 @@ def declared_format(facts: Facts) -> Finding:
     why="a backing or data file makes a cloud read other files of its own, snapshots and encryption hide content",
     source="OpenStack Nova, virt/images.py; oslo.utils format_inspector",
     expected="no backing file, snapshots, data file, encryption",
-    fix="qemu-img convert -O qcow2 IMAGE NEW",
+    fix="where you trust all its files, make one of them: qemu-img convert -O qcow2 IMAGE NEW",
     profiles=ALL,
 )
 def alone(facts: Facts) -> Finding:
     extras = [*facts.container.dangers, *facts.container.extras]
+    if facts.container.damage and not extras:
+        return bad("nobody can tell: it is damaged")
     return bad(some(extras)) if extras else good("none")
 
 
@@ -48,7 +52,9 @@ def alone(facts: Facts) -> Finding:
     profiles=ALL,
 )
 def sound(facts: Facts) -> Finding:
-    faults = facts.container.faults
+    faults = facts.container.damage or facts.container.faults
+    if facts.container.dangers:
+        return bad(some([*facts.container.damage, "not checked: no program may open it"]))
     if faults is None:
         return moot(f"the format {facts.container.format} has no check")
     return bad(some(faults)) if faults else good("no errors")
@@ -65,9 +71,10 @@ def sound(facts: Facts) -> Finding:
     profiles=ALL,
 )
 def readable_everywhere(facts: Facts) -> Finding:
-    if facts.container.format != "qcow2":
-        return moot(f"not for {facts.container.format}")
-    found = f"compat {facts.container.compat}, {facts.container.compression or 'zlib'}"
+    image = facts.opened
+    if image.format != "qcow2":
+        return moot(f"not for {image.format}")
+    found = f"compat {image.compat}, {image.compression or 'zlib'}"
     return good(found) if found == "compat 1.1, zlib" else bad(found)
 
 
@@ -81,7 +88,7 @@ def readable_everywhere(facts: Facts) -> Finding:
     profiles=ALL,
 )
 def virtual_size(facts: Facts) -> Finding:
-    size, most = facts.container.virtual_size, facts.expected.virtual_size
+    size, most = facts.opened.virtual_size, facts.expected.virtual_size
     found = f"{size / MIB:g} MiB"
     if size % MIB:
         return bad(f"{size} bytes")
@@ -101,7 +108,7 @@ def virtual_size(facts: Facts) -> Finding:
     profiles=ALL,
 )
 def sparse(facts: Facts) -> Finding:
-    share = facts.container.actual_size / max(1, facts.container.virtual_size)
+    share = facts.opened.actual_size / max(1, facts.opened.virtual_size)
     found = f"{share:.0%} of the virtual size"
     return good(found) if share <= 0.6 else bad(found)
 
