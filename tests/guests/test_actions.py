@@ -1,10 +1,12 @@
+import os
 import subprocess
+from grp import getgrgid
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 
 from goldsmith.errors import GuestError, Mark
-from goldsmith.guests import actions
 from goldsmith.guests.actions import Hand, perform
 from goldsmith.guests.family import Packages
 from goldsmith.host.commands import Ran
@@ -12,6 +14,7 @@ from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import Step
 
 AT = Mark("recipes/x.yaml", 12, 5)
+OWNER = f"{getpwuid(os.getuid()).pw_name}:{getgrgid(os.getgid()).gr_name}"
 
 
 class LocalShell:
@@ -143,12 +146,20 @@ def test_a_package_that_yum_did_not_install_is_a_failure(hand, tmp_path):
     assert "package nosuch is not installed" in err.value.evidence
 
 
-def test_the_digest_of_a_folder_changes_with_names_modes_and_contents(tmp_path):
-    folder = tmp_path / "files"
-    folder.mkdir()
-    (folder / "a").write_text("1")
-    first = actions.digest_of(folder)
-    (folder / "a").chmod(0o700)
-    second = actions.digest_of(folder)
-    (folder / "b").write_text("")
-    assert len({first, second, actions.digest_of(folder)}) == 3
+def test_a_folder_is_uploaded_with_what_links_lead_to_and_its_empty_folders(hand, tmp_path):
+    source, dest = tmp_path / "app", tmp_path / "guest" / "opt"
+    (source / "real").mkdir(parents=True)
+    (source / "empty").mkdir(mode=0o750)
+    (source / "real" / "file").write_text("one")
+    (source / "link").symlink_to("real")
+    (dest / "real").mkdir(parents=True)
+    (dest / "real").chmod(0o711)
+    perform(Step(upload={"source": source, "dest": f"{dest}/", "mode": "0640", "owner": OWNER}), hand, at=AT)
+    found = {str(one.relative_to(dest)): one.stat().st_mode & 0o777 for one in dest.rglob("*")}
+    assert found == {
+        "empty": 0o750,
+        "link": (source / "real").stat().st_mode & 0o777,
+        "link/file": 0o640,
+        "real": 0o711,  # was there
+        "real/file": 0o640,
+    }

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from goldsmith.errors import RecipeError, RecipeErrors
+from goldsmith.recipe.confine import project_of
 from goldsmith.recipe.secrets import Secret
 
 GOOD = "name: r\nfamily: small\n"
@@ -191,6 +194,59 @@ def test_a_file_outside_the_project_goes_into_no_guest_unless_its_folder_is_allo
     )
     monkeypatch.setenv("GOLDSMITH_ALLOW_FILES", f"/nowhere:{outside}")
     assert load(text).customize[0].upload.source.exists()
+
+
+def test_a_home_folder_is_no_project(load, tmp_path, monkeypatch):
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_rsa").write_text("private")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(RecipeError) as caught:
+        load(GOOD + "customize:\n- upload: {source: ../.ssh/id_rsa, dest: /etc/x}\n")
+    assert caught.value.problem == f"'../.ssh/id_rsa' is outside the project: {tmp_path}/.ssh/id_rsa"
+    assert caught.value.fix == (
+        f"copy it into {tmp_path}/recipes, for the folder above is no project, "
+        f"or allow its folder: GOLDSMITH_ALLOW_FILES={tmp_path}/.ssh"
+    )
+    (tmp_path / "recipes" / "own").touch()
+    assert load(GOOD + "customize:\n- upload: {source: own, dest: /etc/x}\n").customize
+
+
+@pytest.mark.parametrize(
+    ("folder", "project"),
+    [
+        ("/recipes", "/recipes"),
+        ("/srv/recipes", "/srv"),
+        ("/srv/own", "/srv/own"),
+        ("/home/u/recipes", "/home/u/recipes"),
+        ("/home/u", None),
+        ("/", None),
+    ],
+)
+def test_which_folder_is_the_project(monkeypatch, folder, project):
+    monkeypatch.setenv("HOME", "/home/u")
+    assert project_of(Path(folder)) == (Path(project) if project else None)
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("upload: {source: dir, dest: /etc/x}", r"r\.yaml:4:20: .*dir/bad cannot be read: No such file"),
+        ("write: {file: dir, path: /etc/x}", r"r\.yaml:4:17: 'dir' is a folder"),
+        ("run: {file: dir}", r"r\.yaml:4:15: 'dir' is a folder"),
+    ],
+)
+def test_what_cannot_be_copied_is_told_with_its_place(load, tmp_path, step, told):
+    (tmp_path / "recipes" / "dir").mkdir(parents=True)
+    if step.startswith("upload"):
+        (tmp_path / "recipes" / "dir" / "bad").symlink_to("nothing")
+    with pytest.raises(RecipeError, match=told):
+        load(GOOD + f"customize:\n- {step}\n")
+
+
+def test_a_folder_above_has_a_name(load, tmp_path):
+    assert (
+        load(GOOD + "customize:\n- upload: {source: .., dest: /x}\n").customize[0].upload.source == tmp_path
+    )
 
 
 def test_steps_know_their_kind_and_their_line(load):

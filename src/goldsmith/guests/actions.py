@@ -1,14 +1,13 @@
 """Carry out one customize step in a running guest."""
 
-import hashlib
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from goldsmith.errors import GuestError, Mark
 from goldsmith.guests import cloudcfg
 from goldsmith.guests.family import Packages as PackageCommand
+from goldsmith.guests.placing import pieces, put_file, put_folder
 from goldsmith.guests.step_errors import told_as
 from goldsmith.host.commands import GuestCommands, Ran
 from goldsmith.recipe.secrets import Secret
@@ -58,10 +57,8 @@ class Hand:
 
     def place(self, content: bytes, path: str, *, mode: str, owner: str) -> None:
         """Write a file with its final mode and owner; its folder is made when it is missing."""
-        user, _, group = owner.partition(":")
         self.shell.put_bytes(content, STAGING, mode=0o600)
-        whose = f"-o {shlex.quote(user)} -g {shlex.quote(group or user)}"
-        install = f"install -D -m {mode} {whose} {STAGING} {shlex.quote(path)} && rm -f {STAGING}"
+        install = f"{put_file(STAGING, path, mode=mode, owner=owner)} && rm -f {STAGING}"
         restore = f"; if command -v restorecon >/dev/null; then restorecon {shlex.quote(path)}; fi"
         self.must(install + restore, what=f"writing {path}")
 
@@ -70,16 +67,6 @@ def perform(step: Step, hand: Hand, *, at: Mark | None) -> None:
     """Do one step; raises GuestError with the step's last lines and its place in the recipe."""
     with told_as(step, at):
         _ACTIONS[step.kind](step.action, hand)
-
-
-def digest_of(path: Path) -> str:
-    """Return the digest of a file or a whole folder: names, modes and contents."""
-    running = hashlib.sha256()
-    for one in sorted([path, *path.rglob("*")]) if path.is_dir() else [path]:
-        running.update(f"{one.relative_to(path.parent)} {one.stat().st_mode:o}\n".encode())
-        if one.is_file():
-            running.update(hashlib.sha256(one.read_bytes()).digest())
-    return running.hexdigest()
 
 
 def _run(action: Run, hand: Hand) -> None:
@@ -105,15 +92,11 @@ def _write(action: Write, hand: Hand) -> None:
 
 
 def _upload(action: Upload, hand: Hand) -> None:
-    source, owner = action.source, action.owner or "root:root"
-    if source.is_file():
-        mode = action.mode or f"{source.stat().st_mode & 0o777:04o}"
-        hand.place(source.read_bytes(), action.dest, mode=mode, owner=owner)
-        return
-    for one in sorted(path for path in source.rglob("*") if path.is_file()):
-        mode = action.mode or f"{one.stat().st_mode & 0o777:04o}"
-        dest = f"{action.dest.rstrip('/')}/{one.relative_to(source)}"
-        hand.place(one.read_bytes(), dest, mode=mode, owner=owner)
+    for one in pieces(action):
+        if one.is_folder:
+            hand.must(put_folder(one), what=f"making {one.path}")
+        else:
+            hand.place(one.local.read_bytes(), one.path, mode=one.mode, owner=one.owner)
 
 
 def _packages(action: Packages, hand: Hand) -> None:

@@ -17,49 +17,31 @@ from jinja2 import meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
+from jinja2.loaders import split_template_path
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from goldsmith.errors import Mark, RecipeError
+from goldsmith.guests.bounds import PATIENCE, TooLong, bounded
 from goldsmith.guests.quoting import Target
 from goldsmith.guests.writing import CLOSE, OPEN, Rendered, ShellWord, Writer, guarded
 from goldsmith.recipe.chain import suggest
+from goldsmith.recipe.confine import ALLOWED, stray_of
 from goldsmith.recipe.secrets import Secrets
 from goldsmith.recipe.variables import Expanded, Undefined
 
 _FILTERS = (
-    *(
-        "abs",
-        "batch",
-        "capitalize",
-        "d",
-        "default",
-        "dictsort",
-        "e",
-        "escape",
-        "first",
-        "float",
-        "int",
-        "items",
-    ),
-    *(
-        "join",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "map",
-        "max",
-        "min",
-        "reject",
-        "rejectattr",
-        "replace",
-        "round",
-    ),
-    *("select", "selectattr", "sort", "string", "sum", "tojson", "trim", "truncate", "unique", "upper"),
+    "abs", "batch", "capitalize", "d", "default", "dictsort", "e", "escape", "first",
+    "float", "int", "items", "join", "last", "length", "list", "lower", "map",
+    "max", "min", "reject", "rejectattr", "replace", "round", "select", "selectattr", "sort",
+    "string", "sum", "tojson", "trim", "truncate", "unique", "upper",
+)  # fmt: skip
+_FOLDERS = ("kickstarts", "templates")
+_AUTHORS_ERRORS = (
+    *(jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(MemoryError, TooLong),
 )
-_AUTHORS_ERRORS = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 
 
 def render(
@@ -69,11 +51,13 @@ def render(
     folders: Sequence[Path],
     target: Target | str,
     secrets: Secrets,
+    patience: float = PATIENCE,
 ) -> Rendered:
     """Render a template from the first of ``folders`` that has it. Raises RecipeError with its line."""
     run = _Run(folders, Target(target))
     try:
-        raw = run.environment.get_template(template_name).render(guarded(dict(values)))
+        with bounded(patience):
+            raw = run.environment.get_template(template_name).render(guarded(dict(values)))
     except _AUTHORS_ERRORS as error:
         raise _explained(error, template_name, folders) from None
     except RecursionError:
@@ -81,18 +65,19 @@ def render(
     return run.finished(raw, secrets)
 
 
-def expand(text: str, values: Mapping[str, object]) -> Expanded:
+def expand(text: str, values: Mapping[str, object], *, patience: float = PATIENCE) -> Expanded:
     """Fill in one text of a recipe. Raises Undefined and RecipeError; the place is known to the caller."""
     environment = _environment([])
     try:
-        tree = environment.parse(text)
-        names = frozenset(meta.find_undeclared_variables(tree))
-        value = _value(environment, tree, text, values)
+        with bounded(patience):
+            tree = environment.parse(text)
+            names = frozenset(meta.find_undeclared_variables(tree))
+            value = _value(environment, tree, text, values)
     except jinja2.UndefinedError as error:
         raise _undefined(error) from None
-    except (*_AUTHORS_ERRORS, RecursionError, MemoryError) as error:
+    except (*_AUTHORS_ERRORS, RecursionError) as error:
         fix = "see docs/recipes.md, Variables; {% raw %} keeps text with {{ as it is"
-        raise RecipeError(f"this text is no template: {str(error)[:200]}", fix=fix) from None
+        raise RecipeError(f"this text is no template: {_said(error)}", fix=fix) from None
     return Expanded(value, names)
 
 
@@ -120,6 +105,29 @@ def _undefined(error: jinja2.UndefinedError) -> RecipeError:
     return Undefined(match[1]) if match else RecipeError(error.message or "a value is undefined")
 
 
+class _Stray(jinja2.TemplateError):
+    """A template is a link to a file that is none of the project's."""
+
+    def __init__(self, name: str, link: Path, stray: Path) -> None:
+        super().__init__(f"the template {name} is outside the project: {stray}")
+        self.link = link
+        self.fix = f"copy it into the project, or allow its folder: {ALLOWED}={stray.parent}"
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Without what links lead to outside the project, since who reads the result need not be its owner."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        parts = split_template_path(template)
+        for folder in self.searchpath:
+            path = Path(folder, *parts)
+            if path.is_file():
+                if stray := stray_of(path, Path(folder).absolute(), kinds=_FOLDERS):
+                    raise _Stray(template, path, stray)
+                break
+        return super().get_source(environment, template)
+
+
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Without the operators that make endless numbers and texts out of short ones."""
 
@@ -133,7 +141,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 def _environment(folders: Sequence[Path], **options: Any) -> ImmutableSandboxedEnvironment:
     environment = _Sandbox(
-        loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+        loader=_Loader([str(folder) for folder in folders]),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -227,6 +235,8 @@ def _refuse_catching(block: Sequence[Token], stream: TokenStream) -> None:
 
 def _explained(error: BaseException, name: str, folders: Sequence[Path]) -> RecipeError:
     at = _where(error, folders)
+    if isinstance(error, _Stray):
+        return RecipeError(str(error), at=at or Mark(_shown(str(error.link)), 1), fix=error.fix)
     if isinstance(error, UnicodeDecodeError):
         return _undecodable(error, name, folders)
     if isinstance(error, jinja2.TemplateNotFound):
@@ -239,7 +249,11 @@ def _explained(error: BaseException, name: str, folders: Sequence[Path]) -> Reci
     if isinstance(error, jinja2.UndefinedError):
         fix = "give it in install.variables and write variables.NAME; docs/recipes.md lists all values"
         return RecipeError(f"{error.message}", at=at, fix=fix)
-    return RecipeError(f"the template fails: {str(error)[:200]}", at=at, fix="mend the template")
+    return RecipeError(f"the template fails: {_said(error)}", at=at, fix="mend the template")
+
+
+def _said(error: BaseException) -> str:
+    return "it fills the memory" if isinstance(error, MemoryError) else str(error)[:200]
 
 
 def _undecodable(error: UnicodeDecodeError, name: str, folders: Sequence[Path]) -> RecipeError:

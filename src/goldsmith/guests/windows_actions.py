@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import PureWindowsPath
 
 from goldsmith.errors import GuestError, Mark
 from goldsmith.guests.step_errors import told_as
 from goldsmith.host.commands import Ran
 from goldsmith.host.windows_agent import WindowsShell
+from goldsmith.recipe.contents import contents
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import Run, Services, Step, Upload, Write
 
@@ -75,21 +76,14 @@ def _write(action: Write, hand: WindowsHand) -> None:
 
 
 def _upload(action: Upload, hand: WindowsHand) -> None:
-    source, made = action.source, set[str]()
-    files = [source] if source.is_file() else sorted(one for one in source.rglob("*") if one.is_file())
-    for one in files:
-        dest = _dest(action.dest, source, one)
-        parent = str(PureWindowsPath(dest).parent)
-        if parent not in made:
-            hand.shell.folder(parent)
-            made.add(parent)
-        hand.shell.put(one, dest)
-
-
-def _dest(dest: str, source: Path, file: Path) -> str:
-    if source.is_file():
-        return dest
-    return str(PureWindowsPath(dest, *file.relative_to(source).parts))
+    if action.source.is_file():
+        hand.shell.folder(str(PureWindowsPath(action.dest).parent))
+    for one in sorted(contents(action.source)):  # a folder comes before what it holds
+        dest = str(PureWindowsPath(action.dest, *one.relative_to(action.source).parts))
+        if one.is_dir():
+            hand.shell.folder(dest)
+        else:
+            hand.shell.put(one, dest)
 
 
 def _services(action: Services, hand: WindowsHand) -> None:

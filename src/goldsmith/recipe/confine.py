@@ -1,33 +1,40 @@
-"""Which files of this host a recipe may copy into a guest: its project's, and those that the user allows."""
+"""Which files of this host a project may use: its own, and those that the user allows."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
 
+from goldsmith.recipe.contents import contents
+
 ALLOWED = "GOLDSMITH_ALLOW_FILES"  # folders, separated as in PATH; a recipe cannot say this itself
-_RECIPES = "recipes"
+RECIPES = ("recipes",)
 
 
-def stray_of(path: Path, recipes: Path) -> Path | None:
-    """Return the first file that ``path`` leads to and that may not be copied into a guest; None where all may.
+def project_of(folder: Path, *, kinds: Collection[str] = RECIPES) -> Path | None:
+    """Return the project that a folder of recipes or templates is in, whose files it may use.
 
-    ``recipes`` is the folder of the recipe. Its project is the folder above where it is called recipes, else
-    itself. Links count as what they lead to, also those below a folder, since it is their content that is copied.
+    That is the folder above where it is called as its ``kinds`` are, else itself. A home folder and the root of the
+    file system are no project: what is in them is not there for guests.
     """
-    project = recipes.parent if recipes.name == _RECIPES else recipes
-    allowed = [project.resolve(), *(Path(one).resolve() for one in _folders())]
-    for one in _all(path):
+    no_projects = [Path("~").expanduser().resolve(), Path("/")]
+    above = [folder.parent] if folder.name in kinds else []
+    return next((one for one in (*above, folder) if one.resolve() not in no_projects), None)
+
+
+def stray_of(path: Path, folder: Path, *, kinds: Collection[str] = RECIPES) -> Path | None:
+    """Return the first file that ``path`` leads to and that the project may not use; None where it may use all.
+
+    ``folder`` is that of the recipe or template. Links count as what they lead to, also those below a folder, since it
+    is their content that is copied. Raises OSError for what cannot be read.
+    """
+    project = project_of(folder, kinds=kinds)
+    allowed = [one.resolve() for one in (*([project] if project else []), *_allowed())]
+    for one in contents(path):
         real = one.resolve()
-        if not any(real.is_relative_to(folder) for folder in allowed):
+        if not any(real.is_relative_to(above) for above in allowed):
             return real
     return None
 
 
-def _folders() -> list[str]:
-    return [one for one in os.environ.get(ALLOWED, "").split(os.pathsep) if one]
-
-
-def _all(path: Path) -> Iterator[Path]:
-    yield path
-    if path.is_dir():
-        yield from (one for one in path.rglob("*") if one.is_symlink())
+def _allowed() -> list[Path]:
+    return [Path(one) for one in os.environ.get(ALLOWED, "").split(os.pathsep) if one]

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from goldsmith.errors import Mark, RecipeError, RecipeErrors
 from goldsmith.recipe.chain import Link, merge, read_chain, settle, suggest
-from goldsmith.recipe.confine import ALLOWED, stray_of
+from goldsmith.recipe.confine import ALLOWED, RECIPES, project_of, stray_of
+from goldsmith.recipe.contents import unreadable
 from goldsmith.recipe.marks import Node, Step, unmarked
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import places_of
@@ -130,28 +131,46 @@ def _step_with_files(step: Node, problems: list[RecipeError]) -> Node:
             continue
         if path == ("run",) and not is_script_path(node.value):
             continue
-        step = _put(step, path, replace(node, value=_file(node, problems)))
+        step = _put(
+            step, path, replace(node, value=_file(node, problems, folders=path == ("upload", "source")))
+        )
     return step
 
 
-def _file(node: Node, problems: list[RecipeError]) -> str:
+def _file(node: Node, problems: list[RecipeError], *, folders: bool) -> str:
     if node.mark is None:
         return str(node.value)
     beside = Path(node.mark.path).absolute().parent
     try:
         found = next((one for one in places_of(node.value, Path(node.mark.path)) if one.exists()), None)
-        stray = found and stray_of(found, beside)
     except (OSError, ValueError):
-        found = stray = None
+        found = None
+    if found and found.name == "..":
+        found = found.resolve()  # what is copied needs a name
     if found is None:
         problem = f"there is no file {node.value!r}"
         problems.append(RecipeError(problem, at=node.mark, fix=f"create {beside.name}/{node.value}"))
         return str(node.value)
-    if stray:
-        problem = f"{node.value!r} is outside the project: {stray}"
-        fix = f"copy it into the project, or allow its folder: {ALLOWED}={stray.parent}"
-        problems.append(RecipeError(problem, at=node.mark, fix=fix))
+    problems += _unfit(node, found, beside, folders=folders)
     return str(found)
+
+
+def _unfit(node: Node, found: Path, beside: Path, *, folders: bool) -> Iterator[RecipeError]:
+    """Yield why a file that is there cannot go into a guest: it is not the project's, or cannot be read."""
+    try:
+        stray = stray_of(found, beside)
+    except OSError as error:
+        yield unreadable(error, found, at=node.mark)
+        return
+    if stray:
+        project = project_of(beside)
+        put = "copy it into the project" if project else "put recipe and file into a folder of their own"
+        if project == beside and beside.name in RECIPES:
+            put = f"copy it into {beside}, for the folder above is no project"
+        fix = f"{put}, or allow its folder: {ALLOWED}={stray.parent}"
+        yield RecipeError(f"{node.value!r} is outside the project: {stray}", at=node.mark, fix=fix)
+    elif found.is_dir() and not folders:
+        yield RecipeError(f"{node.value!r} is a folder", at=node.mark, fix="name a file in it")
 
 
 def _put(root: Node, path: Sequence[Step], new: Node) -> Node:

@@ -29,13 +29,9 @@ from goldsmith.recipe.steps import Step, Via
 from goldsmith.stages.evidence import last_look, with_evidence
 from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
 from goldsmith.stages.lives import Lives, access_of
-from goldsmith.stages.parts import (
-    domain_name,
-    keep_of,
-    last_disk,
-    osinfo_argument,
-)
+from goldsmith.stages.parts import domain_name, keep_of, last_disk, osinfo_argument
 from goldsmith.stages.seeded import SEED, plant, seed
+from goldsmith.stages.taken import taken
 
 CONSOLE = "console-customize.log"
 # A cloud-init that was installed after the boot has nothing to wait for; newer ones then wait for ever. One that has
@@ -182,13 +178,13 @@ def _one(session: Session, work: Work, following: Work | None, lives: Lives, con
 
 
 def _step(session: Session, stage: Customize, task: Task, context: Context) -> None:
-    step = task.step
-    if step.kind == "reboot":
+    if task.step.kind == "reboot":
         session.reboot(session.access.privilege)
         return
-    by_agent = step.via is Via.AGENT
-    hand = _hand(session.agent if by_agent else session.ssh, session, stage, step, context)
-    actions.perform(step, replace(hand, privilege="") if by_agent else hand, at=task.at)
+    with taken(task, context) as step:
+        by_agent = step.via is Via.AGENT
+        hand = _hand(session.agent if by_agent else session.ssh, session, stage, step, context)
+        actions.perform(step, replace(hand, privilege="") if by_agent else hand, at=task.at)
 
 
 def _withdraw(session: Session, stage: Customize, context: Context) -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from goldsmith.errors import Mark, RecipeError, ToolError
 from goldsmith.events import ToolSaid
 from goldsmith.guests import cloudcfg
 from goldsmith.guests.actions import FRAGMENT
+from goldsmith.guests.placing import pieces, put_file, put_folder
 from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
 from goldsmith.stages.parts import PATIENCE, private_folder
+from goldsmith.stages.taken import taken
 
+ASIDE = "/tmp/.goldsmith-upload"  # a folder of the guest, for the moment
 Reveal = Callable[[str | Secret], str]
 
 
@@ -50,14 +54,15 @@ class Offline(OfSteps):
         qemuimg.create_overlay(host, work.before, work.disk, relative=True)
         tasks = (*self.earlier, Task(self.step, self.said, self.at))
         titles = ", ".join(f"'{one.step.title}'" for one in tasks)
-        with private_folder(context) as private:
+        with private_folder(context) as private, ExitStack() as files:
+            steps = [(files.enter_context(taken(one, context)), one.at) for one in tasks]
             try:
                 host.run(
                     "virt-customize", "--format", "qcow2", "-a", work.disk,
                     *(
                         word
-                        for one in tasks
-                        for word in commands(one.step, private, self.guest.reveal, at=one.at)
+                        for step, at in steps
+                        for word in commands(step, private, self.guest.reveal, at=at)
                     ),
                     env=context.guestfs_env,
             timeout=PATIENCE,
@@ -81,8 +86,7 @@ def commands(step: Step, folder: Path, reveal: Reveal, *, at: Mark | None) -> li
         file = _file(folder, action.file.read_text() if action.file else reveal(action.content or ""))
         return _placed(file, action.path, action.mode, action.owner)
     if isinstance(action, Upload):
-        mode = action.mode or f"{action.source.stat().st_mode & 0o777:04o}"
-        return _placed(action.source, action.dest, mode, action.owner or "root:root")
+        return _upload(action, folder)
     if isinstance(action, Packages):
         return _packages(action)
     if isinstance(action, Services):
@@ -120,6 +124,23 @@ def _run(action: Run, folder: Path, reveal: Reveal) -> list[str]:
     return ["--run", str(file)]
 
 
+def _upload(action: Upload, folder: Path) -> list[str]:
+    """Bring a folder by way of another one: --copy-in gives it no other name, and knows neither mode nor owner."""
+    if action.source.is_file():
+        (one,) = pieces(action)
+        return _placed(one.local, one.path, one.mode, one.owner)
+    aside = f"{ASIDE}-{len(list(folder.iterdir()))}"
+    lines = ["#!/bin/sh", "set -e"]
+    for one in pieces(action):
+        staged = f"{aside}/{one.local.relative_to(action.source.parent)}"
+        lines.append(
+            put_folder(one) if one.is_folder else put_file(staged, one.path, mode=one.mode, owner=one.owner)
+        )
+    file = _file(folder, "\n".join([*lines, f"rm -rf {aside}", ""]))
+    file.chmod(0o700)
+    return ["--mkdir", aside, "--copy-in", f"{action.source}:{aside}", "--run", str(file)]
+
+
 def _packages(action: Packages) -> list[str]:
     argv: list[str] = []
     if action.remove:
@@ -142,10 +163,10 @@ def _placed(source: Path, path: str, mode: str, owner: str) -> list[str]:
     user, _, group = owner.partition(":")
     chown = f"chown -R {shlex.quote(user)}:{shlex.quote(group or user)} {shlex.quote(path)}"
     parent = path.rpartition("/")[0] or "/"
-    verb: Sequence[str] = ["--upload", f"{source}:{path}"]
-    if source.is_dir():
-        verb = ["--copy-in", f"{source}:{parent}"]
-    return ["--mkdir", parent, *verb, "--chmod", f"{mode}:{path}", "--run-command", chown]
+    return [
+        *("--mkdir", parent, "--upload", f"{source}:{path}"),
+        *("--chmod", f"{mode}:{path}", "--run-command", chown),
+    ]
 
 
 def _file(folder: Path, text: str) -> Path:

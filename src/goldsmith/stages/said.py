@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from goldsmith.errors import RecipeError
-from goldsmith.guests.actions import digest_of
+from goldsmith.errors import Mark
 from goldsmith.plan.stage import Inputs, Json
+from goldsmith.recipe.contents import digest_of, unreadable
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import Step
 
@@ -23,37 +23,40 @@ def step_name(at: int, step: Step, *, since: int | None = None) -> str:
     return f"{numbers}-{title or step.kind}"
 
 
-def step_inputs(step: Step, *, digest: Callable[[Secret], str]) -> Inputs:
+def step_inputs(step: Step, *, digest: Callable[[Secret], str], at: Mark | None = None) -> Inputs:
     """Return all that the recipe says of what the step makes; as of when it did is up to its stage."""
     return {
-        name: _plain(getattr(step, name), digest)
+        name: _plain(getattr(step, name), digest, at)
         for name in type(step).model_fields
         if name not in _DO_NOT_CHANGE_THE_DISK and getattr(step, name) is not None
     }
 
 
-def _plain(value: object, digest: Callable[[Secret], str]) -> Json:
+def said_of(digest: str) -> str:
+    """Return what a key says of a file or folder with this digest."""
+    return f"file {digest}"
+
+
+def _plain(value: object, digest: Callable[[Secret], str], at: Mark | None) -> Json:
     if isinstance(value, Secret):
         return f"secret {digest(value)}"
     if isinstance(value, Path):
-        return f"file {_digest_of_file(value)}"
+        return said_of(_digest_of(value, at))
     if isinstance(value, dict):
-        return {str(name): _plain(one, digest) for name, one in value.items()}
+        return {str(name): _plain(one, digest, at) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one, digest) for one in value]
+        return [_plain(one, digest, at) for one in value]
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     fields = getattr(type(value), "model_fields", None)
     if fields is None:
         return str(value)
-    return {name: _plain(getattr(value, name), digest) for name in fields if getattr(value, name) is not None}
+    given = {name: getattr(value, name) for name in fields}
+    return {name: _plain(one, digest, at) for name, one in given.items() if one is not None}
 
 
-def _digest_of_file(path: Path) -> str:
+def _digest_of(path: Path, at: Mark | None) -> str:
     try:
         return digest_of(path)
-    except OSError as error:
-        raise RecipeError(
-            f"{error.filename or path} cannot be read: {error.strerror}",
-            fix="see to its permissions; a folder to upload must hold no link that leads nowhere",
-        ) from None
+    except OSError as error:  # load_recipe could still read it
+        raise unreadable(error, path, at=at) from None

@@ -262,8 +262,8 @@ def _customize(given: Ingredients) -> list[Stage]:
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     boot = 1
     for at, step in enumerate(recipe.customize):
-        said = step_inputs(step, digest=given.vault.digest)
         place = recipe.at("customize", at)
+        said = step_inputs(step, digest=given.vault.digest, at=place)
         if not step.layer:
             _require_partner(recipe, at)
             earlier = (*earlier, Task(step, said, place))

@@ -11,6 +11,7 @@ from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
 from goldsmith.recipe.steps import Refresh, Step
 from goldsmith.stages import windows_boot
 from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
+from goldsmith.stages.taken import taken
 
 UPDATE = "C:\\goldsmith\\update.ps1"  # build.cmd put it there
 _POWERSHELL = ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", UPDATE)
@@ -61,7 +62,8 @@ class WindowsStep(OfSteps):
                 title=step.title,
                 timeout=(step.timeout or self.guest.step_timeout) * context.patience,
             )
-            windows_actions.perform(step, hand, at=task.at)
+            with taken(task, context) as copied:
+                windows_actions.perform(copied, hand, at=task.at)
 
     def check(self, work: Work, context: Context) -> None:
         """Do nothing: the guest is still needed."""

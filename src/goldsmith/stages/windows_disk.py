@@ -47,7 +47,6 @@ def explained(error: GuestError, disk: Path, context: Context, *, stage: str) ->
     return with_cause(error, errors_in(logs)) if logs else error
 
 
-
 def with_cause(error: GuestError, errors: Errors) -> GuestError:
     """Return a failure with the cause that the errors of its logs tell, and else with those that tell most."""
     problem = error.problem.removesuffix(_OPEN)

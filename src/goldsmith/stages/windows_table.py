@@ -74,8 +74,8 @@ def _steps(recipe: Recipe, guest: Guest, vault: Vault) -> Sequence[Stage]:
     stages: list[Stage] = []
     earlier: tuple[Task, ...] = ()  # that share the layer of the next step
     for at, step in enumerate(recipe.customize):
-        said = step_inputs(step, digest=vault.digest)
-        task = Task(step, said, recipe.at("customize", at))
+        place = recipe.at("customize", at)
+        task = Task(step, step_inputs(step, digest=vault.digest, at=place), place)
         last = at + 1 == len(recipe.customize)
         if not step.layer and not last:
             earlier = (*earlier, task)

@@ -1,6 +1,11 @@
 """Steps that virt-customize does: its arguments are pure, its files are private and gone afterwards."""
 
+import os
+import shutil
+import subprocess
+from grp import getgrgid
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 
@@ -41,6 +46,27 @@ def test_a_file_is_written_with_mode_and_owner(tmp_path):
     assert words[2] == "--upload"
     assert words[3].endswith(":/etc/a b")
     assert words[4:] == ["--chmod", "0600:/etc/a b", "--run-command", "chown -R u:g '/etc/a b'"]
+
+
+def test_a_folder_gets_the_name_that_the_recipe_says_and_each_file_its_mode(tmp_path):
+    source, dest = tmp_path / "fol", tmp_path / "guest" / "app"
+    (source / "deep").mkdir(parents=True)
+    (source / "empty").mkdir()
+    (source / "deep" / "a b").write_text("one")
+    owner = f"{getpwuid(os.getuid()).pw_name}:{getgrgid(os.getgid()).gr_name}"
+    upload = {"source": source, "dest": str(dest), "mode": "0604", "owner": owner}
+    words = argv(tmp_path, {"upload": upload})
+    aside = words[1]
+    assert words[:-1] == ["--mkdir", aside, "--copy-in", f"{source}:{aside}", "--run"]
+    here = tmp_path / "aside"
+    here.mkdir()
+    shutil.copytree(source, here / "fol")
+    script = Path(words[-1]).read_text().replace(aside, str(here))
+    subprocess.run(["/bin/sh", "-c", script], check=True, env={"PATH": "/usr/bin:/bin"})
+    found = {str(one.relative_to(dest)): one.stat().st_mode & 0o777 for one in dest.rglob("*")}
+    folder = (source / "deep").stat().st_mode & 0o777
+    assert found == {"deep": folder, "deep/a b": 0o604, "empty": folder}
+    assert not here.exists()
 
 
 def test_packages_are_removed_before_they_are_updated_and_installed(tmp_path):
