@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldsmith.plan.stage import REFRESH, Inputs, Json, Kind, Stage
+from goldsmith.plan.stage import REFRESH, Inputs, Json, Kind, Looked, Stage
 
 VERSION = "version of the stage"  # beside the inputs that are noted
 _DIGEST = re.compile(r"[0-9a-f]{16,}")
@@ -67,14 +67,21 @@ def make_plan(
     for at, (stage, key) in enumerate(zip(stages, keys, strict=True)):
         why = forced(stage.name)
         if stage.kind is Kind.MEDIA:  # media that no stage is going to read need not be there
-            why = why or ("" if present[at] or start > at + 1 else "not in the store")
+            needed = not present[at] and start <= at + 1
+            why = why or (_told(stage, last, "", older) if needed else "")
         elif at >= start:
-            follows = _follows(steps)
-            changed = _changed(last.get(stage.name), noted_inputs(stage))
-            aged = "" if follows else older(stage, last.get(stage.name, {}).get(REFRESH))
-            why = why or "; ".join(filter(None, (changed, aged))) or follows or "not in the store"
+            why = why or _told(stage, last, _follows(steps), older)
         steps.append(Step(stage, key, why))
     return Plan(recipe, tuple(steps))
+
+
+def _told(stage: Stage, last: Mapping[str, Inputs], follows: str, older: Callable[[Stage, Json], str]) -> str:
+    """Say why a stage must run; what it ``follows`` is enough where nothing of its own has changed."""
+    before = last.get(stage.name)
+    unsure = isinstance(stage, Looked) and bool(stage.doubt)  # then nothing is known of what is there now
+    changed = "" if unsure else _changed(before, noted_inputs(stage))
+    aged = "" if follows else older(stage, (before or {}).get(REFRESH))
+    return "; ".join(filter(None, (changed, aged))) or follows or "not in the store"
 
 
 def keys_of(stages: Sequence[Stage]) -> list[str]:
@@ -91,7 +98,8 @@ def _follows(steps: Sequence[Step]) -> str:
 
 def noted_inputs(stage: Stage) -> Inputs:
     """Return what is kept of a result for the reasons of later plans: its inputs, and its stage's own version."""
-    return {**stage.inputs(), VERSION: stage.version}
+    seen = {REFRESH: stage.as_of} if isinstance(stage, Looked) and stage.as_of else {}
+    return {**stage.inputs(), **seen, VERSION: stage.version}
 
 
 def _changed(before: Inputs | None, now: Inputs) -> str:
