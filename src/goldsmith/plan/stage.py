@@ -131,6 +131,14 @@ class Looked(Protocol):
     def doubt(self) -> str: ...
 
 
+@runtime_checkable
+class Explained(Protocol):
+    """A stage that tells what its inputs were made from, by the input: for reasons, and not for its key."""
+
+    @property
+    def origins(self) -> Mapping[str, Inputs]: ...
+
+
 class SharedRun(Protocol):
     """A stage that can run together with its neighbours of the same group, for example in one boot."""
 

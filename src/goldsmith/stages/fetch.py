@@ -56,6 +56,10 @@ class Fetch:
     def doubt(self) -> str:
         return self.source.doubt
 
+    @property
+    def origins(self) -> Mapping[str, Inputs]:
+        return {name: {"medium": self.source.location} for name in self.source.known}
+
     def inputs(self) -> Inputs:
         further: Inputs = {name: dict(source.known) for name, source in self.further.items()}
         if self.source.kind != "image" and not self.source.is_made_here:

@@ -1,8 +1,9 @@
 """Install a guest from its medium, driven by its answer file, until it powers itself off."""
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GuestError
@@ -47,6 +48,7 @@ class Install:
     limits: Limits
     refresh: Refresh = Refresh.NEVER
     as_of: str = ""
+    origins: Mapping[str, Inputs] = field(default_factory=dict)
 
     name = "install"
     reads = "packages"

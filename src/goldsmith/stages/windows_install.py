@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
@@ -59,6 +59,7 @@ class WindowsInstall:
     secure_boot: bool
     answers: Mapping[str, Rendered]
     limits: Limits
+    origins: Mapping[str, Inputs] = field(default_factory=dict)
 
     name = "install"
     kind = Kind.DISK
