@@ -1,13 +1,12 @@
 """From the name of a recipe to its stages: everything that must be read from this host before a plan can be made."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldsmith.errors import RecipeError, RecipeErrors, UsageError
+from goldsmith.errors import RecipeErrors
 from goldsmith.guests import FAMILIES, rhel, windows_rules
 from goldsmith.guests.family import Answer
 from goldsmith.guests.kickstart import check_kickstart, kickstart_values
@@ -25,7 +24,9 @@ from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.project import load_project
 from goldsmith.recipe.secrets import Secret, Secrets, Vault
 from goldsmith.stages.fetch import Fetch
-from goldsmith.stages.medium import Source, find_source
+from goldsmith.stages.judged import audit_problems
+from goldsmith.stages.medium import NOWHERE, Source, find_source
+from goldsmith.stages.remote import Looking
 from goldsmith.stages.table import Ingredients, stages_for
 from goldsmith.stages.versions import audit_checks, boot_checks, sysprep_version
 
@@ -84,23 +85,24 @@ def compose(
     on_hashing: Callable[[int], None] | None = None,
     today: float | None = None,
     anew_from: str = "",
+    looking: Looking = NOWHERE,
 ) -> Composed:
     """Return the stages of a recipe. ``on_hashing`` gets the bytes of a medium that must be read for its digest.
 
     ``today`` is the time of a build that is gone on with, in seconds since the epoch; else it is now. From the stage
-    ``anew_from`` on nothing is going to be taken from the store.
+    ``anew_from`` on nothing is going to be taken from the store. ``looking`` says how far to go for media by URL.
     """
-    recipe = load(name, where, values)
-    vault, family = Vault(state=where.state, host=LocalHost()), FAMILIES[recipe.family]
-    kickstart, answers = _answer_files(recipe, where, vault)
-    machine, store = build_machine(recipe, where), Store(where.state)
+    recipe, now = load(name, where, values), today or time.time()
+    looking = replace(looking, now=now, always=refresh, anew=anew_from == "fetch")
+    vault, store = Vault(state=where.state, host=LocalHost()), Store(where.state)
+    (kickstart, answers), machine = _answer_files(recipe, where, vault), build_machine(recipe, where)
     fresh: set[str] = set()
     given = Ingredients(
         recipe=recipe,
-        family=family,
+        family=FAMILIES[recipe.family],
         kickstart=kickstart,
         machine=machine,
-        source=find_source(recipe, where.state, media_help=family.media_help, on_hashing=on_hashing),
+        source=_source(recipe, where, on_hashing, looking),
         vault=vault,
         secrets=(*secrets_of(recipe), *([_build_password()] if answers else [])),
         sysprep_version=sysprep_version(LocalHost(), where.state),
@@ -108,7 +110,7 @@ def compose(
         boot_checks=boot_checks(),
         refresh=refresh,
         reused=lambda stage: stage not in fresh,
-        today=today or time.time(),
+        today=now,
         anew_from=anew_from,
         has=store.has,
         dates=store.dates,
@@ -142,6 +144,13 @@ def _build_password() -> Secret:
     from goldsmith.guests.windows_answers import BUILD_PASSWORD
 
     return BUILD_PASSWORD
+
+
+def _source(
+    recipe: Recipe, where: Where, on_hashing: Callable[[int], None] | None, looking: Looking
+) -> Source:
+    said = FAMILIES[recipe.family].media_help
+    return find_source(recipe, where.state, media_help=said, on_hashing=on_hashing, looking=looking)
 
 
 def _further_sources(
@@ -220,31 +229,9 @@ def check(
         problems += [*check_windows(recipe), *check_answers(answers or {})]
     else:
         problems += rhel.problems(recipe)
-    problems += _audit_problems(recipe)
+    problems += audit_problems(recipe)
     if problems:
         raise RecipeErrors(problems)
-
-
-def _audit_problems(recipe: Recipe) -> Iterator[RecipeError]:
-    told = (recipe.audit.profile, recipe.boot_test.profile, recipe.audit.waivers, recipe.boot_test.waivers)
-    if not any(told):
-        return
-    from goldsmith.audit.run import known_profile, known_waivers
-    from goldsmith.boottest.checks import known_boot_waivers
-
-    questions: list[tuple[Callable[[], None], tuple[str | int, ...]]] = []
-    for part, profile in (("audit", recipe.audit.profile), ("boot_test", recipe.boot_test.profile)):
-        if profile:
-            questions.append((partial(known_profile, profile), (part, "profile")))
-    known_boots = partial(known_boot_waivers, own=len(recipe.boot_test.checks))
-    for part, known in (("audit", known_waivers), ("boot_test", known_boots)):
-        for at, one in enumerate(getattr(recipe, part).waivers):
-            questions.append((partial(known, {one.check: one.reason}), (part, "waivers", at)))
-    for ask, place in questions:
-        try:
-            ask()
-        except UsageError as error:
-            yield RecipeError(error.problem, at=recipe.at(*place), fix=error.fix)
 
 
 def build_machine(recipe: Recipe, where: Where) -> Machine:

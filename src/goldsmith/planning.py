@@ -6,6 +6,7 @@ from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, make_plan
 from goldsmith.plan.store import Store
 from goldsmith.record.turns import ASKED
+from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.register import image_is_gone
 from goldsmith.stages.upload import drop_gone
 
@@ -21,8 +22,12 @@ def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool
     def has(key: str) -> bool:
         return store.has(key) and not image_is_gone(store.layers / key, store.root.parent / "catalog")
 
+    known = {
+        one.name for one in composed.stages if isinstance(one, Fetch) and not one.source.is_unpinned
+    }  # a medium whose digest is known is no other one when it is got again
+
     def forced(name: str) -> str:
-        if no_cache and name != "fetch":
+        if no_cache and name not in known:
             return f"{ASKED}: --no-cache"
         return f"{ASKED}: --from {start}" if names.index(name) >= begin else ""
 

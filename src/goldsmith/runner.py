@@ -17,7 +17,8 @@ from goldsmith.events import (
     StageWaiting,
 )
 from goldsmith.host import files
-from goldsmith.plan.planner import Plan, Step, noted_inputs
+from goldsmith.plan.planner import Plan, Step
+from goldsmith.plan.reasons import noted_inputs
 from goldsmith.plan.room import require_room
 from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
 from goldsmith.plan.store import Store

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from goldsmith.plan.planner import fingerprint, make_plan, noted_inputs
+from goldsmith.plan.planner import fingerprint, make_plan
+from goldsmith.plan.reasons import noted_inputs
 from goldsmith.plan.stage import Kind
 
 

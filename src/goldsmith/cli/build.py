@@ -40,7 +40,7 @@ _BOOT = click.option(
     help="Boot the finished image, or not; else as the recipe says.",
 )
 _REFRESH = click.option(
-    "--refresh", is_flag=True, help="Make steps anew that read the outside world, such as updates."
+    "--refresh", is_flag=True, help="Read the outside world again: updates, and media by URL without sha256."
 )
 _ISO = click.option("--iso", metavar="PATH", help="The installation medium: short for --set iso=PATH.")
 
@@ -73,7 +73,7 @@ class Parts:
 @_SET
 @_ISO
 @click.option("--from", "start", metavar="STAGE", default="", help="Plan this stage and all after it anew.")
-@click.option("--no-cache", is_flag=True, help="Plan everything anew but the medium.")
+@click.option("--no-cache", is_flag=True, help="Plan everything anew but a medium of known sha256.")
 @_BOOT
 @_REFRESH
 @pass_settings
@@ -92,8 +92,10 @@ def plan(
     from goldsmith.cli.plan_table import plan_document, print_plan
     from goldsmith.compose import Where, compose
     from goldsmith.host import libvirtd
+    from goldsmith.host.process import LocalHost
     from goldsmith.plan.store import Store
     from goldsmith.planning import plan_of
+    from goldsmith.stages.remote import Looking
 
     where = Where(settings.project, settings.state, libvirtd.default_uri())
     composed = compose(
@@ -105,6 +107,7 @@ def plan(
         destinations=Parts().destinations(settings),
         on_hashing=Hashing(settings.quiet),
         anew_from="fetch" if no_cache else start,
+        looking=Looking(LocalHost()),
     )
     _check_stage(start, [stage.name for stage in composed.stages])
     found = plan_of(composed, Store(where.state), start=start, no_cache=no_cache)
@@ -120,7 +123,9 @@ def plan(
 @_SET
 @_ISO
 @click.option("--from", "start", metavar="STAGE", default="", help="Run this stage and all after it again.")
-@click.option("--no-cache", is_flag=True, help="Run every stage again; only the medium is taken as it is.")
+@click.option(
+    "--no-cache", is_flag=True, help="Run every stage again; a medium of known sha256 is taken as it is."
+)
 @_BOOT
 @_REFRESH
 @click.option("--no-register", is_flag=True, help="Stop before the catalog.")
@@ -200,12 +205,14 @@ def _build_one(
     from goldsmith.compose import Where, compose, held_to_lock
     from goldsmith.events import Tee
     from goldsmith.host import libvirtd
+    from goldsmith.host.process import LocalHost
     from goldsmith.resume import with_mended
+    from goldsmith.stages.remote import Looking
 
     asked = options.asked
     parts = Parts(asked.register, asked.boot_test, asked.refresh)
     where = Where(_project(settings, asked.project), settings.state, libvirtd.default_uri())
-    today = asked.today or time.time()
+    today, reading = asked.today or time.time(), Hashing(settings.quiet)
     composed = compose(
         recipe,
         where,
@@ -214,9 +221,10 @@ def _build_one(
         boot_test=parts.boot_test,
         refresh=parts.refresh,
         destinations=parts.destinations(settings),
-        on_hashing=Hashing(settings.quiet),
+        on_hashing=reading,
         today=today,
         anew_from="fetch" if options.no_cache else options.start,
+        looking=Looking(LocalHost(), gets=True, on_progress=reading.downloading),
     )
     composed = with_mended(held_to_lock(composed, where) if asked.locked else composed, asked)
     known = replace(

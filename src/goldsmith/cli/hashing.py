@@ -1,4 +1,4 @@
-"""Say that a large medium is being read, on stderr, since nothing else can happen meanwhile."""
+"""Say that a large medium is being read or got, on stderr, since nothing else can happen meanwhile."""
 
 import time
 from dataclasses import dataclass, field
@@ -20,6 +20,12 @@ class Hashing:
 
     def __call__(self, block: int) -> None:
         self._done += block
+        self._tell(f"reading the medium for its digest: {human_size(self._done)}")
+
+    def downloading(self, done: int, total: int) -> None:
+        self._tell(f"downloading the medium, for its digest: {human_size(done)} of {human_size(total)}")
+
+    def _tell(self, text: str) -> None:
         if not self.quiet and time.monotonic() - self._told >= PAUSE:
             self._told = time.monotonic()
-            click.echo(f"reading the medium for its digest: {human_size(self._done)}", err=True)
+            click.echo(text, err=True)

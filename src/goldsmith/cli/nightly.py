@@ -173,11 +173,19 @@ class _Run:
         from goldsmith.host import libvirtd
         from goldsmith.plan.store import Store
         from goldsmith.planning import plan_of
+        from goldsmith.stages.remote import Looking
 
         where = Where(self.settings.project, self.settings.state, libvirtd.default_uri())
         values = dict(self.wanted.values.get(recipe, {}))
         try:
-            composed = compose(recipe, where, values=values, boot_test=self._boot, refresh=self.refresh)
+            composed = compose(
+                recipe,
+                where,
+                values=values,
+                boot_test=self._boot,
+                refresh=self.refresh,
+                looking=Looking(self.host),
+            )
             plan = plan_of(composed, Store(where.state))
         except GoldsmithError as error:
             if not self.named and (lacking := _no_medium(error)):

@@ -10,9 +10,8 @@ from goldsmith.errors import GoldsmithError
 from goldsmith.host import accel
 from goldsmith.host.files import human_time
 from goldsmith.host.process import LocalHost
-from goldsmith.plan.freshness import good_until
+from goldsmith.plan.freshness import as_of, good_until
 from goldsmith.plan.planner import Plan
-from goldsmith.plan.stage import REFRESH
 from goldsmith.record import expected_seconds
 
 
@@ -34,7 +33,7 @@ def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
                 "kind": step.stage.kind.value,
                 "cached": step.cached,
                 "reason": step.reason,
-                "as_of": str(step.stage.inputs().get(REFRESH, "")),
+                "as_of": as_of(step.stage),
                 "good_until": good_until(step.stage),
                 "expected": expected(step.stage.name),
             }

@@ -52,6 +52,8 @@ def selftest(
     """
     from goldsmith.compose import Where, compose
     from goldsmith.host import libvirtd
+    from goldsmith.host.process import LocalHost
+    from goldsmith.stages.remote import Looking
 
     if iso and tree:
         raise UsageError("--iso and --tree are two media", fix="give one of them")
@@ -63,7 +65,8 @@ def selftest(
             values=parse_values(pairs, iso),
             register=False,
             boot_test=not no_boot_test,
-            on_hashing=Hashing(settings.quiet),
+            on_hashing=(reading := Hashing(settings.quiet)),
+            looking=Looking(LocalHost(), gets=True, on_progress=reading.downloading),
         )
     with stoppable():
         ending, failure = _built(settings, composed, where, reuse=reuse)

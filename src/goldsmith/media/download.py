@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from goldsmith.errors import CatalogError, HostError
+from goldsmith.host.aside import scratch
 from goldsmith.host.clock import outside
 from goldsmith.host.files import human_size
 from goldsmith.host.process import Host, Output
@@ -20,8 +21,9 @@ Progress = Callable[[int, int], None]  # bytes that are here, bytes there are
 
 SCHEMES = ("http", "https", "ftp")
 INSTALL = "apt install curl, or dnf install curl"
+TRIES = 5  # without a byte more
 _GOES_ON = "the same command goes on from there"
-_TRIES = 5  # without a byte more
+_CONNECT = 30  # seconds
 _STALLED = 60  # seconds without a byte, after which the connection counts as dead
 _TRANSIENT = {5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92}  # curl's exit statuses for what may pass
 _NO_RANGES = 33
@@ -38,6 +40,9 @@ class Answer:
     status: int = 0
     total: int | None = None
     validator: str = ""  # what the file is called in If-Range: a strong ETag, or its date
+    version: str = field(
+        default="", compare=False
+    )  # ETag and date, by which another file is told; "" for neither
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Download:
     folder: Path
     verified: bool = False
     pause: float = 2.0
+    tries: int = TRIES
 
     @classmethod
     def under(cls, folder: Path, url: str, *, verified: bool) -> "Download":
@@ -78,7 +84,7 @@ class Download:
                 return self.file
             tries = 0 if self._size() > before else tries + 1
             pause = self.pause if self._size() > before else pause * 2
-            if not self._may_pass(output) or tries >= _TRIES:
+            if not self._may_pass(output) or tries >= self.tries:
                 raise self._failure(output)
             with outside.waiting():
                 time.sleep(pause)
@@ -97,7 +103,7 @@ class Download:
         with _watched(self.file, headers, on_progress):
             return host.run(
                 "curl", "--fail", "--location", "--globoff", "--silent", "--show-error",
-                "--proto", "=" + ",".join(SCHEMES), "--connect-timeout", "30",
+                "--proto", "=" + ",".join(SCHEMES), "--connect-timeout", str(_CONNECT),
                 "--speed-limit", "1", "--speed-time", str(_STALLED),
                 *same, "--continue-at", "-", "--dump-header", headers,
                 "--write-out", "%{http_code}", "--output", self.file, "--url", self.url,
@@ -150,6 +156,18 @@ class Download:
         return self.file.stat().st_size if self.file.exists() else 0
 
 
+def look(host: Host, url: str, *, patience: int = _CONNECT) -> Answer:
+    """Ask a server for the head of a file, without the file; status 0 where it cannot be reached in ``patience``."""
+    with scratch("look") as folder:
+        headers = folder / "headers"
+        host.run(
+            "curl", "--head", "--location", "--globoff", "--silent", "--proto", "=" + ",".join(SCHEMES),
+            "--max-time", str(patience), "--dump-header", headers, "--output", folder / "body", "--url", url,
+            ok=range(256), fix=INSTALL,
+        )  # fmt: skip
+        return read_answer(headers)
+
+
 def read_answer(headers: Path) -> Answer:
     """Read the last head that curl wrote down; redirects and proxies come before it."""
     try:
@@ -166,7 +184,8 @@ def read_answer(headers: Path) -> Answer:
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     etag = fields.get("etag", "")
     validator = etag if etag and not etag.startswith("W/") else fields.get("last-modified", "")
-    return Answer(status, _total(status, fields), validator)
+    version = "; ".join(filter(None, (etag, fields.get("last-modified", ""))))
+    return Answer(status, _total(status, fields), validator, version)
 
 
 def _total(status: int, fields: dict[str, str]) -> int | None:

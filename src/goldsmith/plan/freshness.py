@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Protocol, runtime_checkable
 
 from goldsmith.plan.planner import fingerprint
-from goldsmith.plan.stage import REFRESH, Json, Stage
+from goldsmith.plan.stage import REFRESH, Json, Looked, Stage
 from goldsmith.recipe.steps import Refresh
 
 _AS_OF = re.compile(r" as of (\d{4}-\d\d-\d\d)(T\S+)?$")
@@ -59,9 +59,11 @@ def freshened(
 
 def outdated(stage: Stage, old: Json) -> str:
     """Say why the date of an older result is not enough; "" where it would be, or where there is none."""
+    if isinstance(stage, Looked) and stage.doubt:
+        return stage.doubt
     known = _AS_OF.search(old) if isinstance(old, str) else None
-    today = _AS_OF.search(str(stage.inputs().get(REFRESH, "")))
-    if not known or not today or not isinstance(stage, Dated):
+    today = _AS_OF.search(as_of(stage))
+    if not known or not today or not isinstance(stage, Dated | Looked):
         return ""
     days = (date.fromisoformat(today[1]) - date.fromisoformat(known[1])).days
     limit = _DAYS.get(stage.refresh, 0)
@@ -70,29 +72,48 @@ def outdated(stage: Stage, old: Json) -> str:
     return f"{old}, to be read again" if today[2] else ""
 
 
+def as_of(stage: Stage) -> str:
+    """Return what a stage has read outside, and as of when; "" where it reads nothing, or nobody knows it yet."""
+    return str(stage.inputs().get(REFRESH) or (stage.as_of if isinstance(stage, Looked) else ""))
+
+
 def good_until(stage: Stage) -> str:
     """Return the last day on which the result of a dated stage is taken as it is, "" where there is none."""
-    known = _AS_OF.search(str(stage.inputs().get(REFRESH, "")))
-    if not known or not isinstance(stage, Dated) or stage.refresh not in _DAYS:
+    known = _AS_OF.search(as_of(stage))
+    if not known or not isinstance(stage, Dated | Looked) or stage.refresh not in _DAYS:
         return ""
     return date.fromordinal(date.fromisoformat(known[1]).toordinal() + _DAYS[stage.refresh] - 1).isoformat()
 
 
-def _is_fresh(as_of: str, refresh: Refresh, now: float) -> bool:
-    known = _AS_OF.search(as_of)
-    if not known:
+def is_due(checked: float, refresh: Refresh, now: float) -> bool:
+    """Say whether what was seen at one time is to be looked at again at another; 0 is not seen yet.
+
+    What was seen since ``now``, the time of a build, is not; what will be seen in the future was by a wrong clock.
+    """
+    if not checked:
+        return True
+    if refresh is Refresh.NEVER or now <= checked <= time.time():
         return False
-    age = (date.fromisoformat(_day(now)) - date.fromisoformat(known[1])).days
+    return not _is_young(day_of(checked), refresh, now)
+
+
+def _is_fresh(known_as: str, refresh: Refresh, now: float) -> bool:
+    known = _AS_OF.search(known_as)
+    return known is not None and _is_young(known[1], refresh, now)
+
+
+def _is_young(day: str, refresh: Refresh, now: float) -> bool:
+    age = (date.fromisoformat(day_of(now)) - date.fromisoformat(day)).days
     return 0 <= age < _DAYS.get(refresh, 0)
 
 
 def _as_of(reads: str, refresh: Refresh, now: float) -> str:
     """Date it by the day; what is read at each build by the moment, so that no two builds share it."""
     if refresh is not Refresh.ALWAYS:
-        return f"{reads} as of {_day(now)}"
+        return f"{reads} as of {day_of(now)}"
     moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
     return f"{reads} as of {moment}Z"
 
 
-def _day(now: float) -> str:
+def day_of(now: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(now))

@@ -2,15 +2,11 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldsmith.plan.stage import REFRESH, Inputs, Json, Kind, Stage
-
-VERSION = "version of the stage"  # beside the inputs that are noted
-_DIGEST = re.compile(r"[0-9a-f]{16,}")
-SHOWN = 60  # characters of an old or new value in a reason
+from goldsmith.plan.reasons import Past
+from goldsmith.plan.stage import Inputs, Json, Kind, Stage
 
 
 @dataclass(frozen=True)
@@ -64,15 +60,14 @@ def make_plan(
         len(stages),
     )
     steps: list[Step] = []
+    past = Past(last, older)
     for at, (stage, key) in enumerate(zip(stages, keys, strict=True)):
         why = forced(stage.name)
         if stage.kind is Kind.MEDIA:  # media that no stage is going to read need not be there
-            why = why or ("" if present[at] or start > at + 1 else "not in the store")
+            needed = not present[at] and start <= at + 1
+            why = why or (past.told(stages, at) if needed else "")
         elif at >= start:
-            follows = _follows(steps)
-            changed = _changed(last.get(stage.name), noted_inputs(stage))
-            aged = "" if follows else older(stage, last.get(stage.name, {}).get(REFRESH))
-            why = why or "; ".join(filter(None, (changed, aged))) or follows or "not in the store"
+            why = why or past.told(stages, at, follows=_follows(steps))
         steps.append(Step(stage, key, why))
     return Plan(recipe, tuple(steps))
 
@@ -87,43 +82,3 @@ def keys_of(stages: Sequence[Stage]) -> list[str]:
 
 def _follows(steps: Sequence[Step]) -> str:
     return f"follows {steps[-1].stage.name}" if steps and not steps[-1].cached else ""
-
-
-def noted_inputs(stage: Stage) -> Inputs:
-    """Return what is kept of a result for the reasons of later plans: its inputs, and its stage's own version."""
-    return {**stage.inputs(), VERSION: stage.version}
-
-
-def _changed(before: Inputs | None, now: Inputs) -> str:
-    if before is None:
-        return ""
-    known = {**before, VERSION: before.get(VERSION, now[VERSION])}  # older versions of Goldsmith noted none
-    names = sorted(name for name in {*known, *now} - {REFRESH} if known.get(name) != now.get(name))
-    return "; ".join(one for name in names for one in _differences(name, known.get(name), now.get(name)))
-
-
-def _differences(name: str, old: Json, new: Json) -> Iterator[str]:
-    """Yield each changed value with what it was; what is nested is named as in ``packages.install``."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for inner in sorted({*old, *new}):
-            if old.get(inner) != new.get(inner):
-                yield from _differences(f"{name}.{inner}", old.get(inner), new.get(inner))
-        return
-    before, after = _text(old), _text(new)
-    same = next((at for at, (one, two) in enumerate(zip(before, after, strict=False)) if one != two), 0)
-    yield f"{name} changed: {_short(before, same)} -> {_short(after, same)}"
-
-
-def _text(value: Json) -> str:
-    if isinstance(value, str) and _DIGEST.fullmatch(value):
-        return f"{value[:12]}…"  # enough to tell two apart
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _short(text: str, same: int) -> str:
-    """Cut a long text to the part where the two differ."""
-    if len(text) <= SHOWN:
-        return text
-    start = max(0, min(same - SHOWN // 4, len(text) - SHOWN))
-    cut = text[start : start + SHOWN - 2]
-    return ("…" if start else "") + cut + ("…" if start + len(cut) < len(text) else "")

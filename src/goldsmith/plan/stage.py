@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from goldsmith.events import Reporter
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.process import Host
 from goldsmith.plan.kept import ENTERED, MENDED, Keeper
+from goldsmith.recipe.steps import Refresh
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Inputs = Mapping[str, Json]
@@ -113,6 +114,29 @@ class Stage(Protocol):
     def group(self) -> str: ...
     def inputs(self) -> Inputs: ...
     def run(self, work: Work, context: Context) -> None: ...
+
+
+@runtime_checkable
+class Looked(Protocol):
+    """A stage whose key holds what it found outside: it is looked at again when that is due, and may be as it was.
+
+    ``doubt`` says why what is known of it may not be so any more.
+    """
+
+    @property
+    def refresh(self) -> Refresh: ...
+    @property
+    def as_of(self) -> str: ...
+    @property
+    def doubt(self) -> str: ...
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A stage that tells what its inputs were made from, by the input: for reasons, and not for its key."""
+
+    @property
+    def origins(self) -> Mapping[str, Inputs]: ...
 
 
 class SharedRun(Protocol):

@@ -16,7 +16,7 @@ from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import Many, Size, Time, refuse
 from goldsmith.recipe.rhel import Sources
 from goldsmith.recipe.secrets import TextOrSecret
-from goldsmith.recipe.steps import Step
+from goldsmith.recipe.steps import Refresh, Step
 from goldsmith.recipe.upkeep import Upkeep
 from goldsmith.recipe.windows import Windows
 from goldsmith.recipe.words import Format, Visibility
@@ -58,6 +58,10 @@ class Media(Part):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Digest that the medium must have."
     )
+    refresh: Annotated[Refresh, Field(strict=False)] | None = Field(
+        default=None,
+        description="Look again at a URL without sha256 after a day, a week (where nothing is said), never, or always.",
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -77,6 +81,11 @@ class Media(Part):
     def location(self) -> str:
         found: str = getattr(self, self.kind)
         return found
+
+    @property
+    def freshness(self) -> Refresh:
+        """Return how long what was found at a URL is taken to be there still."""
+        return self.refresh or Refresh.WEEKLY
 
 
 class Timeouts(Part):
@@ -260,4 +269,5 @@ class Recipe(Part):
 
     def said(self) -> dict[str, Any]:
         """Return the recipe as JSON values for keys and records; secrets appear as references only."""
-        return self.model_dump(mode="json", fallback=str)
+        unsaid = {"media": {"refresh"}} if self.media.refresh is None else None  # older keys do not know it
+        return self.model_dump(mode="json", fallback=str, exclude=unsaid)

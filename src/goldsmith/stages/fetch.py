@@ -1,7 +1,9 @@
 """Get the medium: by name, path or URL; verified, recognised, and kept by digest."""
 
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,10 +12,11 @@ from goldsmith.events import PhaseStarted, Progress, ToolSaid, Warned
 from goldsmith.host import files, osinfo
 from goldsmith.host.process import Host
 from goldsmith.media import named
-from goldsmith.media.download import Download
 from goldsmith.media.identity import Unsure, Wrong, judge_iso, judge_tree, read_treeinfo
 from goldsmith.media.tree import treeinfo
 from goldsmith.plan.stage import Context, Inputs, Json, Kind, Work
+from goldsmith.recipe.steps import Refresh
+from goldsmith.stages import remote
 from goldsmith.stages.medium import Source, library_of, wrong_digest
 from goldsmith.stages.parts import MEDIUM
 
@@ -40,6 +43,22 @@ class Fetch:
     kind = Kind.MEDIA
     version = 1
     group = ""
+
+    @property
+    def refresh(self) -> Refresh:
+        return self.source.refresh
+
+    @property
+    def as_of(self) -> str:
+        return self.source.as_of
+
+    @property
+    def doubt(self) -> str:
+        return self.source.doubt
+
+    @property
+    def origins(self) -> Mapping[str, Inputs]:
+        return {name: {"medium": self.source.location} for name in self.source.known}
 
     def inputs(self) -> Inputs:
         further: Inputs = {name: dict(source.known) for name, source in self.further.items()}
@@ -76,6 +95,12 @@ class Fetch:
                 at=self.source.at,
                 fix="give the URL or folder that .treeinfo is in: the os/ folder of a release",
             )
+        if (
+            self.source.is_url
+            and said
+            and self.source.known.get("treeinfo") not in (None, remote.digest_of(said))
+        ):
+            raise self._another_one()
         self._require_the_os(judge_tree(tree, os=self.os, arch=self.arch), self.source.location, "", context)
         if not self.source.is_url:
             context.reporter.tell(
@@ -98,7 +123,9 @@ class Fetch:
                 library.drop(kept)
             kept = None
         if kept:
-            self._recognise(host, kept.path, context)
+            with self._doubted(context):
+                self._recognise(host, kept.path, context)
+            self._warn_of_unknown(kept.sha256, context)
             return kept.path, kept.sha256
         if self.source.is_url:
             return self._downloaded(host, context)
@@ -116,36 +143,60 @@ class Fetch:
         return path, digest
 
     def _downloaded(self, host: Host, context: Context) -> tuple[Path, str]:
-        source, aside = self.source, context.state / "store" / "media" / "partial"
-        aside.mkdir(parents=True, exist_ok=True)
-        download = Download.under(aside, source.location, verified=bool(source.wanted))
+        source, library = self.source, library_of(context.state)
 
         def progress(done: int, total: int) -> None:
             context.reporter.tell(Progress(self.name, done, total, "bytes"))
 
-        with files.locked(
-            aside / f"{download.folder.name}.lock"
-        ):  # of two builds one goes on with the partial file
-            context.reporter.tell(PhaseStarted(self.name, "downloading"))
-            file = download.run(host, on_progress=progress)
+        def hashing(file: Path) -> Callable[[int], None]:
             context.reporter.tell(PhaseStarted(self.name, "reading its digest"))
-            digest = files.sha256_of(file, on_bytes=self._counted(file, context))
-            try:
-                self._require_wanted(source.location, digest)
-                self._recognise(host, file, context)
-            except RecipeError:
-                download.drop()  # what is wrong as a whole is nothing to go on from
-                raise
-            kept = library_of(context.state).take(file, sha256=digest)
-            download.drop()
-        if not source.wanted:
+            return self._counted(file, context)
+
+        def judge(file: Path, digest: str) -> None:
+            self._require_wanted(source.location, digest)
+            self._recognise(host, file, context)
+
+        context.reporter.tell(PhaseStarted(self.name, "downloading"))
+        kept, answer = remote.download(
+            host,
+            library,
+            source.location,
+            verified=bool(source.wanted),
+            on_progress=progress,
+            on_hashing=hashing,
+            judge=judge,
+        )
+        if source.is_unpinned:
+            remote.note(context.state, source.location, remote.found_in(kept, answer, checked=time.time()))
+            if source.sha256 not in ("", kept.sha256):
+                raise self._another_one()
+        self._warn_of_unknown(kept.sha256, context)
+        return kept.path, kept.sha256
+
+    def _another_one(self) -> HostError:
+        return HostError(
+            f"{self.source.location} is another medium than the one that was planned with",
+            fix="repeat the command: it is planned with the one that is there now",
+        )
+
+    @contextmanager
+    def _doubted(self, context: Context) -> Iterator[None]:
+        """Let a URL be looked at again, however young it is, whose medium is refused."""
+        try:
+            yield
+        except RecipeError:
+            if self.source.is_unpinned:
+                remote.doubt(context.state, self.source.location)
+            raise
+
+    def _warn_of_unknown(self, digest: str, context: Context) -> None:
+        if self.source.is_unpinned:
             context.reporter.tell(
                 Warned(
-                    f"nobody says what the sha256 of {source.location} must be",
+                    f"nobody says what the sha256 of {self.source.location} must be",
                     fix=f"when you trust what came, add to the recipe: media.sha256: {digest}",
                 )
             )
-        return kept.path, digest
 
     def _copied(self, host: Host, context: Context) -> tuple[Path, str]:
         file = Path(self.source.location)

@@ -2,8 +2,9 @@
 
 import re
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
@@ -50,6 +51,7 @@ class Install:
     limits: Limits
     refresh: Refresh = Refresh.NEVER
     as_of: str = ""
+    origins: Mapping[str, Inputs] = field(default_factory=dict)
 
     name = "install"
     reads = "packages"

@@ -11,9 +11,13 @@ from goldsmith.media import named
 from goldsmith.media.download import SCHEMES
 from goldsmith.media.library import Library, whole_size
 from goldsmith.media.tree import NAMES as TREE_FILES
+from goldsmith.media.tree import booted, repodata
 from goldsmith.plan.stage import Json
 from goldsmith.recipe.model import Recipe
+from goldsmith.recipe.steps import Refresh
+from goldsmith.stages.remote import Looking, settle
 
+NOWHERE = Looking()
 TREE_SCHEMES = ("http", "https", "ftp")
 
 
@@ -23,7 +27,8 @@ class Source:
 
     ``kind`` is iso, tree, image, or file for what is no installation medium. ``known`` is what names it in keys: the
     digest of a file, wherever it lies; else the URL; or the inputs of a medium that Goldsmith makes itself.
-    ``wanted`` is the digest that the recipe asks for, or "".
+    ``wanted`` is the digest that the recipe asks for, or "". What was found at a URL is ``as_of`` a day, and looked
+    at again by ``refresh``; ``doubt`` says why it may be another one now.
     """
 
     kind: str
@@ -31,10 +36,18 @@ class Source:
     known: Mapping[str, Json]
     wanted: str = ""
     at: Mark | None = None
+    refresh: Refresh = Refresh.NEVER
+    as_of: str = ""
+    doubt: str = ""
 
     @property
     def is_url(self) -> bool:
         return "://" in self.location
+
+    @property
+    def is_unpinned(self) -> bool:
+        """Say whether a server chooses what this is: a URL, and no sha256 in the recipe."""
+        return self.is_url and not self.wanted
 
     @property
     def is_made_here(self) -> bool:
@@ -51,9 +64,16 @@ def library_of(state: Path) -> Library:
 
 
 def find_source(
-    recipe: Recipe, state: Path, *, media_help: str, on_hashing: Callable[[int], None] | None = None
+    recipe: Recipe,
+    state: Path,
+    *,
+    media_help: str,
+    on_hashing: Callable[[int], None] | None = None,
+    looking: Looking = NOWHERE,
 ) -> Source:
     """Find a recipe's medium; a file on this host is read once for its digest, ``on_hashing`` gets its blocks.
+
+    ``looking`` says how far to go for what a URL gives.
 
     Raises RecipeError at the recipe's place for a medium that is not there, is cut off, or has another digest.
     """
@@ -61,11 +81,17 @@ def find_source(
     at = recipe.at("media", media.kind)
     wanted = (media.sha256 or "").lower()
     if media.kind == "tree":
-        return _tree(recipe, wanted, at, media_help)
-    asked = Source(media.kind, media.location, {}, wanted, at)
-    return find_file(
-        asked, state, wanted_at=recipe.at("media", "sha256"), media_help=media_help, on_hashing=on_hashing
-    )
+        found = _tree(recipe, state, wanted, media_help, on_hashing)
+    else:
+        asked = Source(media.kind, media.location, {}, wanted, at)
+        found = find_file(
+            asked, state, wanted_at=recipe.at("media", "sha256"), media_help=media_help, on_hashing=on_hashing
+        )
+    if not found.is_unpinned:
+        return found
+    seen, doubt = settle(found.kind, found.location, state, replace(looking, refresh=media.freshness))
+    found = replace(found, refresh=media.freshness, doubt=doubt)
+    return replace(found, known=seen.known, as_of=seen.as_of) if seen else found
 
 
 def find_file(
@@ -88,7 +114,7 @@ def find_file(
                 at=at,
                 fix="say media.tree for an installation tree, or give the URL of the file",
             )
-        return replace(asked, known={"sha256": wanted} if wanted else {"url": location})
+        return replace(asked, known={"sha256": wanted} if wanted else {"url": location, "sha256": None})
     found = _on_this_host(asked, state, media_help, on_hashing)
     if wanted and found.sha256 != wanted:
         raise wrong_digest(found.location, found.sha256, wanted, wanted_at)
@@ -122,18 +148,19 @@ def _on_this_host(
         whole_size(path)
     except UsageError as error:  # before gigabytes are read for nothing
         raise RecipeError(error.problem, at=at, fix=error.fix) from None
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HostError(
-            f"cannot make {state}: {error.strerror}", fix="give --state a folder that you may write to"
-        ) from None
+    _require_folder(state)
     digest = files.sha256_of(path, memo=state / "digests.json", on_bytes=on_hashing)
     return replace(asked, location=str(path), known={"sha256": digest})
 
 
-def _tree(recipe: Recipe, wanted: str, at: Mark | None, media_help: str) -> Source:
-    location = recipe.media.location
+def _tree(
+    recipe: Recipe,
+    state: Path,
+    wanted: str,
+    media_help: str,
+    on_hashing: Callable[[int], None] | None,
+) -> Source:
+    location, at = recipe.media.location, recipe.at("media", "tree")
     if wanted:
         raise RecipeError(
             "media.sha256 says the digest of a file, and a tree is none",
@@ -153,7 +180,30 @@ def _tree(recipe: Recipe, wanted: str, at: Mark | None, media_help: str) -> Sour
             at=at,
             fix="give the folder that .treeinfo is in, such as the place where an ISO is mounted",
         )
-    return Source("tree", str(path), {"treeinfo": files.sha256_of(info)}, at=at)
+    return Source("tree", str(path), _known_of(path, info, state, on_hashing), at=at)
+
+
+def _known_of(
+    tree: Path, info: Path, state: Path, on_hashing: Callable[[int], None] | None
+) -> Mapping[str, Json]:
+    """Name a tree by .treeinfo, by what its installer starts from and by the indices of its packages."""
+    text = info.read_text(encoding="utf-8", errors="replace")
+    _require_folder(state)
+    found: dict[str, Json] = {
+        name: files.sha256_of(tree / name, memo=state / "digests.json", on_bytes=on_hashing)
+        for name in (*booted(text), *repodata(text))
+        if (tree / name).is_file()
+    }
+    return {"treeinfo": files.sha256_of(info), **({"files": found} if found else {})}
+
+
+def _require_folder(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"cannot make {state}: {error.strerror}", fix="give --state a folder that you may write to"
+        ) from None
 
 
 def local_path(said: str, at: Mark | None) -> Path | None:

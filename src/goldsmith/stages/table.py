@@ -30,6 +30,7 @@ from goldsmith.stages.guest import Guest, Task
 from goldsmith.stages.install import Install
 from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
+from goldsmith.stages.origins import made_from
 from goldsmith.stages.register import Register
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.seal import Seal
@@ -215,10 +216,8 @@ def _finished_disk(given: Ingredients) -> Sequence[Stage]:
 
 
 def _fetch(given: Ingredients) -> Fetch:
-    recipe = given.recipe
-    return Fetch(
-        source=given.source, os=recipe.os, arch=recipe.arch, os_at=recipe.at("os"), further=given.further
-    )
+    said = given.recipe
+    return Fetch(given.source, said.os, said.arch, os_at=said.at("os"), further=given.further)
 
 
 def _first_disk(given: Ingredients) -> Stage:
@@ -244,6 +243,7 @@ def _install(given: Ingredients, kickstart: Rendered) -> Install:
         boot_arguments=(*given.family.boot_arguments, *recipe.install.boot_arguments),
         limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase, disk=waits.disk),
         refresh=recipe.install.freshness,
+        origins={"kickstart": made_from(recipe, [kickstart], digest=given.vault.digest)},
     )
 
 

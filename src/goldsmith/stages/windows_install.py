@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from goldsmith.artifact import qemuimg
@@ -53,6 +53,7 @@ class WindowsInstall:
     secure_boot: bool
     answers: Mapping[str, Rendered]
     limits: Limits
+    origins: Mapping[str, Inputs] = field(default_factory=dict)
 
     name = "install"
     kind = Kind.DISK

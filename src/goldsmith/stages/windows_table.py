@@ -13,6 +13,7 @@ from goldsmith.recipe.model import Firmware, Recipe
 from goldsmith.recipe.secrets import Secret, Vault
 from goldsmith.recipe.windows import Requirements
 from goldsmith.stages.guest import Guest, Task
+from goldsmith.stages.origins import made_from
 from goldsmith.stages.said import step_inputs, step_name
 from goldsmith.stages.windows_customize import WindowsStep, WindowsUpdates
 from goldsmith.stages.windows_install import WindowsInstall
@@ -62,6 +63,7 @@ def windows_stages(
         secure_boot=hardware.secure_boot,
         answers=answers,
         limits=Limits(total=waits.install, silence=waits.silence, phase=waits.phase, disk=waits.disk),
+        origins={"answers": made_from(recipe, answers.values(), digest=vault.digest)},
     )
     stages: list[Stage] = [install]
     if rounds := said_of(recipe).update_rounds:

@@ -16,6 +16,7 @@ from goldsmith.media.download import Answer, Download, read_answer
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.medium import find_source
+from goldsmith.stages.remote import Looking
 
 HOST = LocalHost()
 
@@ -253,6 +254,25 @@ def test_a_url_becomes_a_medium_in_the_library(server, context, work, libosinfo,
     assert f"media.sha256: {digest}" in notes.of(Warned)[0].fix
     assert notes.of(Progress)[-1].unit == "bytes"
     assert not list((context.state / "store/media/partial").glob("*/file"))
+
+
+def test_a_url_that_gives_another_medium_than_the_plan_knows_is_not_taken_for_it(
+    server, context, work, libosinfo
+):
+    libosinfo("rhel7.9")
+    recipe = Recipe(name="r", family="demo", os="rhel7.9", media={"iso": server.url()})
+    looking = Looking(HOST, gets=True)
+    source = find_source(recipe, context.state, media_help="", looking=looking)
+    assert source.known == {"sha256": hashlib.sha256(server.content).hexdigest()}
+    (kept,) = (context.state / "store/media").glob("*/rhel.iso")
+    kept.unlink()
+    server.content = server.content[:-1] + b"?"
+    stage = Fetch(source, "rhel7.9", "x86_64")
+    with pytest.raises(HostError, match="is another medium than the one that was planned with") as error:
+        stage.run(work(stage), context)
+    assert error.value.fix.startswith("repeat the command")
+    again = find_source(recipe, context.state, media_help="", looking=looking)
+    assert again.known == {"sha256": hashlib.sha256(server.content).hexdigest()}
 
 
 def test_a_download_with_another_digest_is_refused_and_forgotten(server, context, work, libosinfo):
