@@ -71,11 +71,8 @@ def nightly(
             stopped = any(one.ended is Ended.STOPPED for one in results)
             problems = [] if stopped else run.clean_up()
         told = document(results, began=began, seconds=time.time() - began)
-        write_atomically(
-            folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(began))}.json",
-            json.dumps(told, indent=1),
-            mode=0o600,
-        )
+        name = time.strftime("%Y%m%d-%H%M%S.json", time.gmtime(began))
+        write_atomically(folder / name, json.dumps(told, indent=1), mode=0o600)
         if junit:
             write_junit(junit, results, parts)
     told["page"] = str(_page(settings, pages))
