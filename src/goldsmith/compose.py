@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from goldsmith.guests.render import expand, render
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import Host, LocalHost
+from goldsmith.plan.freshness import dates_of
 from goldsmith.plan.stage import Stage
 from goldsmith.plan.store import Store
 from goldsmith.publish.item import Destination
@@ -113,7 +115,7 @@ def compose(
         today=now,
         anew_from=anew_from,
         has=store.has,
-        dates=store.dates,
+        dates=partial(dates_of, store),
         answers=answers,
         channels=load_project(where.project).channels,
         further=_further_sources(recipe, where, on_hashing) if answers else {},

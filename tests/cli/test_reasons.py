@@ -116,6 +116,16 @@ def test_of_steps_without_names_it_is_told_which_is_new(reasons):
     assert (found["step-1-run"], found["step-2-run"]) == ("a new step", "follows step-1-run")
 
 
+def test_a_step_with_another_name_is_the_same_step(reasons):
+    found = reasons(("name: one", "name: uno"), ("name: two", "name: due"))
+    assert list(found) == ["seal", "register"], "the manifest holds what the recipe says"
+
+
+def test_a_step_with_another_name_is_as_old_as_it_was(reasons):
+    text = "customize:\n" + ONE.replace("via", "refresh: weekly, via") + TWO
+    assert list(reasons(("name: one", "name: uno"), text=text)) == ["seal", "register"]
+
+
 def test_what_stood_on_a_step_that_is_gone_is_told_to_have_been_made_on_another_layer(reasons):
     found = reasons((ONE, ""))
     assert found["step-1-two"] == "was made on another layer than install"

@@ -1,15 +1,18 @@
 """What a stage needs of the disk is told by what was made before, and refused before the work begins."""
 
 import json
+from collections import namedtuple
 from dataclasses import dataclass, field
 
 import pytest
 
 from goldsmith.errors import HostError
-from goldsmith.plan.room import LEAST, needs, require_room
+from goldsmith.guests import FAMILIES
+from goldsmith.plan.room import FIRST, LEAST, needs, require_room
 from goldsmith.plan.stage import Kind
 from goldsmith.plan.store import Store
 
+usage = namedtuple("usage", "total used free")
 MIB, TIB = 1 << 20, 1 << 40
 
 
@@ -63,7 +66,38 @@ def test_an_earlier_result_of_the_same_stage_tells_and_the_newest_best(store, ma
 def test_an_install_is_as_large_as_one_of_the_same_family(store, made):
     made("a", "install", 1000 * MIB, recipe="other", inputs={"family": "rhel7"})
     assert need(store, Makes("install", said={"family": "rhel7"})) == [(1100 * MIB, "as other took")]
-    assert need(store, Makes("install", said={"family": "rhel6"})) == [(LEAST, "at least")]
+    assert need(store, Makes("install", said={"family": "other"})) == [(LEAST, "at least")]
+
+
+@pytest.mark.parametrize(
+    ("family", "least"),
+    [
+        ("demo", 500 * MIB),
+        ("rhel6", 600 * MIB),
+        ("rhel7", 900 * MIB),
+        ("rhel10", 1000 * MIB),
+        ("windows", 7000 * MIB),
+    ],
+)
+def test_a_first_install_needs_what_its_family_takes_and_never_the_whole_disk(store, family, least):
+    for disk in (8 << 30, 80 << 30):
+        ((size, known_by),) = need(store, Makes("install", said={"family": family, "disk_size": disk}))
+        assert least < size <= 8 << 30
+        assert known_by == f"a first install of {family}, estimated"
+    assert need(store, Makes("install", said={"family": family, "disk_size": 4 * MIB}))[0][0] == LEAST
+
+
+def test_each_family_has_an_estimate():
+    assert {*FAMILIES} == {*FIRST}
+
+
+def test_a_first_install_on_a_full_host_is_refused_before_it_begins(store, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(10 << 30, 10 << 30, 300 * MIB))
+    with pytest.raises(
+        HostError,
+        match=r"install \(a first install of rhel7, estimated\) needs 1 GiB in .*, but only 300 MiB are free",
+    ):
+        require_room([Makes("install", said={"family": "rhel7"})], ["n"], recipe="r", before="", store=store)
 
 
 def test_a_new_step_is_told_by_the_layer_before_it(store, made):

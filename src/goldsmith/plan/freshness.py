@@ -2,12 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol, runtime_checkable
 
 from goldsmith.plan.planner import fingerprint
+from goldsmith.plan.reasons import is_step
 from goldsmith.plan.stage import REFRESH, Json, Looked, Stage
+from goldsmith.plan.store import Store
 from goldsmith.recipe.steps import Refresh
 
 _AS_OF = re.compile(r" as of (\d{4}-\d\d-\d\d)(T\S+)?$")
@@ -55,6 +57,16 @@ def freshened(
         keys.append(fingerprint(dated, keys[-1:]))
         settled.append(dated)
     return tuple(settled)
+
+
+def dates_of(store: Store, stage: str) -> list[str]:
+    """Return as of when the results of a stage have read the outside world; of a step those of all steps."""
+    if not is_step(stage):
+        return store.dates(stage)
+    noted = map(store.facts, store.keys())
+    inputs = (one.get("inputs") for one in noted if is_step(str(one.get("stage"))))
+    found = (one.get(REFRESH) for one in inputs if isinstance(one, Mapping))
+    return sorted({one for one in found if isinstance(one, str)})
 
 
 def outdated(stage: Stage, old: Json) -> str:

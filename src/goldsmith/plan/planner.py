@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldsmith.plan.reasons import Past
+from goldsmith.plan.reasons import Past, is_step
 from goldsmith.plan.stage import Inputs, Json, Kind, Stage
 
 
@@ -33,8 +33,16 @@ class Plan:
 
 
 def fingerprint(stage: Stage, parents: Sequence[str]) -> str:
-    """Name a result by everything that made it: the stage, its inputs, the results it reads."""
-    facts = [stage.name, stage.version, list(parents), dict(stage.inputs())]
+    """Name a result by everything that made it: the stage, its inputs, the results it reads.
+
+    What a step is called, and which one it is, changes nothing on the disk: what stands before it tells its place.
+    """
+    facts = [
+        "step" if is_step(stage.name) else stage.name,
+        stage.version,
+        list(parents),
+        dict(stage.inputs()),
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
