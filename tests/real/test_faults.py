@@ -102,12 +102,33 @@ def small_store(shared_state: Path, tmp_path: Path):
     shutil.rmtree(state, ignore_errors=True)
 
 
+def fill(folder: Path, *, left: int) -> Path:
+    """Take all the room of a file system but ``left`` bytes, and return the file that does."""
+    filler = folder / "filler"
+    size = shutil.disk_usage(folder).free - left
+    subprocess.run(["fallocate", "-l", str(size), filler], check=True)
+    return filler
+
+
 def test_a_disk_that_fills_during_the_install_is_told_and_the_machine_is_gone(demo, small_store, tmp_path):
+    state = small_store(800)
+    goldsmith = Goldsmith(state, a_project(tmp_path / "project", full=""))
+    command = goldsmith.start("build", "full", "--json")
+    command.until("StageStarted", "install")
+    filler = fill(state / "store" / "layers", left=60 << 20)
+    done = command.finish()
+    filler.unlink()
+    assert done.code == 3, done.err
+    assert "no space left in" in done.err
+    assert "fix:" in done.err
+    goldsmith.nothing_left("full")
+
+
+def test_a_disk_too_small_for_a_first_install_is_told_before_it(demo, small_store, tmp_path):
     goldsmith = Goldsmith(small_store(300), a_project(tmp_path / "project", full=""))
     done = goldsmith.build("full")
     assert done.code == 3, done.err
-    assert "no space" in done.err
-    assert "fix:" in done.err
+    assert "install (a first install of demo, estimated) needs 520 MiB" in done.err
     goldsmith.nothing_left("full")
 
 
@@ -127,11 +148,7 @@ def test_a_disk_too_small_for_the_export_is_told_before_and_the_layers_stay(
                 ),
             )
     goldsmith = Goldsmith(state, REPOSITORY)
-    free = shutil.disk_usage(state / "store" / "layers").free
-    filler = state / "store" / "layers" / "filler"
-    with filler.open("wb") as file:
-        subprocess.run(["fallocate", "-l", str(free - (80 << 20)), filler], check=True)
-        file.flush()
+    filler = fill(state / "store" / "layers", left=80 << 20)
     done = goldsmith.build("demo", "--from", "export")
     filler.unlink()
     assert done.code == 3, done.err
