@@ -10,7 +10,7 @@ pytestmark = pytest.mark.real
 STEPS = (
     "customize:\n"
     "  - cloud_init: {{default_user: debian, datasources: [ConfigDrive, OpenStack, Ec2, NoCloud, None]}}\n"
-    "  - name: {}\n    run: test -f /root/mended\n"
+    "  - name: {0}\n    run: test -f /root/mended && true {0}\n"
 )
 
 

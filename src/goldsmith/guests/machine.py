@@ -20,6 +20,8 @@ _HYPERV = (
 _HYPERV_SYNIC = ("hyperv.synic.state=on",)  # these need KVM: QEMU does not start with them without it
 _HYPERV_BY_XML = ("vpindex", "runtime", "stimer", "frequencies")  # virt-install 4.1 has no options for them
 AGENT = "unix,target.type=virtio,target.name=org.qemu.guest_agent.0"
+# A kept guest's disk was moved aside, and libvirt still knows it by the path that the next build of this layer uses.
+_IMPORT = ("--import", "--check", "path_in_use=off")
 # virt-install 4.1 has no option for it; libvirt has it since 6.1. Guests with it reach the host, and not each other.
 _ISOLATED = "xpath0.set=./port/@isolated,xpath0.value=yes"
 
@@ -123,7 +125,7 @@ def boot(machine: Machine, *, seed: Path | None) -> list[str]:
         argv += ["--disk", f"path={_quoted(seed)},format=raw,bus=virtio,readonly=on"]
     if machine.bus == "scsi":  # without it libvirt takes the oldest kind, which current kernels do not know
         argv += ["--controller", "type=scsi,model=virtio-scsi"]
-    return [*argv, "--import", "--events", "on_reboot=restart,on_crash=preserve", "--print-xml"]
+    return [*argv, *_IMPORT, "--events", "on_reboot=restart,on_crash=preserve", "--print-xml"]
 
 
 def windows(
@@ -149,7 +151,7 @@ def windows(
         for name in _HYPERV_BY_XML:
             argv += ["--xml", f"./features/hyperv/{name}/@state=on"]
     events = "on_reboot=restart,on_poweroff=destroy,on_crash=preserve"
-    return [*argv, "--import", "--events", events, "--print-xml"]
+    return [*argv, *_IMPORT, "--events", events, "--print-xml"]
 
 
 def _windows_firmware(machine: Machine, *, secure_boot: bool) -> list[str]:

@@ -19,5 +19,6 @@ virt-install \
   --noautoconsole \
   --disk path=seed.iso,format=raw,bus=virtio,readonly=on \
   --import \
+  --check path_in_use=off \
   --events on_reboot=restart,on_crash=preserve \
   --print-xml

@@ -29,5 +29,6 @@ virt-install \
   --xml ./features/hyperv/stimer/@state=on \
   --xml ./features/hyperv/frequencies/@state=on \
   --import \
+  --check path_in_use=off \
   --events on_reboot=restart,on_poweroff=destroy,on_crash=preserve \
   --print-xml
