@@ -12,18 +12,16 @@ def seal(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {checksum(connection)}")
 
 
-def problem(connection: sqlite3.Connection) -> str:
-    """Return what is wrong with the content, or ""; a database that was never sealed is taken as it is.
+def problems(connection: sqlite3.Connection, *, most: int = 100) -> list[str]:
+    """Return what is wrong with the content, or nothing; a database that was never sealed is taken as it is.
 
     The check sum is of the tables; SQLite itself compares its indexes, by which most is found, with them.
     """
-    found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    if found != "ok":
+    found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})")]
+    if found != ["ok"]:
         return found
     noted = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    if noted in (0, checksum(connection)):
-        return ""
-    return "it has other content than what was written"
+    return [] if noted in (0, checksum(connection)) else ["it has other content than what was written"]
 
 
 def checksum(connection: sqlite3.Connection) -> int:

@@ -88,9 +88,7 @@ class Database:
         if not self.path.exists():
             return []
         with self._told(), closing(self._open()) as connection, self._reads_what_it_wrote():
-            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-            other = content.problem(connection)
-        return found if found != ["ok"] else [other] if other else []
+            return content.problems(connection)
 
     def accept(self) -> None:
         """Take what the database holds as right, after someone has looked at it."""
@@ -102,9 +100,9 @@ class Database:
 
     def _require_whole(self, connection: sqlite3.Connection) -> None:
         with self._reads_what_it_wrote():
-            problem = content.problem(connection)
-        if problem:
-            raise self._damaged(problem)
+            problems = content.problems(connection, most=1)
+        if problems:
+            raise self._damaged(problems[0])
 
     @property
     def _turn(self) -> Path:

@@ -275,13 +275,9 @@ def _no_medium(error: GoldsmithError) -> str:
 
 def _registered(key: str, where: "Where") -> Mapping[str, object]:
     from goldsmith.plan.store import Store
-    from goldsmith.publish.item import FACTS
     from goldsmith.stages.register import registered
 
-    try:
-        return registered((Store(where.state).layers / key / FACTS).read_text(encoding="utf-8"))[0]
-    except (OSError, ValueError, LookupError):
-        return {}
+    return next(iter(registered(Store(where.state).layers / key)), {})
 
 
 def _refused(text: str) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 from goldsmith.errors import GuestError, Mark
 from goldsmith.events import Event, PhaseStarted, Progress
@@ -39,66 +40,35 @@ class Limits:
         return Limits(*(one * factor for one in (self.total, self.silence, self.phase, self.disk)))
 
 
-class InstallWatch:
-    """Follows one install; ``line`` and ``tick`` raise GuestError as soon as it cannot succeed any more."""
+class Watch:
+    """What is alike however an install is followed: its known failures, its clocks and its end."""
 
-    def __init__(
-        self,
-        console: Console,
-        limits: Limits,
-        *,
-        stage: str,
-        now: float,
-        place_of: PlaceOf = lambda _line: None,
-        script_of: ScriptOf = lambda _line: "",
-        status_of: StatusOf = lambda _line: "",
-    ) -> None:
+    silent: ClassVar[str]  # what has stood still when the clock of silence runs out
+    unfinished: ClassVar[str]  # what a power-off before the end marker came before
+    after_power_off: ClassVar[str]  # where to look for the cause then
+
+    def __init__(self, console: Console, limits: Limits, *, stage: str, now: float, phase: str) -> None:
         self._console = console
         self._limits = limits
         self._stage = stage
-        self._place_of, self._script_of, self._status_of = place_of, script_of, status_of
-        self._started = self._heard = self._phase_since = self._moved_at = now
+        self._started = self._active = self._phase_since = self._moved_at = self._failed_at = now
         self._moved = 0
-        self._reached = -1
         self._last: list[str] = []
         self._diagnoser = Diagnoser(console.failures)
-        self._marker = Marker(console.marker)
-        self._failed_at = now
         self.done = False
-        self.phase = "starting the machine"
-
-    def line(self, text: str, now: float) -> Iterator[Event]:
-        """Take one console line and yield what it tells."""
-        self._heard = now
-        self._last = [*self._last[-(EVIDENCE * 2) :], text]
-        if self._marker.ends(text):
-            self.done = True
-        if self._diagnoser.line(text):
-            self._failed_at = now
-        yield from self._phases(text, now)
-        if found := self._console.progress.search(text):
-            parts = found.groupdict()
-            if parts.get("percent"):
-                yield Progress(self._stage, float(parts["percent"]), 100, "%")
-            else:
-                yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
+        self.phase = phase
 
     def moved(self, total: int, now: float) -> None:
-        """Take the bytes that the guest has read from and written to its disk since its start."""
+        """Take the bytes that went to or came from the guest's disks since its start."""
         if total != self._moved:
             self._moved, self._moved_at = total, now
-
-    def prompt(self, text: str, now: float) -> None:
-        """Take a line that has no end yet, such as a question or ``grub rescue>``."""
-        if self._diagnoser.prompt(text):
-            self._failed_at, self._last = now, [*self._last, text]
 
     def tick(self, now: float) -> None:
         """Raise when a failure was seen a moment ago, or when a clock has run out."""
         if self._diagnoser.failed and now - self._failed_at >= AFTERMATH:
             raise self.failure()
         for limit, since, what in (
-            (self._limits.silence, self._heard, "the console has said nothing"),
+            (self._limits.silence, self._active, self.silent),
             (self._limits.disk, self._moved_at, "the guest has neither read nor written its disk"),
             (self._limits.phase, self._phase_since, f"the phase '{self.phase}' has not ended"),
             (self._limits.total, self._started, "the install has not ended"),
@@ -112,10 +82,10 @@ class InstallWatch:
             raise self.failure()
         if not self.done:
             if found := self._diagnoser.diagnosis(stuck=True):
-                raise self._named(found, f" (in phase '{self.phase}')")
+                raise self._named(found, f" (in {self._where()})")
             raise GuestError(
-                f"the guest powered off in phase '{self.phase}' without reaching the end of its kickstart; {UNKNOWN}",
-                fix="the lines above are the last of its console; a power-off alone is no success",
+                f"the guest powered off in {self._where()}{self.unfinished}; {UNKNOWN}",
+                fix=self.after_power_off,
                 evidence=self.evidence(),
             )
 
@@ -124,12 +94,78 @@ class InstallWatch:
         assert found
         return self._named(found, f" (in phase '{self.phase}')")
 
+    def evidence(self) -> list[str]:
+        return self._last[-EVIDENCE:]
+
+    def _where(self) -> str:
+        return f"phase '{self.phase}'"
+
+    def _advice(self) -> str:
+        """Say where to look for the cause when a clock has run out and nothing that is known was seen."""
+        return "the lines above are the last of its console"
+
+    def _named(self, found: Diagnosis, when: str) -> GuestError:
+        return GuestError(found.cause + when, fix=found.failure.fix, evidence=self.evidence())
+
+    def _stuck(self, what: str, limit: float, now: float) -> GuestError:
+        since = human_time(now - self._started)
+        when = f"{what} for {human_time(limit)} ({self._where()}, {since} after the start)"
+        if found := self._diagnoser.diagnosis(stuck=True):
+            return self._named(found, f": {when}")
+        return GuestError(
+            f"{when}; {UNKNOWN}",
+            fix=f"{self._advice()}; machine.timeouts in the recipe sets the limits",
+            evidence=self.evidence(),
+        )
+
+
+class InstallWatch(Watch):
+    """Follows one install; ``line`` and ``tick`` raise GuestError as soon as it cannot succeed any more."""
+
+    silent = "the console has said nothing"
+    unfinished = " without reaching the end of its kickstart"
+    after_power_off = "the lines above are the last of its console; a power-off alone is no success"
+
+    def __init__(
+        self,
+        console: Console,
+        limits: Limits,
+        *,
+        stage: str,
+        now: float,
+        place_of: PlaceOf = lambda _line: None,
+        script_of: ScriptOf = lambda _line: "",
+        status_of: StatusOf = lambda _line: "",
+    ) -> None:
+        super().__init__(console, limits, stage=stage, now=now, phase="starting the machine")
+        self._place_of, self._script_of, self._status_of = place_of, script_of, status_of
+        self._reached = -1
+        self._marker = Marker(console.marker)
+
+    def line(self, text: str, now: float) -> Iterator[Event]:
+        """Take one console line and yield what it tells."""
+        self._active = now
+        self._last = [*self._last[-(EVIDENCE * 2) :], text]
+        if self._marker.ends(text):
+            self.done = True
+        if self._diagnoser.line(text):
+            self._failed_at = now
+        yield from self._phases(text, now)
+        if found := self._console.progress.search(text):
+            parts = found.groupdict()
+            if parts.get("percent"):
+                yield Progress(self._stage, float(parts["percent"]), 100, "%")
+            else:
+                yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
+
+    def prompt(self, text: str, now: float) -> None:
+        """Take a line that has no end yet, such as a question or ``grub rescue>``."""
+        if self._diagnoser.prompt(text):
+            self._failed_at, self._last = now, [*self._last, text]
+
     @property
     def failed(self) -> bool:
         return self._diagnoser.failed
-
-    def evidence(self) -> list[str]:
-        return self._last[-EVIDENCE:]
 
     def _named(self, found: Diagnosis, when: str) -> GuestError:
         line = found.kickstart_line
@@ -148,14 +184,3 @@ class InstallWatch:
                 self._reached, self._phase_since, self.phase = at, now, phase.name
                 yield PhaseStarted(self._stage, phase.name)
                 return
-
-    def _stuck(self, what: str, limit: float, now: float) -> GuestError:
-        since = human_time(now - self._started)
-        when = f"{what} for {human_time(limit)} (phase '{self.phase}', {since} after the start)"
-        if found := self._diagnoser.diagnosis(stuck=True):
-            return self._named(found, f": {when}")
-        return GuestError(
-            f"{when}; {UNKNOWN}",
-            fix="the lines above are the last of its console; machine.timeouts in the recipe sets the limits",
-            evidence=self.evidence(),
-        )

@@ -5,34 +5,27 @@ This is pure: facts and times come in, events and errors come out; who asks the 
 
 from collections.abc import Iterator
 
-from goldsmith.errors import GuestError
 from goldsmith.events import Event, PhaseStarted, Progress
-from goldsmith.guests.causes.failure import Diagnoser, Diagnosis
 from goldsmith.guests.causes.windows import KEY_FOR_MEDIUM
 from goldsmith.guests.family import Console
-from goldsmith.guests.watch import AFTERMATH, EVIDENCE, UNKNOWN, Limits
-from goldsmith.host.files import human_time
+from goldsmith.guests.watch import EVIDENCE, Limits, Watch
 
 SETUP = "Windows Setup"
 QUIET = 64 << 10  # bytes; a machine that only waits writes less than that between two looks
 
 
-class WindowsWatch:
+class WindowsWatch(Watch):
     """Follows one install; ``line`` and ``tick`` raise GuestError as soon as it cannot succeed any more."""
 
+    silent = "the guest has written nothing to its disk"
+    unfinished = ", before its scripts had ended"
+    after_power_off = "a power-off alone is no success; the screenshots and logs/windows show how far it came"
+
     def __init__(self, console: Console, limits: Limits, *, stage: str, now: float) -> None:
-        self._console = console
-        self._limits = limits
-        self._stage = stage
-        self._started = self._active = self._phase_since = self._moved_at = now
-        self._written = self._moved = 0
+        super().__init__(console, limits, stage=stage, now=now, phase=SETUP)
+        self._written = 0
         self._boots = 1
-        self._last: list[str] = []
         self._prompt = ""
-        self._diagnoser = Diagnoser(console.failures)
-        self._failed_at = now
-        self.done = False
-        self.phase = SETUP
 
     def line(self, text: str, now: float) -> Iterator[Event]:
         """Take one line of COM1, and yield what it tells."""
@@ -60,11 +53,6 @@ class WindowsWatch:
             self._written, self._active = total, now
             self.loaded()
 
-    def moved(self, total: int, now: float) -> None:
-        """Take the bytes that went to or came from its disk, and came from Setup's disc, since its start."""
-        if total != self._moved:
-            self._moved, self._moved_at = total, now
-
     def loaded(self) -> None:
         """Take it that Setup is being loaded, or was before: the firmware has what it may have waited for."""
         self._diagnoser.went_on(KEY_FOR_MEDIUM)
@@ -77,63 +65,20 @@ class WindowsWatch:
             if self.phase.startswith(SETUP):
                 yield self._enter(f"{SETUP}, boot {self._boots}", now)
 
-    def tick(self, now: float) -> None:
-        """Raise when a failure was told a moment ago, or when a clock has run out."""
-        if self._diagnoser.failed and now - self._failed_at >= AFTERMATH:
-            raise self.failure()
-        for limit, since, what in (
-            (self._limits.silence, self._active, "the guest has written nothing to its disk"),
-            (self._limits.disk, self._moved_at, "the guest has neither read nor written its disk"),
-            (self._limits.phase, self._phase_since, f"the phase '{self.phase}' has not ended"),
-            (self._limits.total, self._started, "the install has not ended"),
-        ):
-            if now - since > limit:
-                raise self._stuck(what, limit, now)
-
-    def powered_off(self) -> None:
-        """Raise unless the scripts had reached their end without a failure."""
-        if self._diagnoser.failed:
-            raise self.failure()
-        if not self.done:
-            when = f"in phase '{self.phase}', boot {self._boots}"
-            if found := self._diagnoser.diagnosis(stuck=True):
-                raise self._named(found, f" ({when})")
-            raise GuestError(
-                f"the guest powered off {when}, before its scripts had ended; {UNKNOWN}",
-                fix="a power-off alone is no success; the screenshots and logs/windows show how far it came",
-                evidence=self.evidence(),
-            )
-
-    def failure(self) -> GuestError:
-        found = self._diagnoser.diagnosis()
-        assert found
-        return self._named(found, f" (in phase '{self.phase}')")
-
     def evidence(self) -> list[str]:
         return [*self._last, *([self._prompt] if self._prompt else [])][-EVIDENCE:]
 
-    def _named(self, found: Diagnosis, when: str) -> GuestError:
-        return GuestError(found.cause + when, fix=found.failure.fix, evidence=self.evidence())
+    def _where(self) -> str:
+        return f"{super()._where()}, boot {self._boots}"
+
+    def _advice(self) -> str:
+        if self._written:
+            return "the last screenshot shows what it waits for, such as a question of Setup"
+        return (
+            "Setup has not come to the disk: it asks for a key, an image, a language or the disk's driver; "
+            "the last screenshot shows for which"
+        )
 
     def _enter(self, phase: str, now: float) -> Event:
         self.phase, self._phase_since = phase, now
         return PhaseStarted(self._stage, phase)
-
-    def _stuck(self, what: str, limit: float, now: float) -> GuestError:
-        when = (
-            f"{what} for {human_time(limit)} (phase '{self.phase}', boot {self._boots}, "
-            f"{human_time(now - self._started)} after the start)"
-        )
-        if found := self._diagnoser.diagnosis(stuck=True):
-            return self._named(found, f": {when}")
-        shows = "the last screenshot shows what it waits for, such as a question of Setup"
-        if not self._written:
-            shows = (
-                "Setup has not come to the disk: it asks for a key, an image, a language or the disk's driver; "
-                "the last screenshot shows for which"
-            )
-        return GuestError(
-            f"{when}; {UNKNOWN}",
-            fix=f"{shows}; machine.timeouts in the recipe sets the limits",
-            evidence=self.evidence(),
-        )

@@ -1,9 +1,11 @@
 """How old what a stage read from the outside world may be: its date is in the key, so no cache is silently stale."""
 
+import operator
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from goldsmith.plan.planner import fingerprint
@@ -61,12 +63,7 @@ def freshened(
 
 def dates_of(store: Store, stage: str) -> list[str]:
     """Return as of when the results of a stage have read the outside world; of a step those of all steps."""
-    if not is_step(stage):
-        return store.dates(stage)
-    noted = map(store.facts, store.keys())
-    inputs = (one.get("inputs") for one in noted if is_step(str(one.get("stage"))))
-    found = (one.get(REFRESH) for one in inputs if isinstance(one, Mapping))
-    return sorted({one for one in found if isinstance(one, str)})
+    return store.dates(is_step if is_step(stage) else partial(operator.eq, stage))
 
 
 def outdated(stage: Stage, old: Json) -> str:

@@ -1,8 +1,8 @@
 """Which entries of the store may go, so that no entry is left without the one below it."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 
-from goldsmith.plan.store import EntryInfo
+from goldsmith.plan.store import EntryInfo, comes_back, down_from
 
 
 def old_ones(
@@ -43,22 +43,16 @@ def to_fit(entries: Sequence[EntryInfo], size: int, *, used: Container[str] = ()
 
 def circular(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
     """Return the entries that stand on themselves, by their seals or those below them: they are damaged."""
-    parents = {one.entry.key: one.parent for one in entries}
-    ways = ((one, _down_from(one.entry.key, parents)) for one in entries)
-    return [one for one, way in ways if way[-1] in way[:-1]]
+    return [one for one, way in zip(entries, _ways(entries), strict=True) if comes_back(way)]
 
 
 def _topmost_first(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
+    depths = {one.entry.key: len(way) for one, way in zip(entries, _ways(entries), strict=True)}
+    return sorted(entries, key=lambda one: depths[one.entry.key], reverse=True)
+
+
+def _ways(entries: Sequence[EntryInfo]) -> list[list[str]]:
+    """Return for each entry the way down from it, through the entries that are there."""
     parents = {one.entry.key: one.parent for one in entries}
-    return sorted(entries, key=lambda one: len(_down_from(one.entry.key, parents)), reverse=True)
-
-
-def _down_from(key: str, parents: Mapping[str, str]) -> list[str]:
-    """Return an entry and all that it stands on; where that comes back to one of them, it is the last again."""
-    found: list[str] = []
-    while key in parents:
-        found.append(key)
-        if key in found[:-1]:
-            break
-        key = parents[key]
-    return found
+    below = {key: parent if parent in parents else "" for key, parent in parents.items()}
+    return [down_from(one.entry.key, below.__getitem__) for one in entries]

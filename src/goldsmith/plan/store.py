@@ -6,7 +6,7 @@ A layer names the one below it by a relative path, so the whole state folder can
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,10 +174,10 @@ class Store:
         found = {stage: self.facts(one.entry.key).get("inputs") for stage, one in newest.items()}
         return {stage: inputs for stage, inputs in found.items() if isinstance(inputs, Mapping)}
 
-    def dates(self, stage: str) -> list[str]:
-        """Return as of when the results of a stage have read the outside world, of those that tell."""
+    def dates(self, wanted: Callable[[str], bool]) -> list[str]:
+        """Return as of when the results of the wanted stages have read the outside world, of those that tell."""
         noted = (self.facts(key) for key in self.keys())
-        inputs = (one.get("inputs") for one in noted if one.get("stage") == stage)
+        inputs = (one.get("inputs") for one in noted if wanted(str(one.get("stage"))))
         found = (one.get(REFRESH) for one in inputs if isinstance(one, Mapping))
         return sorted({one for one in found if isinstance(one, str)})
 
@@ -209,11 +209,7 @@ class Store:
         return swept
 
     def _stands_on_itself(self, key: str) -> bool:
-        below: list[str] = []
-        while key and key not in below:
-            below.append(key)
-            key = str(self.facts(key).get("parent", ""))
-        return bool(key)
+        return comes_back(down_from(key, lambda one: str(self.facts(one).get("parent", ""))))
 
     def _seal(self, key: str) -> Path:
         return self.layers / key / SEAL
@@ -225,6 +221,23 @@ def on_top_of(key: str, parents: Mapping[str, str]) -> list[str]:
     for one in found:  # grows while it is walked
         found += [child for child, parent in parents.items() if parent == one and child not in found]
     return found[:0:-1]
+
+
+def down_from(key: str, parent_of: Callable[[str], str]) -> list[str]:
+    """Return an entry and all that it stands on; where that comes back to one of them, it is the last again.
+
+    ``parent_of`` gives the key of the entry below one, "" for none.
+    """
+    found: list[str] = []
+    while key and key not in found:
+        found.append(key)
+        key = parent_of(key)
+    return [*found, key] if key else found
+
+
+def comes_back(way: Sequence[str]) -> bool:
+    """Say whether a way down ends where it has been: an entry that stands on itself."""
+    return way[-1] in way[:-1]
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:

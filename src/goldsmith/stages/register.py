@@ -15,9 +15,10 @@ from goldsmith.catalog.entry import BUILD_KEY, VERSION, Image, NewImage, Query, 
 from goldsmith.catalog.evidence import EvidenceKind
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.numbers import next_version
-from goldsmith.errors import CatalogError, GateError
+from goldsmith.errors import CatalogError, GateError, HostError
 from goldsmith.events import Progress, Warned
 from goldsmith.host import files
+from goldsmith.plan.damage import noted_in
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work, by_hand
 from goldsmith.publish.item import FACTS
 from goldsmith.recipe.model import Recipe
@@ -183,18 +184,20 @@ def evidence_of(results: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
                 yield kind, (results[stage].folder / name).read_bytes()
 
 
-def registered(facts: str) -> Sequence[Mapping[str, object]]:
-    """Return the catalog entries that a register stage noted."""
-    images: list[Mapping[str, object]] = json.loads(facts)["images"]
+def registered(entry: Path) -> Sequence[Mapping[str, object]]:
+    """Return the catalog entries that a register stage noted; none where its note is gone or damaged."""
+    try:
+        images: list[Mapping[str, object]] = noted_in(entry, FACTS)["images"]
+    except (HostError, LookupError):
+        return []
     return images
 
 
 def image_is_gone(entry: Path, catalog: Path) -> bool:
     """Say whether this is the entry of a register stage whose image is no more in the catalog, or is damaged there."""
     try:
-        images = registered((entry / FACTS).read_text(encoding="utf-8"))
         local = LocalCatalog(catalog)
-        return any(not local.has_whole(str(one["id"])) for one in images)
+        return any(not local.has_whole(str(one["id"])) for one in registered(entry))
     except (OSError, ValueError, LookupError):
         return False
     except CatalogError:  # it cannot be read: whoever registers is told
@@ -205,9 +208,7 @@ def first_image(results: Mapping[str, Entry]) -> Mapping[str, object]:
     """Return the first catalog entry that a build made or found; empty where it does not register."""
     if "register" not in results:
         return {}
-    with suppress(OSError, ValueError, LookupError):
-        return registered((results["register"].folder / FACTS).read_text(encoding="utf-8"))[0]
-    return {}
+    return next(iter(registered(results["register"].folder)), {})
 
 
 def next_steps(image: Mapping[str, object]) -> Sequence[str]:

@@ -163,15 +163,8 @@ def _is_same(host: Host, url: str, found: Found, *, quick: bool) -> bool:
     answer = look(host, url, patience=_QUICK) if quick else look(host, url)
     if quick and not answer.status:
         raise CatalogError(f"{url} does not answer")
-    return (
-        answer.status == 200
-        and bool(found.version)
-        and (answer.version, answer.total)
-        == (
-            found.version,
-            found.size,
-        )
-    )
+    same = (answer.version, answer.total) == (found.version, found.size)
+    return answer.status == 200 and bool(found.version) and same
 
 
 def _tree(host: Host, url: str, state: Path, looking: Looking) -> Found | None:

@@ -38,13 +38,15 @@ class Following:
         started, pressing = time.monotonic(), session.machine.firmware == "uefi"
         while not session.is_off():
             watch.prompt(session.console.unfinished, time.monotonic())
-            if hypervisor.state(name) is DomainState.CRASHED:
+            state = hypervisor.state(name)
+            if state is DomainState.CRASHED:
                 raise GuestError(
                     "the build machine crashed",
                     evidence=watch.evidence(),
                     fix="the last screenshot shows the stop code",
                 )
-            require_room_to_write(hypervisor, name, self.folder)
+            if state is DomainState.PAUSED:
+                require_room_to_write(hypervisor, name, self.folder)
             with suppress(GuestError):  # it may have powered itself off a moment ago
                 loaded = self._loaded()
                 pressing = pressing and not loaded and time.monotonic() - started < PRESSING

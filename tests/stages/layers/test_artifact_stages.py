@@ -251,7 +251,7 @@ def register(bench, **changes):
 def test_an_image_is_registered_with_its_digests_version_and_properties(bench, disk):
     export(bench, disk)
     entry = register(bench)
-    (image,) = registered((entry.folder / "register.json").read_text())
+    (image,) = registered(entry.folder)
     assert image["status"] == "active"
     assert re.fullmatch(r"r-\d{8}\.1", image["name"])
     assert image["release"] == image["goldsmith_version"] == image["name"].removeprefix("r-")
@@ -269,7 +269,7 @@ def test_all_formats_of_a_build_are_one_version_and_the_next_build_has_the_next_
     export(bench, disk, QCOW2, {**QCOW2, "compression": "zstd"})
     register(bench)
     entry = register(bench)
-    images = registered((entry.folder / "register.json").read_text())
+    images = registered(entry.folder)
     assert [one["name"].partition(".")[2] for one in images] == ["2", "2"]
     assert len({one["id"] for one in images}) == 2
 
@@ -277,7 +277,7 @@ def test_all_formats_of_a_build_are_one_version_and_the_next_build_has_the_next_
 def test_a_registered_version_is_in_the_first_channel_with_what_was_found_out_about_it(audited, bench):
     audited.run(Seal(recipe=recipe(), reused=lambda stage: False))
     entry = register(audited)
-    (image,) = registered((entry.folder / "register.json").read_text())
+    (image,) = registered(entry.folder)
     assert image["goldsmith_channel_dev"] == "r"
     kinds = {one.kind: one for one in kept(LocalCatalog(bench.state / "catalog"), image["id"])}
     assert set(kinds) == {"audit", "manifest"}
@@ -311,7 +311,7 @@ def test_an_entry_whose_image_was_deleted_is_known_to_be_gone(bench, disk):
     catalog = bench.state / "catalog"
     assert not image_is_gone(entry.folder, catalog)
     assert not image_is_gone(bench.results["export"].folder, catalog), "other stages have no image"
-    (image,) = registered((entry.folder / "register.json").read_text())
+    (image,) = registered(entry.folder)
     assert run(["--state", str(bench.state), "image", "delete", str(image["id"])]) == 0
     assert image_is_gone(entry.folder, catalog)
 
@@ -352,7 +352,7 @@ def test_what_a_recipe_promises_of_upkeep_is_what_the_image_says(bench, disk):
     )
     properties = computed_properties(made, {}, os_distro="debian", admin="debian")
     entry = bench.run(Register(recipe=made, properties=properties, least_ram=512))
-    (image,) = registered((entry.folder / "register.json").read_text())
+    (image,) = registered(entry.folder)
     said = {
         one: image[one]
         for one in ("replace_frequency", "hotfix_hours", "uuid_validity", "image_original_user")
@@ -396,6 +396,6 @@ def test_a_snapshot_is_to_be_quiet_where_an_agent_answers(own, quiesce):
 
 def test_a_vmdk_says_what_kind_of_disk_it_is(bench, disk):
     export(bench, disk, {"format": "vmdk", "compression": "zlib"}, {"format": "raw", "compression": "none"})
-    vmdk, raw = registered((register(bench).folder / "register.json").read_text())
+    vmdk, raw = registered(register(bench).folder)
     assert (vmdk["vmware_disktype"], vmdk["vmware_adaptertype"]) == ("streamOptimized", "lsilogic")
     assert "vmware_disktype" not in raw
