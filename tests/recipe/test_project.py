@@ -71,6 +71,8 @@ def test_catalogs_are_read_with_their_places(tmp_path):
         ),
         ("catalogs: {a: {cloud: x, import_method: ftp}}", "1:41", "import_method(.|\n)*glance-direct"),
         ("catalogs: {local: {cloud: x}}", "1:1", "catalogs.local is the embedded catalog"),
+        ("nightly: {prune: {older_than_days: .inf}}", "1:36", "older_than_days cannot be .inf"),
+        ("retention: {keep_days: .nan}", "1:24", "keep_days cannot be .nan"),
         ("catalog: [a]", "1:10", "catalog wants text"),
         ("chanels: 1", "1:1", "chanels is not a key"),
         ("a: 1\na: 2", "2:1", "'a' is given twice"),
