@@ -62,7 +62,7 @@ def test_an_image_that_lets_nobody_in_is_not_registered_and_its_evidence_is_in_t
     done = booting("build", "r", "--json")
     assert done.code == 4
     assert done.stages("StageFailed") == ["boot-test"]
-    assert "the boot test refused r.qcow2" in done.err
+    assert "the boot test refused image.qcow2" in done.err
     assert "B-L2 the cloud's key lets the promised user in: no sshd answered" in done.err
     folder = evidence(booting, done)
     report = json.loads((folder / "boot-test.json").read_text())
@@ -125,7 +125,7 @@ def test_a_guest_that_never_comes_up_is_kept_and_its_build_gone_on_with(booting,
     assert done.code == 4
     build, guest = kept(booting, done, hypervisor)
     assert guest["domain"] == f"goldsmith-{build}-boot-1"
-    export = next(one for one in booting.layers if (one / "r.qcow2").exists())
+    export = next(one for one in booting.layers if (one / "image.qcow2").exists())
     pruned = json.loads(booting("store", "prune", "--older-than", "0", "--json").out)
     assert export.name not in pruned["keys"]
 

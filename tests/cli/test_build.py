@@ -76,6 +76,16 @@ def test_a_second_build_runs_no_tool_and_says_so(factory):
     assert "nothing to do: every stage is cached" in factory("plan", "r").out
 
 
+def test_recipes_that_make_the_same_disk_share_its_export_under_their_own_names(factory):
+    factory.recipe("other")
+    assert factory("build", "r").code == 0
+    done = factory("build", "other", "--json", "--id", "second")
+    assert done.code == 0, done.err
+    assert "export" in done.stages("StageCached")
+    manifest = json.loads((factory.state / "builds" / "second" / "manifest.json").read_text())
+    assert [one["name"] for one in manifest["files"]] == ["other.qcow2"]
+
+
 def test_a_change_to_the_last_step_runs_that_and_what_follows_and_the_plan_says_why(factory):
     factory("build", "r")
     path = factory.project / "recipes" / "r.yaml"

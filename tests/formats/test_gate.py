@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.machines import PLAIN
 
 from goldsmith.audit.container import accepted, recognise
 from goldsmith.catalog.entry import NewImage
@@ -118,7 +119,7 @@ def start_from(image, tmp_path, at):
         log_for=lambda stage: lambda line: None,
         announce=lambda work: None,
     )
-    stage = Base(image={"sha256": "x"}, disk_size=64 * MIB, at=at)
+    stage = Base({"sha256": "x"}, "demo", PLAIN, disk_size=64 * MIB, at=at)
     stage.run(Work(stage, "key", folder, None, lambda: Entry("key", folder)), context)
 
 

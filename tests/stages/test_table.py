@@ -89,7 +89,16 @@ def test_an_image_takes_the_place_of_the_installer(stages):
     assert names(made) == ["fetch", "base", "step-1-a", "withdraw", *END]
     base = made[1]
     assert isinstance(base, Base)
-    assert base.inputs() == {"image": {"sha256": "d"}, "disk_size": 5 * 2**30}
+    machine = {"family": "demo", "machine": "q35", "firmware": "bios", "bus": "virtio"}
+    assert base.inputs() == {"image": {"sha256": "d"}, **machine, "disk_size": 5 * 2**30}
+
+
+def test_steps_that_another_machine_has_done_on_an_image_are_done_anew(stages):
+    image = {"media": {"image": "base.qcow2"}, "kickstart": None}
+    first = keys(stages(run("a"), disk={"size": "5 GiB"}, **image))
+    for machine in ({"disk": {"size": "5 GiB", "bus": "scsi"}}, {"machine": {"firmware": "uefi"}}):
+        other = keys(stages(run("a"), **{"disk": {"size": "5 GiB"}, **machine}, **image))
+        assert other["step-1-a"] != first["step-1-a"]
 
 
 def test_each_step_is_a_layer_and_neighbours_share_a_boot(stages):

@@ -92,7 +92,7 @@ def of_build(settings: Settings, folder: Path) -> Held:
         made, at = _made(export)
         if found is None:
             return _looked(settings, made[0].path, folder.name)
-        files = tuple(image_file(one) for one in made)
+        files = tuple(image_file(one, summary.recipe if summary else "") for one in made)
         return Held(
             folder.name,
             parse(found.read_bytes(), where=str(found)),

@@ -15,7 +15,8 @@ from goldsmith.catalog.entry import RECIPE, VERSION, Image, Query, Status
 from goldsmith.catalog.evidence import Documents, EvidenceKind, newest
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.base import Settings
-from goldsmith.errors import GoldsmithError, UsageError
+from goldsmith.errors import GoldsmithError, HostError, UsageError
+from goldsmith.plan.stage import Entry
 from goldsmith.promote.attach import kept as kept_evidence
 from goldsmith.record import reading
 from goldsmith.signing import detached
@@ -23,6 +24,7 @@ from goldsmith.signing.certificates import Certificate, parse
 from goldsmith.signing.names import CERTIFICATE, SUFFIX, beside, signed
 from goldsmith.signing.signature import Signature, UnknownSignature, from_properties
 from goldsmith.stages.attested import SIGNATURES
+from goldsmith.stages.exported import exported
 
 BUILD = "goldsmith_build"
 Find = Callable[[str], str | None]
@@ -185,19 +187,29 @@ def _build(settings: Settings, folder: Path) -> Iterator[Subject]:
     sealed = manifests.read(folder / provenance.MANIFEST)
     catalog = LocalCatalog(settings.state / "catalog")
     images = catalog.list(Query(properties={BUILD: folder.name}, hidden=True, status=Status.ACTIVE))
-    key = next((one.key for one in sealed.stages if one.name == "export"), "-")
+    made = _exported(settings, sealed)
     for file in sealed.files:
         entries = tuple(one for one in images if one.sha256 == file.sha256)
-        path = settings.state / "store" / "layers" / key / file.name
-        if not path.is_file() and entries:
+        path = made.get(file.sha256)
+        if not (path and path.is_file()) and entries:
             path = catalog.file_of(entries[0])
-        if not path.is_file():
+        if not (path and path.is_file()):
             raise UsageError(
                 f"{file.name} of the build {folder.name} is neither in the store nor in the catalog any more",
                 fix="build it again",
             )
         signature = folder / SIGNATURES / f"{file.name}{SUFFIX}"
         yield Subject(file.name, path, folder, signature, entries, catalog)
+
+
+def _exported(settings: Settings, sealed: manifests.Manifest) -> Mapping[str, Path]:
+    """Return the files that the store has of a build, by their SHA-256; none where the export is gone or damaged."""
+    key = next((one.key for one in sealed.stages if one.name == "export"), "-")
+    try:
+        made = exported(Entry(key, settings.state / "store" / "layers" / key))
+    except (HostError, LookupError):
+        return {}
+    return {one.digests.sha256: one.path for one in made}
 
 
 def _there(folder: Path | None, name: str) -> Path | None:

@@ -43,13 +43,14 @@ class Attest:
     def run(self, work: Work, context: Context) -> None:
         who = self.signer()
         (work.folder / SIGNATURES).mkdir()
-        for one in exported(context.results["export"]):
-            context.reporter.tell(PhaseStarted(self.name, f"signing {one.path.name}"))
-            made = _signed(one, who)
-            detached.write(work.folder / SIGNATURES / f"{one.path.name}{detached.SUFFIX}", made)
         sealed = (context.results["seal"].folder / provenance.MANIFEST).read_bytes()
+        manifest = manifests.read(context.results["seal"].folder / provenance.MANIFEST)
+        for one in exported(context.results["export"]):
+            name = one.named(manifest.recipe.name)
+            context.reporter.tell(PhaseStarted(self.name, f"signing {name}"))
+            detached.write(work.folder / SIGNATURES / f"{name}{detached.SUFFIX}", _signed(one, name, who))
         said = provenance.statement(
-            manifests.read(context.results["seal"].folder / provenance.MANIFEST),
+            manifest,
             sealed,
             also=[provenance.further(one) for one in bills_of(context.results["seal"].folder)],
             builder=self.builder,
@@ -58,7 +59,7 @@ class Attest:
         _copy(work.folder, context.folder)
 
 
-def _signed(one: Exported, who: Signer) -> Detached:
+def _signed(one: Exported, name: str, who: Signer) -> Detached:
     """Sign a file by the digest that the export took, read again only where another hash is asked for."""
     known = {HashMethod.SHA256: one.digests.sha256, HashMethod.SHA512: one.digests.sha512}.get(who.method)
     if known is None:
@@ -69,7 +70,7 @@ def _signed(one: Exported, who: Signer) -> Detached:
             )
         known = read.sha384
     signature = sign(who.key, who.method, bytes.fromhex(known))
-    return Detached(one.path.name, one.digests.size, one.digests.sha256, signature, who.certificate)
+    return Detached(name, one.digests.size, one.digests.sha256, signature, who.certificate)
 
 
 def _copy(entry: Path, record: Path) -> None:

@@ -10,6 +10,7 @@ from goldsmith.artifact.qemuimg import ImageInfo
 from goldsmith.audit.container import accepted, recognise
 from goldsmith.errors import Mark, RecipeError, UsageError
 from goldsmith.events import PhaseStarted, Progress
+from goldsmith.guests.machine import Machine
 from goldsmith.host import files
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Json, Kind, Work
@@ -28,6 +29,8 @@ class Base:
     """
 
     image: Mapping[str, Json]  # what names it in the key
+    family: str
+    machine: Machine  # the steps boot it there: a system that makes its initramfs anew looks at its hardware
     disk_size: int
     at: Mark | None = None
     size_at: Mark | None = None
@@ -38,7 +41,14 @@ class Base:
     group = ""
 
     def inputs(self) -> Inputs:
-        return {"image": dict(self.image), "disk_size": self.disk_size}
+        return {
+            "image": dict(self.image),
+            "family": self.family,
+            "machine": self.machine.machine_type,
+            "firmware": self.machine.firmware,
+            "bus": self.machine.bus,
+            "disk_size": self.disk_size,
+        }
 
     def run(self, work: Work, context: Context) -> None:
         host, path = context.host_for(self.name), Path(medium_path(context))

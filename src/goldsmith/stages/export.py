@@ -14,7 +14,7 @@ from goldsmith.host import files
 from goldsmith.host.process import Host
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Export as Wanted
-from goldsmith.stages.exported import FACTS, FINISH, Judge, Looked
+from goldsmith.stages.exported import FACTS, FINISH, STEM, Judge, Looked
 
 EXTENSIONS = {"qcow2": "qcow2", "raw": "raw", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vhd", "vhdx": "vhdx"}
 # How a format is written beyond what the recipe says: when it changes, so does the image.
@@ -23,14 +23,16 @@ _MORE = {"vmdk": " lsilogic", "vhd": " of its exact size"}
 
 @dataclass(frozen=True)
 class Export:
-    """One image for each wanted format, none of them with a trace of the layers it came from."""
+    """One image for each wanted format, none of them with a trace of the layers it came from.
 
-    recipe: str
+    Recipes that make the same disk share them, so that each gives them its own name only when they are sealed.
+    """
+
     wanted: Sequence[Wanted]
 
     name = "export"
     kind = Kind.ARTIFACT
-    version = 1
+    version = 2
     group = FINISH
 
     def inputs(self) -> Inputs:
@@ -41,14 +43,12 @@ class Export:
             ]
         }
 
-    def names(self) -> list[str]:
-        """Return the names of the files; a second one of a format is told apart by its compression."""
+    def suffixes(self) -> list[str]:
+        """Return the ends of the files' names; a second one of a format is told apart by its compression."""
         found: list[str] = []
         for one in self.wanted:
-            name = f"{self.recipe}.{EXTENSIONS[one.format.value]}"
-            if name in found:
-                name = f"{self.recipe}-{one.compression.value}.{EXTENSIONS[one.format.value]}"
-            found.append(name)
+            suffix = f".{EXTENSIONS[one.format.value]}"
+            found.append(f"-{one.compression.value}{suffix}" if suffix in found else suffix)
         return found
 
     def run(self, work: Work, context: Context) -> None:
@@ -80,8 +80,8 @@ class Export:
         room = qemuimg.measure(host, work.before)
         files.need_space(work.folder, room * len(self.wanted), what="the export of the finished image")
         noted: list[dict[str, object]] = []
-        for one, name in zip(self.wanted, self.names(), strict=True):
-            target = work.folder / name
+        for one, suffix in zip(self.wanted, self.suffixes(), strict=True):
+            target = work.folder / f"{STEM}{suffix}"
             context.reporter.tell(PhaseStarted(self.name, f"writing {one.format.value}"))
             self._write(host, work.before, target, one, context, compared=compared or bool(noted))
             context.reporter.tell(PhaseStarted(self.name, "reading its digests"))
@@ -91,6 +91,7 @@ class Export:
             noted.append(
                 {
                     "file": target.name,
+                    "suffix": suffix,
                     "format": one.format.value,
                     "compression": target_of(one).compression,
                     "virtual_size": info.virtual_size,

@@ -14,6 +14,7 @@ from goldsmith.plan.stage import Context, Entry, Work
 from goldsmith.plan.store import SEAL
 
 FACTS = "export.json"
+STEM = "image"  # the files' name in the store, whichever recipe made them
 FINISH = "finish"  # the group of the stages that read the finished disk side by side
 
 Looked = Callable[[], Guest]  # waits for a look that has begun
@@ -21,13 +22,18 @@ Looked = Callable[[], Guest]  # waits for a look that has begun
 
 @dataclass(frozen=True)
 class Exported:
-    """One finished file; sizes are bytes, ``path`` is absolute."""
+    """One finished file; sizes are bytes, ``path`` is absolute, ``suffix`` ends its name."""
 
     path: Path
+    suffix: str
     format: str
     compression: str
     virtual_size: int
     digests: Digests
+
+    def named(self, recipe: str) -> str:
+        """Return the name that the file has as an image of this recipe."""
+        return f"{recipe}{self.suffix}"
 
 
 class Judge(Protocol):
@@ -43,6 +49,7 @@ def exported(entry: Entry) -> list[Exported]:
     return [
         Exported(
             path=entry.folder / one["file"],
+            suffix=one["suffix"],
             format=one["format"],
             compression=one["compression"],
             virtual_size=one["virtual_size"],
@@ -52,10 +59,10 @@ def exported(entry: Entry) -> list[Exported]:
     ]
 
 
-def image_file(one: Exported) -> ImageFile:
-    """Return it as a manifest names it."""
+def image_file(one: Exported, recipe: str) -> ImageFile:
+    """Return it as the manifest of an image of this recipe names it."""
     return ImageFile(
-        name=one.path.name,
+        name=one.named(recipe),
         format=one.format,
         size=one.digests.size,
         virtual_size=one.virtual_size,

@@ -73,7 +73,7 @@ class Register:
 
         catalog = LocalCatalog(context.state / "catalog")
         exports = exported(context.results["export"])
-        keys = [f"{work.key}-{one.path.name}" for one in exports]
+        keys = [f"{work.key}-{one.named(self.recipe.name)}" for one in exports]
         version = self._version(catalog, keys)
         self._require_not_revoked(catalog, version, exports, context)
         origin = Origin(context.build, version, made_at(context.results["export"]))
@@ -86,7 +86,7 @@ class Register:
                 done += block
                 context.reporter.tell(Progress(self.name, done, of.digests.size, "bytes"))
 
-            signed = signed_properties(context.results, one.path.name, catalog.folder)
+            signed = signed_properties(context.results, one.named(self.recipe.name), catalog.folder)
             new = self._new(one, origin, key, {**signed, **_by_hand(context)})
             images.append(catalog.register(one.path, new, one.digests, on_bytes=heard))
         ids = [image.id for image in images]

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from goldsmith.errors import Mark
+from goldsmith.errors import Mark, RecipeError
 from goldsmith.plan.stage import Inputs, Json
 from goldsmith.recipe.contents import digest_of, unreadable
+from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.secrets import Secret
-from goldsmith.recipe.steps import Step
+from goldsmith.recipe.steps import Step, Via
 
 _DO_NOT_CHANGE_THE_DISK = {"name", "timeout", "layer", "refresh"}
 
@@ -60,3 +61,19 @@ def _digest_of(path: Path, at: Mark | None) -> str:
         return digest_of(path)
     except OSError as error:  # load_recipe could still read it
         raise unreadable(error, path, at=at) from None
+
+
+def require_partner(recipe: Recipe, at: int) -> None:
+    """Refuse ``layer: false`` where the guest is started or stopped before the step that it would share with."""
+    offline = recipe.customize[at].via is Via.OFFLINE
+    following = recipe.customize[at + 1 : at + 2]
+    if following and (following[0].via is Via.OFFLINE) == offline:
+        return
+    if not following and not offline:
+        return  # it shares the layer of the withdrawal
+    what = "is done in another way (via)" if following else "does not exist"
+    raise RecipeError(
+        f"this step wants no layer of its own, but the step that it would share one with {what}",
+        at=recipe.at("customize", at, "layer"),
+        fix="leave out layer: false",
+    )

@@ -51,7 +51,7 @@ class Seal:
 
     def run(self, work: Work, context: Context) -> None:
         host = context.host_for(self.name)
-        images = [image_file(one) for one in exported(context.results["export"])]
+        images = [image_file(one, self.recipe.name) for one in exported(context.results["export"])]
         documents = [*self._stock(work, context, images), *_scanned(context)]
         manifest = Manifest(
             goldsmith=__version__,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from goldsmith.audit.check import Profile
 from goldsmith.audit.facts import ExpectedWindows
-from goldsmith.errors import RecipeError
 from goldsmith.guests.family import Answer, GuestFamily
 from goldsmith.guests.machine import Machine
 from goldsmith.guests.watch import Limits
@@ -32,7 +31,7 @@ from goldsmith.stages.medium import Source
 from goldsmith.stages.offline import Offline
 from goldsmith.stages.origins import made_from
 from goldsmith.stages.register import Register
-from goldsmith.stages.said import step_inputs, step_name
+from goldsmith.stages.said import require_partner, step_inputs, step_name
 from goldsmith.stages.seal import Seal
 from goldsmith.stages.sparsify import Sparsify
 from goldsmith.stages.sysprep import Sysprep
@@ -88,7 +87,7 @@ def stages_for(
     stages: list[Stage] = [_fetch(given), *_finished_disk(given)]
     stages += [
         _sparsify(family),
-        Export(recipe=recipe.name, wanted=recipe.export),
+        Export(wanted=recipe.export),
         Audit(
             profile=recipe.audit.profile or family.audit_profile,
             distro=family.distro(recipe.os),
@@ -226,6 +225,8 @@ def _first_disk(given: Ingredients) -> Stage:
         return _install(given, given.kickstart)
     return Base(
         image=given.source.known,
+        family=recipe.family,
+        machine=given.machine,
         disk_size=recipe.disk.size,
         at=given.source.at,
         size_at=recipe.at("disk", "size"),
@@ -265,7 +266,7 @@ def _customize(given: Ingredients) -> list[Stage]:
         place = recipe.at("customize", at)
         said = step_inputs(step, digest=given.vault.digest, at=place)
         if not step.layer:
-            _require_partner(recipe, at)
+            require_partner(recipe, at)
             earlier = (*earlier, Task(step, said, place))
             continue
         name = step_name(at, step, since=at - len(earlier))
@@ -278,22 +279,6 @@ def _customize(given: Ingredients) -> list[Stage]:
     if _needs_withdrawal(recipe.customize):
         stages.append(Customize("withdraw", f"boot {boot}", guest, None, {}, earlier=earlier))
     return stages
-
-
-def _require_partner(recipe: Recipe, at: int) -> None:
-    """Refuse ``layer: false`` where the guest is started or stopped before the step that it would share with."""
-    offline = recipe.customize[at].via is Via.OFFLINE
-    following = recipe.customize[at + 1 : at + 2]
-    if following and (following[0].via is Via.OFFLINE) == offline:
-        return
-    if not following and not offline:
-        return  # it shares the layer of the withdrawal
-    what = "is done in another way (via)" if following else "does not exist"
-    raise RecipeError(
-        f"this step wants no layer of its own, but the step that it would share one with {what}",
-        at=recipe.at("customize", at, "layer"),
-        fix="leave out layer: false",
-    )
 
 
 def _needs_withdrawal(steps: Sequence[Step]) -> bool:

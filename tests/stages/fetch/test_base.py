@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.machines import PLAIN
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GateError, Mark, RecipeError
@@ -41,7 +42,7 @@ def base(tmp_path, context, work):
         folder.mkdir(exist_ok=True)
         (folder / "medium.json").write_text(json.dumps({"location": str(image), "sha256": "", "size": 1}))
         context.results["fetch"] = Entry("k", folder)
-        stage = Base(image={"sha256": "x"}, disk_size=size, at=AT, size_at=SIZE_AT)
+        stage = Base({"sha256": "x"}, "demo", PLAIN, disk_size=size, at=AT, size_at=SIZE_AT)
         done = work(stage)
         stage.run(done, context)
         return done.disk
@@ -149,6 +150,13 @@ def test_an_image_whose_tables_are_damaged_does_not_become_a_disk(base, raw):
         base(image, size=8 * MIB)
 
 
-def test_the_key_holds_the_image_and_the_size():
-    one = Base(image={"sha256": "x"}, disk_size=1)
-    assert one.inputs() == {"image": {"sha256": "x"}, "disk_size": 1}
+def test_the_key_holds_the_image_the_machine_and_the_size():
+    one = Base({"sha256": "x"}, "demo", PLAIN, disk_size=1)
+    assert one.inputs() == {
+        "image": {"sha256": "x"},
+        "family": "demo",
+        "machine": "q35",
+        "firmware": "bios",
+        "bus": "virtio",
+        "disk_size": 1,
+    }

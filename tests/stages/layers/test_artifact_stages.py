@@ -47,7 +47,7 @@ def recipe(**changes):
 
 
 def export(bench, disk, *formats):
-    return bench.run(Export(recipe="r", wanted=wanted(*(formats or (QCOW2,)))), disk)
+    return bench.run(Export(wanted=wanted(*(formats or (QCOW2,)))), disk)
 
 
 def test_an_export_is_flat_compressed_read_only_and_has_the_digests_that_are_noted(bench, disk):
@@ -70,7 +70,8 @@ def test_each_wanted_format_becomes_a_file_also_two_of_the_same(bench, disk):
     entry = export(
         bench, disk, QCOW2, {"format": "raw", "compression": "none"}, {**QCOW2, "compression": "zstd"}
     )
-    assert [one.path.name for one in exported(entry)] == ["r.qcow2", "r.raw", "r-zstd.qcow2"]
+    assert [one.path.name for one in exported(entry)] == ["image.qcow2", "image.raw", "image-zstd.qcow2"]
+    assert [one.named("r") for one in exported(entry)] == ["r.qcow2", "r.raw", "r-zstd.qcow2"]
 
 
 def test_an_export_without_room_is_refused_before_it_starts(bench, disk, fake_tool):
@@ -115,12 +116,12 @@ while IFS= read -r line; do
   for tenth in $(seq 300); do [ -e "$0" ] && break; sleep 0.1; done
   case "${line#-}" in quit) exit 0 ;; esac
   eval "printf %s \"\" | cat ${line#*| cat }"
-done < "$6"' "FOLDER/r.qcow2" "$@"
+done < "$6"' "FOLDER/image.qcow2" "$@"
 """
 
 
 def test_the_audit_looks_into_the_disk_while_it_is_exported_and_the_file_is_compared(bench, disk, fake_tool):
-    works = [bench.work(Export(recipe="r", wanted=wanted(QCOW2)), disk)]
+    works = [bench.work(Export(wanted=wanted(QCOW2)), disk)]
     works.append(bench.work(audit()))
     tool = fake_tool("guestfish", SLOW_GUESTFISH.replace("FOLDER", str(works[0].folder)))
     with pytest.raises(GateError, match="operating system"):
@@ -131,13 +132,13 @@ def test_the_audit_looks_into_the_disk_while_it_is_exported_and_the_file_is_comp
     assert {one.phase for one in bench.events if isinstance(one, PhaseStarted)} >= {"writing qcow2"}
     assert "qemu-img compare" in bench.log
     report = json.loads((bench.folder / "audit.json").read_text())
-    assert report["image"].endswith("r.qcow2")
+    assert report["image"].endswith("image.qcow2")
 
 
 def test_a_file_that_is_not_the_disk_that_was_looked_into_ends_the_export_and_the_look(
     bench, disk, fake_tool, tool_on_path
 ):
-    works = [bench.work(Export(recipe="r", wanted=wanted(QCOW2)), disk)]
+    works = [bench.work(Export(wanted=wanted(QCOW2)), disk)]
     works.append(bench.work(audit()))
     fake_tool("guestfish", "exec sleep 60")
     tool_on_path("qemu-img").rename(bench.state.parent / "bin" / "real-qemu-img")

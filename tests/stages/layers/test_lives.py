@@ -4,21 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.machines import PLAIN
 
 from goldsmith.errors import GuestError
 from goldsmith.guests import FAMILIES
-from goldsmith.guests.machine import Machine
 from goldsmith.host.hypervisor import connect
 from goldsmith.plan import memory
 from goldsmith.plan.memory import Keeper, Life, Memory
 from goldsmith.stages.guest import Guest
 from goldsmith.stages.lives import Lives, access_of
 
-MACHINE = Machine(
-    name="", uri="", description="", virt_type="", memory=1 << 30, vcpus=2, osinfo="debian11", machine_type="q35",
-    firmware="bios", disk=Path(), bus="virtio", network="network=goldsmith", console=Path(),
-)  # fmt: skip
-GUEST = Guest(FAMILIES["demo"], MACHINE, boot_timeout=60, step_timeout=60, reveal=str)
+GUEST = Guest(FAMILIES["demo"], PLAIN, boot_timeout=60, step_timeout=60, reveal=str)
 DOMAIN = "goldsmith-b1-customize"
 
 
@@ -138,7 +134,7 @@ def test_nobody_goes_on_from_a_life_that_another_build_lives(lives, bench):
 
 
 def test_a_guest_on_the_user_network_is_always_booted(bench):
-    guest = replace(GUEST, machine=replace(MACHINE, network="user"))
+    guest = replace(GUEST, machine=replace(PLAIN, network="user"))
     with connect("test:///default") as hypervisor, Lives.of(guest, hypervisor, bench.context()) as lives:
         made = entry(bench, "1" * 64, stage="step-1")
         remembered(lives, bench, made, Life("one", DOMAIN, "build-one", {}))

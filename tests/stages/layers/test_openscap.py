@@ -87,7 +87,7 @@ def scan(content, oscap, tmp_path):
 
 @pytest.fixture
 def exported(bench, disk):
-    bench.run(Export(recipe="r", wanted=[Wanted()]), disk)
+    bench.run(Export(wanted=[Wanted()]), disk)
     return bench
 
 
@@ -97,7 +97,7 @@ def test_the_exported_image_is_scanned_and_its_result_kept_with_the_page_and_the
     mount = fake_tool("guestmount", GUESTMOUNT)
     entry = exported.run(scan())
     (call,), (asked,) = oscap.calls, mount.calls
-    image = exported.results["export"].folder / "r.qcow2"
+    image = exported.results["export"].folder / "image.qcow2"
     assert asked[:-1] == ["--no-fork", "--ro", "--format=qcow2", "-a", str(image), "-i"]
     assert not Path(asked[-1]).exists()
     assert call[:4] == ["xccdf", "eval", "--profile", "standard"]
