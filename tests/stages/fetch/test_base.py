@@ -87,7 +87,9 @@ def test_a_disk_larger_than_the_recipe_says_is_refused_where_the_recipe_says_it(
     assert error.value.fix.startswith("say disk: {size: 1 GiB} or more")
 
 
-@pytest.mark.parametrize(("kind", "options"), [("vmdk", ["-o", "subformat=streamOptimized"]), ("qcow2", ["-c"])])
+@pytest.mark.parametrize(
+    ("kind", "options"), [("vmdk", ["-o", "subformat=streamOptimized"]), ("qcow2", ["-c"])]
+)
 def test_a_compressed_image_that_finds_no_room_unpacked_is_refused_before_it_is_unpacked(
     base, raw, tmp_path, monkeypatch, kind, options
 ):
@@ -97,7 +99,9 @@ def test_a_compressed_image_that_finds_no_room_unpacked_is_refused_before_it_is_
     assert image.stat().st_size < MIB
     usage = namedtuple("usage", "total used free")(10 * MIB, 9 * MIB, MIB)
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
-    with pytest.raises(HostError, match=r"the disk in base\.\w+ needs 3\.\d MiB in .*, but only 1 MiB are free"):
+    with pytest.raises(
+        HostError, match=r"the disk in base\.\w+ needs 3\.\d MiB in .*, but only 1 MiB are free"
+    ):
         base(image)
     assert not list(tmp_path.rglob("disk.qcow2"))
 
