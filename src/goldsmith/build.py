@@ -128,13 +128,12 @@ def _planned(
     """Plan, and tell it: from then on others see in the record what this build takes from the store."""
     plan, damaged, gone = sound_plan(composed, store, start=options.start, no_cache=options.no_cache)
     virt = _acceleration(host, where, plan, reporter)
-    virt_type = virt.virt_type if virt else ""
-    history = read_history(record.folder.parent, recipe=plan.recipe, virt_type=virt_type)
+    history = read_history(where.state, plan, virt_types=(virt.virt_type,) if virt else ())
     reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))
     for text in (*damaged, *gone):
         fix = "goldsmith store verify reads the others; see to this disk" if text in damaged else ""
         reporter.tell(Warned(text, fix=fix))
-    record.set_virt_type(virt_type)  # it also saves the plan, for others to see
+    record.set_virt_type(virt.virt_type if virt else "")  # it also saves the plan, for others to see
     return plan, virt, history
 
 

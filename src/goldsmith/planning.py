@@ -5,6 +5,7 @@ from goldsmith.plan.freshness import outdated
 from goldsmith.plan.mend import drop_damaged
 from goldsmith.plan.planner import Plan, make_plan
 from goldsmith.plan.store import Store
+from goldsmith.record.past import last_inputs
 from goldsmith.record.turns import ASKED
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.register import image_is_gone
@@ -34,7 +35,7 @@ def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool
     keyed = make_plan(composed.recipe.name, composed.stages, has=has, last={}, forced=forced)
     if keyed.cached:
         return keyed
-    last = store.newest_inputs(composed.recipe.name)
+    last = last_inputs(store, composed.recipe.name)
     return make_plan(composed.recipe.name, composed.stages, has=has, last=last, forced=forced, older=outdated)
 
 

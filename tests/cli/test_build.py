@@ -110,6 +110,16 @@ def test_a_plan_expects_the_time_that_earlier_builds_took_in_the_same_way(factor
     assert not any(expected("kvm").values())
 
 
+def test_a_step_that_is_put_first_has_no_time_and_the_others_keep_theirs(factory):
+    old = '  - {run: "echo one", via: offline}\n  - {run: "echo two", via: offline}\n'
+    factory.recipe("r", "customize:\n" + old)
+    assert factory("build", "r").code == 0
+    factory.recipe("r", 'customize:\n  - {run: "echo new", via: offline}\n' + old)
+    plan = json.loads(factory("plan", "r", "--json").out)
+    timed = {one["name"]: one["expected"] is not None for one in plan["stages"]}
+    assert [timed[f"step-{at}-run"] for at in (1, 2, 3)] == [False, True, True]
+
+
 def test_planning_makes_no_layer_and_no_record(factory):
     assert factory("plan", "r").code == 0
     assert not (factory.state / "store").exists()

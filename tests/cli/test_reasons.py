@@ -1,6 +1,7 @@
 """The reasons of a plan name what a person has changed, and not only what that changed further on."""
 
 import json
+import shutil
 
 import pytest
 
@@ -129,3 +130,79 @@ def test_a_step_with_another_name_is_as_old_as_it_was(reasons):
 def test_what_stood_on_a_step_that_is_gone_is_told_to_have_been_made_on_another_layer(reasons):
     found = reasons((ONE, ""))
     assert found["step-1-two"] == "was made on another layer than install"
+
+
+def rewrite(factory, old, new):
+    path = factory.project / "recipes" / "r.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def built(factory, recipe="r", *words, code=0):
+    done = factory("build", recipe, *words)
+    assert done.code == code, done.err
+
+
+def planned(factory, recipe="r"):
+    plan = json.loads(factory("plan", recipe, "--json").out)
+    return {one["name"]: one["reason"] for one in plan["stages"] if one["reason"]}
+
+
+def test_what_has_changed_is_told_against_the_last_build_also_where_that_made_nothing(factory):
+    built(factory)
+    for old, new in (("echo two", "echo other"), ("echo other", "echo two")):
+        rewrite(factory, old, new)
+        built(factory)
+    rewrite(factory, "echo two", "echo last")
+    assert planned(factory)["step-2-two"] == 'run.script changed: "echo two" -> "echo last"'
+
+
+def test_what_another_recipe_made_first_is_told_as_what_this_one_said(factory):
+    built(factory)
+    path = factory.project / "recipes" / "r.yaml"
+    same = path.read_text().replace("name: r\n", "name: other\n")
+    (path.parent / "other.yaml").write_text(same)
+    built(factory, "other")
+    (path.parent / "other.yaml").write_text(same.replace("echo one", "echo new"))
+    assert planned(factory, "other")["step-1-one"] == 'run.script changed: "echo one" -> "echo new"'
+    (path.parent / "other.yaml").write_text(same.replace("size: 4 MiB", "size: 8 MiB"))
+    assert planned(factory, "other")["install"] == "disk_size changed: 4194304 -> 8388608"
+
+
+def test_layers_of_builds_long_ago_are_not_the_past(factory):
+    joined = "customize:\n" + ONE.replace("via", "layer: false, via") + TWO
+    factory.recipe("r", joined)
+    built(factory)
+    factory.recipe("r", "customize:\n" + TWO.replace("echo two", "echo more"))
+    built(factory)
+    rewrite(factory, "echo more", "echo two")
+    assert planned(factory)["step-1-two"] == 'run.script changed: "echo more" -> "echo two"'
+
+
+def test_of_a_build_that_failed_what_it_made_is_the_past_and_the_build_before_tells_the_rest(
+    factory, fake_tool
+):
+    text = "customize:\n" + (ONE + TWO).replace("name: one, ", "").replace("name: two, ", "")
+    factory.recipe("r", text)
+    built(factory)
+    rewrite(factory, "customize:\n", 'customize:\n  - {run: "echo new", via: offline}\n')
+    fake_tool("virt-customize", f"[ -e {factory.project}/once ] && exit 1; : > {factory.project}/once")
+    built(factory, code=1)
+    assert planned(factory)["step-2-run"] == "was made on another layer than step-1-run"
+    rewrite(factory, "echo new", "echo newer")
+    assert planned(factory)["step-1-run"] == 'run.script changed: "echo new" -> "echo newer"'
+
+
+def test_without_a_record_the_newest_results_are_the_past(factory):
+    built(factory)
+    shutil.rmtree(factory.state / "builds")
+    rewrite(factory, "echo two", "echo last")
+    assert planned(factory)["step-2-two"] == 'run.script changed: "echo two" -> "echo last"'
+
+
+def test_a_recipe_whose_name_begins_like_another_has_a_past_of_its_own(factory):
+    built(factory)
+    factory.recipe("r-20260101", "customize:\n" + ONE)
+    built(factory, "r-20260101", "--id", "r-by-hand")
+    rewrite(factory, "echo two", "echo last")
+    assert planned(factory)["step-2-two"] == 'run.script changed: "echo two" -> "echo last"'

@@ -57,10 +57,11 @@ def need(store, *stages, before=""):
 
 
 def test_an_earlier_result_of_the_same_stage_tells_and_the_newest_best(store, made):
-    made("a", "step-1-x", 900 * MIB)
-    made("b", "step-1-x", 100 * MIB, created=2.0)
-    made("c", "step-1-x", 7 * TIB, created=3.0, recipe="other")
-    assert need(store, Makes("step-1-x")) == [(110 * MIB, "as it took in an earlier build")]
+    for stage, said in (("step-1-x", {"run": "x"}), ("sysprep", {})):
+        made("a", stage, 900 * MIB, inputs=said)
+        made("b", stage, 100 * MIB, created=2.0, inputs=said)
+        made("c", stage, 7 * TIB, created=3.0, recipe="other", inputs=said)
+        assert need(store, Makes(stage, said=said)) == [(110 * MIB, "as it took in an earlier build")]
 
 
 def test_an_install_is_as_large_as_one_of_the_same_family(store, made):
@@ -100,12 +101,60 @@ def test_a_first_install_on_a_full_host_is_refused_before_it_begins(store, monke
         require_room([Makes("install", said={"family": "rhel7"})], ["n"], recipe="r", before="", store=store)
 
 
-def test_a_new_step_is_told_by_the_layer_before_it(store, made):
+def test_steps_that_nothing_is_known_of_take_a_tenth_of_the_system_together(store, made):
     made("a", "install", 2000 * MIB)
-    made("b", "step-1-x", 300 * MIB, on="a")
-    new = Makes("step-2-y")
-    assert need(store, new, before="a") == [(200 * MIB, "by the layer of install")]
-    assert need(store, new, before="b") == [(300 * MIB, "by the layer of step-1-x")]
+    made("b", "step-1-update", 2000 * MIB, on="a", inputs={"packages": {"update": "all"}})
+    new = [Makes(f"step-{at}-s", said={"write": at}) for at in range(2, 9)]
+    for below in "ab":
+        first, *others = need(store, *new, before=below)
+        assert first == (200 * MIB, "a tenth of install, estimated")
+        assert others == [(LEAST, "at least")] * 6
+
+
+def test_a_step_with_another_number_takes_what_it_took(store, made):
+    made("a", "install", 2000 * MIB)
+    made("b", "step-1-run", 900 * MIB, on="a", inputs={"run": "much", "version of the stage": 1})
+    made("c", "step-2-run", 100 * MIB, on="b", inputs={"run": "little"})
+    stages = [
+        Makes(f"step-{at}-run", said={"run": what}) for at, what in enumerate(("new", "much", "little"), 1)
+    ]
+    assert need(store, *stages, before="a") == [
+        (200 * MIB, "a tenth of install, estimated"),
+        (990 * MIB, "as it took in an earlier build"),
+        (110 * MIB, "as it took in an earlier build"),
+    ]
+
+
+def test_a_step_that_was_changed_takes_what_it_took_before(store, made):
+    made("a", "install", 2000 * MIB)
+    made("b", "step-1-run", 900 * MIB, on="a", inputs={"run": "much"})
+    changed = Makes("step-1-run", said={"run": "as much"})
+    assert need(store, changed, before="a") == [(990 * MIB, "as it took in an earlier build")]
+
+
+def test_a_step_of_another_recipe_that_says_the_same_tells(store, made):
+    made("a", "install", 2000 * MIB)
+    made("b", "step-4-run", 900 * MIB, on="a", recipe="other", inputs={"run": "much"})
+    made("c", "step-1-run", 1 * TIB, on="a", recipe="other", inputs={"run": "more"})
+    assert need(store, Makes("step-1-run", said={"run": "much"}), before="a") == [
+        (990 * MIB, "as other took")
+    ]
+
+
+def test_small_steps_on_a_large_layer_are_not_refused_where_they_have_room(store, made, monkeypatch):
+    made("a", "install", 2 << 30)
+    made("b", "step-1-update", 2 << 30, on="a", inputs={"packages": {"update": "all"}})
+    new = [Makes(f"step-{at}-s", said={"write": at}) for at in range(2, 9)]
+    keys = [str(at) for at in range(2, 9)]
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(20 << 30, 19 << 30, 1 << 30))
+    require_room(new, keys, recipe="r", before="b" * 64, store=store)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(20 << 30, 20 << 30, 100 << 20))
+    with pytest.raises(
+        HostError,
+        match=r"step-2-s to step-8-s \(204\.8 MiB of it for step-2-s, a tenth of install, estimated\) "
+        r"needs 396\.8 MiB in",
+    ):
+        require_room(new, keys, recipe="r", before="b" * 64, store=store)
 
 
 def test_a_check_leaves_a_report_however_large_the_disk_is(store, made):
@@ -114,16 +163,18 @@ def test_a_check_leaves_a_report_however_large_the_disk_is(store, made):
 
 
 def test_a_store_without_room_is_told_with_numbers_before_anything_is_written(store, made):
-    made("a", "step-1-x", 500 * TIB)
-    made("b", "step-2-y", 300 * TIB)
+    made("a", "step-1-x", 500 * TIB, inputs={"run": "x"})
+    made("b", "step-2-y", 300 * TIB, inputs={"run": "y"})
+    stages = [Makes("step-1-x", said={"run": "x"}), Makes("step-2-y", said={"run": "y"})]
     with pytest.raises(
         HostError,
-        match=r"step-1-x to step-2-y \(as it took in an earlier build\) needs 880 TiB in .*/store/layers, "
+        match=r"step-1-x to step-2-y \(550 TiB of it for step-1-x, as it took in an earlier build\) "
+        r"needs 880 TiB in .*/store/layers, "
         r"but only [\d.]+ [GMT]iB are free\n  fix: goldsmith store prune",
     ):
-        require_room([Makes("step-1-x"), Makes("step-2-y")], ["n", "m"], recipe="r", before="", store=store)
+        require_room(stages, ["n", "m"], recipe="r", before="", store=store)
 
 
 def test_what_is_made_anew_gives_its_room_back_first(store, made):
-    made("a", "step-1-x", 500 * TIB)
+    made("a", "step-1-x", 500 * TIB, inputs={"run": "x"})
     require_room([Makes("step-2-y")], ["a" * 64], recipe="r", before="a" * 64, store=store)

@@ -12,17 +12,12 @@ from goldsmith.host.files import human_time
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.freshness import as_of, good_until
 from goldsmith.plan.planner import Plan
-from goldsmith.record import expected_seconds
+from goldsmith.record import read_history
 
 
 def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
     """Return the plan as JSON values; ``expected`` are seconds, from builds on this host that ran guests as now."""
-    kinds = _kinds(plan, state)
-
-    def expected(stage: str) -> float | None:
-        times = (expected_seconds(state, recipe=plan.recipe, stage=stage, virt_type=kind) for kind in kinds)
-        return next((one for one in times if one is not None), None)
-
+    history = read_history(state, plan, virt_types=_kinds(plan, state))
     return {
         "recipe": plan.recipe,
         "cached": plan.cached,
@@ -35,7 +30,7 @@ def plan_document(plan: Plan, state: Path) -> dict[str, Any]:
                 "reason": step.reason,
                 "as_of": as_of(step.stage),
                 "good_until": good_until(step.stage),
-                "expected": expected(step.stage.name),
+                "expected": history.expected(step.stage.name),
             }
             for step in plan.steps
         ],

@@ -51,14 +51,16 @@ class Past:
         stage = stages[at]
         if not is_step(stage.name):
             return self.last.get(stage.name)
-        said = [_said(one.inputs()) for one in stages]
-        alike = [name for name, noted in self.last.items() if is_step(name) and _said(noted) == said[at]]
+        said = [without_dates(one.inputs()) for one in stages]
+        alike = [
+            name for name, noted in self.last.items() if is_step(name) and without_dates(noted) == said[at]
+        ]
         if alike:
             return self.last[stage.name if stage.name in alike else alike[0]]
         names = {one.name for one in stages}
         gone = [name for name in self.last if name not in names and _place(name) == _place(stage.name)]
         same = next((name for name in (stage.name, *gone) if name in self.last), None)
-        if same is None or _said(self.last[same]) in said:  # then it is another step, which has moved
+        if same is None or without_dates(self.last[same]) in said:  # then it is another step, which has moved
             return None
         return self.last[same]
 
@@ -95,7 +97,8 @@ def _place(name: str) -> str:
     return found[0] if found else ""
 
 
-def _said(noted: Inputs) -> Inputs:
+def without_dates(noted: Inputs) -> Inputs:
+    """Return what a stage says of its own in the inputs that were noted of it, however old it is."""
     return {name: value for name, value in noted.items() if name not in _BESIDE}
 
 
@@ -103,7 +106,7 @@ def _parts(noted: Inputs) -> frozenset[str]:
     """Return what each of the steps says that share a layer."""
     earlier = noted.get(_EARLIER)
     others = earlier if isinstance(earlier, list | tuple) else []
-    own = {name: value for name, value in _said(noted).items() if name != _EARLIER}
+    own = {name: value for name, value in without_dates(noted).items() if name != _EARLIER}
     return frozenset(json.dumps(one, sort_keys=True) for one in (*others, own))
 
 

@@ -1,11 +1,12 @@
 """How much of the disk a stage is going to take, by what it really took before, and not by virtual sizes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldsmith.host import files
-from goldsmith.plan.stage import Json, Kind, Stage
-from goldsmith.plan.store import EntryInfo, Store
+from goldsmith.plan.reasons import is_step, without_dates
+from goldsmith.plan.stage import Inputs, Json, Kind, Stage
+from goldsmith.plan.store import Store, down_from
 
 LEAST = 32 << 20  # bytes: of notes, logs, and a layer in which little changes
 _MORE = 1.1  # the next result may be larger than the one before it
@@ -21,7 +22,9 @@ FIRST = {
     "rhel10": 1200 << 20,
     "windows": 8 << 30,
 }
-_OF_A_WHOLE_DISK = 0.1  # changes in a first layer on an installed disk, until one was made
+_OF_THE_SYSTEM = 0.1  # what steps without a history change of an installed disk, all of them together
+
+Facts = Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,25 @@ class Need:
 
 
 def needs(stages: Sequence[Stage], *, recipe: str, before: str, store: Store) -> list[Need]:
-    """Return what each of some stages needs that run one after the other on the layer ``before`` ("" for none)."""
-    entries = sorted(store.entries(), key=lambda one: one.created, reverse=True)
-    below = next((one for one in entries if one.entry.key == before), None)
-    return [_need(stage, recipe, below, entries, store) for stage in stages]
+    """Return what each of some stages needs that run one after the other on the layer ``before`` ("" for none).
+
+    What those change that were never made before is estimated once, with the first of them.
+    """
+    made = sorted(
+        map(store.facts, store.keys()),
+        key=lambda one: (one.get("recipe") == recipe, _number(one, "created")),
+        reverse=True,
+    )
+    said = [without_dates(stage.inputs()) for stage in stages]
+    estimate = _estimate(before, store)
+    found: list[Need] = []
+    for stage in stages:
+        need = _as_before(stage, said, recipe, made)
+        if need is None and stage.kind is Kind.DISK:
+            need = replace(estimate, stage=stage.name) if estimate else _first(stage)
+            estimate = None
+        found.append(need or Need(stage.name, LEAST, "at least"))
+    return found
 
 
 def require_room(
@@ -50,34 +68,45 @@ def require_room(
     wanted = needs(stages, recipe=recipe, before=before, store=store)
     size = sum(one.size for one in wanted) - sum(_taken(store, key) for key in keys)
     most = max(wanted, key=lambda one: one.size)
-    names = most.stage if len(wanted) == 1 else f"{wanted[0].stage} to {wanted[-1].stage}"
-    files.need_space(store.layers, size, what=f"{names} ({most.known_by})")
+    what = f"{most.stage} ({most.known_by})"
+    if len(wanted) > 1:
+        share = f"{files.human_size(most.size)} of it for {most.stage}, {most.known_by}"
+        what = f"{wanted[0].stage} to {wanted[-1].stage} ({share})"
+    files.need_space(store.layers, size, what=what)
 
 
-def _need(
-    stage: Stage, recipe: str, below: EntryInfo | None, entries: Sequence[EntryInfo], store: Store
-) -> Need:
-    for one in entries:
-        if one.stage == stage.name and one.recipe == recipe:
-            return _like(stage, store.facts(one.entry.key), "as it took in an earlier build")
-    if stage.kind is not Kind.DISK:
-        return Need(stage.name, LEAST, "at least")
-    family = stage.inputs().get("family")
-    for one in entries:
-        facts = store.facts(one.entry.key)
-        inputs = facts.get("inputs")
-        if (
-            family
-            and one.stage == stage.name
-            and isinstance(inputs, Mapping)
-            and inputs.get("family") == family
-        ):
-            return _like(stage, facts, f"as {one.recipe} took")
-    if below is None:
-        return _first(stage)
-    share = 1.0 if below.parent else _OF_A_WHOLE_DISK
-    size = max(LEAST, int(_size(store.facts(below.entry.key)) * share))
-    return Need(stage.name, size, f"by the layer of {below.stage}")
+def _as_before(stage: Stage, said: Sequence[Inputs], recipe: str, made: Sequence[Facts]) -> Need | None:
+    """Return what a stage took before; ``said`` is what all say that run with it.
+
+    Steps change their names with their place, so what they say tells; the name tells only of one that was changed.
+    """
+    says = without_dates(stage.inputs())
+    named = [one for one in made if one.get("stage") == stage.name]
+    if is_step(stage.name):
+        alike = [one for one in made if is_step(str(one.get("stage"))) and _says(one) == says]
+        found = alike or [one for one in named if one.get("recipe") == recipe and _says(one) not in said]
+    else:
+        family = says.get("family")
+        found = [
+            one
+            for one in named
+            if one.get("recipe") == recipe or (family and _says(one).get("family") == family)
+        ]
+    if not found:
+        return None
+    whose = found[0].get("recipe")
+    known_by = "as it took in an earlier build" if whose == recipe else f"as {whose} took"
+    return Need(stage.name, max(LEAST, int(_size(found[0]) * _MORE)), known_by)
+
+
+def _estimate(before: str, store: Store) -> Need | None:
+    """Estimate what a stage changes of the disk that was installed below the layer ``before``; None without one."""
+    way = down_from(before, lambda key: str(store.facts(key).get("parent", "")))
+    installed = store.facts(way[-1]) if way else {}
+    if not installed:
+        return None
+    size = max(LEAST, int(_size(installed) * _OF_THE_SYSTEM))
+    return Need("", size, f"a tenth of {installed.get('stage')}, estimated")
 
 
 def _first(stage: Stage) -> Need:
@@ -90,13 +119,18 @@ def _first(stage: Stage) -> Need:
     return Need(stage.name, max(LEAST, min(FIRST[family], most)), f"a first install of {family}, estimated")
 
 
-def _like(stage: Stage, facts: Mapping[str, Json], known_by: str) -> Need:
-    return Need(stage.name, max(LEAST, int(_size(facts) * _MORE)), known_by)
+def _says(facts: Facts) -> Inputs:
+    inputs = facts.get("inputs")
+    return without_dates(inputs) if isinstance(inputs, Mapping) else {}
 
 
-def _size(facts: Mapping[str, Json]) -> int:
-    size = facts.get("size")
-    return int(size) if isinstance(size, int | float) else 0
+def _number(facts: Facts, name: str) -> float:
+    value = facts.get(name)
+    return value if isinstance(value, int | float) else 0
+
+
+def _size(facts: Facts) -> int:
+    return int(_number(facts, "size"))
 
 
 def _taken(store: Store, key: str) -> int:

@@ -23,6 +23,8 @@ from goldsmith.record.story import Story
 from goldsmith.record.wire import EVENTS, as_json, stamp, to_line
 
 PROGRESS_PAUSE = 1.0  # seconds; bars move faster than a record needs to know
+STAMP = "%Y%m%d-%H%M%S"  # in UTC
+_NEW_ID = re.compile(r"(?P<recipe>.+)-(?P<begun>\d{8}-\d{6})-[0-9a-f]{4}")
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 
@@ -211,8 +213,20 @@ class BuildRecord:
 
 def new_id(recipe: str) -> str:
     """Return ``<recipe>-<YYYYMMDD-HHMMSS>-<4 hex>``, in UTC so that ids sort by age."""
+    return f"{_begin_of_ids(recipe)}-{time.strftime(STAMP, time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def may_be_of(build_id: str, recipe: str) -> str | None:
+    """Return when a build was begun by its id, "" where that was given by hand; None for one of another recipe."""
+    made = _NEW_ID.fullmatch(build_id)
+    if made is None:
+        return ""
+    return made["begun"] if made["recipe"] == _begin_of_ids(recipe) else None
+
+
+def _begin_of_ids(recipe: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", recipe).strip("-.") or "build"
-    return f"{safe[:80]}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    return safe[:80]
 
 
 def _make(folder: Path) -> None:

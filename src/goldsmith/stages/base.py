@@ -60,7 +60,7 @@ class Base:
                 at=self.size_at,
                 fix=f"say disk: {{size: {_gib(found.virtual_size)} GiB}} or more; a disk cannot be cut to size",
             )
-        room = qemuimg.measure(host, path) if found.format == "qcow2" else found.actual_size
+        room = qemuimg.measure(host, path, found.format)
         files.need_space(work.folder, room, what=f"the disk in {path.name}")
         context.reporter.tell(PhaseStarted(self.name, f"unpacking {found.format}"))
         qemuimg.convert(

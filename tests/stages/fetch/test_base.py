@@ -1,12 +1,13 @@
 """Starting from a ready disk image, with the real qemu-img."""
 
 import json
+from collections import namedtuple
 
 import pytest
 from tests.machines import PLAIN
 
 from goldsmith.artifact import qemuimg
-from goldsmith.errors import GateError, Mark, RecipeError
+from goldsmith.errors import GateError, HostError, Mark, RecipeError
 from goldsmith.events import Progress
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.stage import Entry
@@ -85,6 +86,25 @@ def test_a_disk_larger_than_the_recipe_says_is_refused_where_the_recipe_says_it(
         base(raw, size=2 * MIB)
     assert error.value.at == SIZE_AT
     assert error.value.fix.startswith("say disk: {size: 1 GiB} or more")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("vmdk", ["-o", "subformat=streamOptimized"]), ("qcow2", ["-c"])]
+)
+def test_a_compressed_image_that_finds_no_room_unpacked_is_refused_before_it_is_unpacked(
+    base, raw, tmp_path, monkeypatch, kind, options
+):
+    raw.write_bytes(b"x" * 510 + b"\x55\xaa" + b"x" * (3 * MIB - 512))
+    image = tmp_path / f"base.{kind}"
+    HOST.run("qemu-img", "convert", "-f", "raw", "-O", kind, *options, raw, image)
+    assert image.stat().st_size < MIB
+    usage = namedtuple("usage", "total used free")(10 * MIB, 9 * MIB, MIB)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    with pytest.raises(
+        HostError, match=r"the disk in base\.\w+ needs 3\.\d MiB in .*, but only 1 MiB are free"
+    ):
+        base(image)
+    assert not list(tmp_path.rglob("disk.qcow2"))
 
 
 def test_an_image_with_a_backing_file_is_refused_before_qemu_opens_it(base, raw, fake_tool, tmp_path):
