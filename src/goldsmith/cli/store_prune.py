@@ -9,9 +9,9 @@ from pathlib import Path
 
 from goldsmith.host.files import human_size
 from goldsmith.host.locks import is_locked, try_lock
-from goldsmith.plan.pruning import circular, old_ones, to_fit
+from goldsmith.plan.pruning import Item, circular, old_ones, to_fit
 from goldsmith.plan.store import EntryInfo, Store
-from goldsmith.record.clearing import clear, keys_in_use
+from goldsmith.record.clearing import clear, entries_of, keys_in_use
 from goldsmith.record.uses import uses
 
 _MONTH = 30.0  # days
@@ -59,9 +59,10 @@ def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], No
     """Find what is to go, and take it away where ``apply`` says so: no build can plan with it meanwhile."""
     store = Store(state)
     with store.clearing(on_wait=on_wait) if apply else nullcontext():
-        found = list(store.entries())
+        found = entries_of(store)
         damaged = circular(found)
-        doomed = _doomed(state, asked, [one for one in found if one not in damaged])
+        by_key = {one.entry.key: one for one in found if one not in damaged}
+        doomed = [by_key[key] for key in _doomed(state, asked, [_item(one) for one in by_key.values()])]
         wanted = [
             (one.entry.key, one.created) for one in doomed
         ]  # a kill leaves none without the one below it
@@ -81,13 +82,17 @@ def drop(downloads: list[Path]) -> None:
                 shutil.rmtree(one, ignore_errors=True)
 
 
-def _doomed(state: Path, asked: Asked, left: list[EntryInfo]) -> list[EntryInfo]:
-    """Return what is to go by all that was asked for, the topmost first."""
+def _item(one: EntryInfo) -> Item:
+    return Item(one.entry.key, one.created, one.size, (one.below,) if one.below else ())
+
+
+def _doomed(state: Path, asked: Asked, left: list[Item]) -> list[str]:
+    """Return the keys of what is to go by all that was asked for, the topmost first."""
     needed = {*uses(state / "builds")}
     used = keys_in_use(state) or set()
     if asked.keep_newest:
         used |= needed
-    doomed: list[EntryInfo] = []
+    doomed: list[Item] = []
     if asked.unused:
         doomed += old_ones(left, made_before=time.time(), used={*used, *needed})
     if asked.days is not None or (asked.limit is None and not asked.unused):
@@ -96,7 +101,7 @@ def _doomed(state: Path, asked: Asked, left: list[EntryInfo]) -> list[EntryInfo]
     if asked.limit is not None:
         left = [one for one in left if one not in doomed]
         doomed += to_fit(left, asked.limit, used=used)
-    return doomed
+    return [one.key for one in doomed]
 
 
 def _broken_off(state: Path, before: float) -> list[Path]:
