@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from goldsmith.host.locks import is_locked, try_lock
 from goldsmith.plan.pruning import Item, circular, old_ones, to_fit
 from goldsmith.plan.store import EntryInfo, Store
 from goldsmith.record.clearing import clear, entries_of, keys_in_use
+from goldsmith.record.media import KeptMedium, Remade, clear_media, kept_media, media_of
 from goldsmith.record.uses import uses
 
 _MONTH = 30.0  # days
@@ -39,8 +40,14 @@ class Pruned:
     gone: list[EntryInfo]
     in_use: list[EntryInfo]
     damaged: list[EntryInfo]
+    media: list[KeptMedium]
+    media_in_use: list[KeptMedium]
     downloads: list[Path]
     size: int
+
+    @property
+    def keys_in_use(self) -> list[str]:
+        return [one.entry.key for one in self.in_use] + [one.key for one in self.media_in_use]
 
     @property
     def lines(self) -> list[str]:
@@ -50,6 +57,8 @@ class Pruned:
             f"{_line(one)}  damaged: it stands on itself (goldsmith store verify --apply)"
             for one in self.damaged
         ]
+        told += [_medium_line(one) for one in self.media]
+        told += [f"{_medium_line(one)}  in use" for one in self.media_in_use]
         return told + [
             f"a download that broke off  {one.name}  {human_size(_bytes(one))}" for one in self.downloads
         ]
@@ -62,16 +71,28 @@ def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], No
         found = entries_of(store)
         damaged = circular(found)
         by_key = {one.entry.key: one for one in found if one not in damaged}
-        doomed = [by_key[key] for key in _doomed(state, asked, [_item(one) for one in by_key.values()])]
-        wanted = [
-            (one.entry.key, one.created) for one in doomed
-        ]  # a kill leaves none without the one below it
-        stay = clear(store, wanted, also_on_them=False) if apply else set()
-    gone = [one for one in doomed if one.entry.key not in stay]
-    in_use = [one for one in doomed if one.entry.key in stay]
+        kept = {one.key: one for one in kept_media(state)}
+        going = _doomed(state, asked, by_key, kept)
+        doomed = [by_key[key] for key in going if key in by_key]
+        media = [kept[key] for key in going if key in kept]
+        stay: set[str] = set()
+        if apply:  # a kill leaves none without the one below it
+            stay = clear(store, [(one.entry.key, one.created) for one in doomed], also_on_them=False)
+            stay |= clear_media(store, media)
     downloads = _broken_off(state, asked.before)
-    size = sum(one.size for one in gone) + sum(map(_bytes, downloads))
-    return Pruned(gone, in_use, damaged, downloads, size)
+    gone = [one for one in doomed if one.entry.key not in stay]
+    media_gone = [one for one in media if one.key not in stay]
+    return Pruned(
+        gone=gone,
+        in_use=[one for one in doomed if one.entry.key in stay],
+        damaged=damaged,
+        media=media_gone,
+        media_in_use=[one for one in media if one.key in stay],
+        downloads=downloads,
+        size=sum(one.size for one in gone)
+        + sum(one.size for one in media_gone)
+        + sum(map(_bytes, downloads)),
+    )
 
 
 def drop(downloads: list[Path]) -> None:
@@ -82,14 +103,21 @@ def drop(downloads: list[Path]) -> None:
                 shutil.rmtree(one, ignore_errors=True)
 
 
-def _item(one: EntryInfo) -> Item:
-    return Item(one.entry.key, one.created, one.size, (one.below,) if one.below else ())
+def _items(entries: Mapping[str, EntryInfo], media: Mapping[str, KeptMedium]) -> Iterator[Item]:
+    named = media_of(entries.values())
+    for key, entry in entries.items():
+        yield Item(key, entry.created, entry.size, (*filter(None, [entry.below]), *named.get(key, ())))
+    for key, medium in media.items():
+        yield Item(key, medium.created, medium.size)
 
 
-def _doomed(state: Path, asked: Asked, left: list[Item]) -> list[str]:
+def _doomed(
+    state: Path, asked: Asked, entries: Mapping[str, EntryInfo], media: Mapping[str, KeptMedium]
+) -> list[str]:
     """Return the keys of what is to go by all that was asked for, the topmost first."""
+    left = list(_items(entries, media))
     needed = {*uses(state / "builds")}
-    used = keys_in_use(state) or set()
+    used = (keys_in_use(state) or set()) | {one.key for one in media.values() if one.remade is Remade.HAND}
     if asked.keep_newest:
         used |= needed
     doomed: list[Item] = []
@@ -118,6 +146,10 @@ def _broken_off(state: Path, before: float) -> list[Path]:
 
 def _line(one: EntryInfo) -> str:
     return f"{one.entry.key[:12]}  {one.recipe}  {one.stage}  {human_size(one.size)}"
+
+
+def _medium_line(one: KeptMedium) -> str:
+    return f"{one.key[:12]}  medium  {one.name}  {human_size(one.size)}"
 
 
 def _bytes(folder: Path) -> int:

@@ -14,12 +14,16 @@ from goldsmith.record.uses import made_from
 
 
 def keys_in_use(state: Path) -> set[str] | None:
-    """Return the keys in the plans of all builds that run, and those that kept guests stand on.
+    """Return the keys in the plans of all builds that run, and those that kept guests stand on or were fetched for.
 
     It is None, and may be every key, while a build runs whose record does not tell its plan.
     """
-    used = {one.parent for one in standing(state) if one.parent}
+    kept = list(standing(state))
+    used, builds = {one.parent for one in kept if one.parent}, {one.build for one in kept}
     for build in read_builds(state / "builds"):
+        if build.id in builds:  # an installer still reads its medium
+            stages = build.document.get("stages") or ()
+            used |= {str(one.get("key")) for one in stages if one.get("name") == "fetch"}
         if build.state is BuildState.RUNNING:
             stages = build.document.get("stages")
             if not stages:
