@@ -220,7 +220,7 @@ def _read(folder: Path) -> Medium | None:
         if not whole or about["sha256"] != folder.name or path.stat().st_size != about["size"]:
             return None
         facts = {name: str(about[name]) for name in ("name", "sha256", "added")}
-        origin = Origin(about.get("origin", ""))
+        origin = next((one for one in Origin if one == about.get("origin")), Origin.UNKNOWN)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), origin=origin, **facts)

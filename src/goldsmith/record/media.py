@@ -96,7 +96,11 @@ def clear_media(store: Store, wanted: Iterable[KeptMedium]) -> set[str]:
     state = store.root.parent
     needed = {key for keys in media_of(store.entries()).values() for key in keys}
     fetching, library = is_fetching(store), library_of(state)
-    return {one.key for one in wanted if fetching or one.key in needed or not _removed(library, one)}
+    stay: set[str] = set()
+    for one in wanted:
+        if fetching or one.key in needed or not _removed(library, one):
+            stay.add(one.key)
+    return stay
 
 
 def _removed(library: Library, one: KeptMedium) -> bool:
