@@ -111,6 +111,31 @@ def test_neighbours_of_a_group_share_a_run_and_are_kept_one_by_one(tmp_path):
     assert notes.names(StageStarted) == ["s3", "s4"]
 
 
+def test_a_medium_that_a_stage_will_read_and_that_went_meanwhile_ends_the_build_before_any_work(tmp_path):
+    @dataclass(frozen=True)
+    class Reader(Write):
+        reads_medium: bool = True
+
+    stages = [Write("fetch", kind=Kind.MEDIA), Write("a"), Write("b")]
+    start(tmp_path, stages)
+    store = Store(tmp_path)
+    (fetched,) = [one.entry.key for one in store.entries() if one.stage == "fetch"]
+    assert {one.stage: one.medium for one in store.entries()} == {"fetch": "", "a": fetched, "b": fetched}
+    more = [*stages, Write("c")]
+
+    def gone(name):
+        store.remove(fetched)
+        return ""
+
+    _, notes = start(tmp_path, more, forced=gone)
+    assert notes.names(StageStarted) == ["c"], "nobody reads it"
+    start(tmp_path, [stages[0], Write("other")])
+    notes, more = Notes(), [*more, Reader("seal")]
+    with pytest.raises(HostError, match="fetch was removed from the store meanwhile"):
+        start(tmp_path, more, notes, forced=gone)
+    assert notes.names(StageStarted) == []
+
+
 def test_a_stage_that_is_asked_for_runs_again(tmp_path):
     stages = [Write("a"), Write("b")]
     start(tmp_path, stages)

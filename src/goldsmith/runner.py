@@ -71,7 +71,7 @@ class Runner:
     def _cached(self, step: Step) -> int:
         if entry := self.store.get(step.key):
             self.results[step.stage.name] = entry
-        elif step.stage.kind is not Kind.MEDIA:  # media that nobody will read need not be there
+        elif step.stage.kind is not Kind.MEDIA or self.plan.reads_medium:  # else nobody will read it
             raise HostError(
                 f"the result of {step.stage.name} was removed from the store meanwhile",
                 fix="repeat the command; it is built again",
@@ -176,11 +176,16 @@ class Runner:
                 parent=parent,
                 inputs=noted_inputs(step.stage),
                 seconds=time.monotonic() - self._since,
+                medium=self._medium_of(step),
             )
             self.results[step.stage.name] = entry
             return entry
 
         return Work(step.stage, step.key, folder, before, commit)
+
+    def _medium_of(self, step: Step) -> str:
+        media = (one.key for one in self.plan.steps if one.stage.kind is Kind.MEDIA and one.key != step.key)
+        return next(media, "")
 
     def _start(self, name: str, key: str) -> None:
         reason = next(step.reason for step in self.plan.steps if step.stage.name == name)

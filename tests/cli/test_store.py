@@ -51,12 +51,13 @@ def left(state):
 
 def test_an_empty_store_is_no_error(capsys):
     assert run(["store", "list"]) == 0
-    assert capsys.readouterr().out == "0 entries, 0 bytes\n"
+    assert capsys.readouterr().out == "0 entries, 0 media, 0 bytes\n"
     assert run(["store", "prune", "--apply", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "applied": True,
         "size": 0,
         "keys": [],
+        "media": [],
         "in_use": [],
         "damaged": [],
         "downloads": [],
@@ -279,7 +280,7 @@ def test_nothing_goes_while_a_build_has_not_told_its_plan(entry, state, capsys):
         assert run(["store", "prune", "--apply"]) == 0
         out = capsys.readouterr().out
         assert out.startswith("aaaaaaaaaaaa  r  stage-a  ")
-        assert "  in use\nremoved 0 entries, 0 broken-off downloads, 0 bytes\n" in out
+        assert "  in use\nremoved 0 entries, 0 media, 0 broken-off downloads, 0 bytes\n" in out
         assert run(["store", "verify", "--apply"]) == 1
         said = capsys.readouterr()
         assert "aaaaaaaaaaaa  in use\n1 entries read, 1 damaged, 0 removed\n" in said.out

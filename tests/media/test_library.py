@@ -9,7 +9,7 @@ import pytest
 from goldsmith.cli.main import run
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host.process import LocalHost
-from goldsmith.media.library import Library
+from goldsmith.media.library import Library, Origin
 
 
 def iso(path, *, sectors=40, declared=None):
@@ -80,6 +80,30 @@ def test_a_medium_that_was_damaged_in_the_library_is_none_and_can_be_added_again
     medium.path.write_bytes(b"cut")
     assert library.find("one.iso") is None
     assert library.add(path).path.read_bytes() == path.read_bytes()
+
+
+def test_a_medium_that_somebody_adds_stays_his_however_it_came_before(library, tmp_path):
+    path = iso(tmp_path / "one.iso")
+    copied = library.add(path)
+    assert (copied.origin, copied.by_hand) == (Origin.COPIED, False)
+    assert library.add(path, origin=Origin.BY_HAND).by_hand
+    assert library.add(path).by_hand, "a build copied it again"
+    (kept,) = library.list()
+    assert (kept.by_hand, kept.added) == (True, copied.added)
+    assert list(library.damage()) == []
+    assert library.remove(kept.sha256) is False
+    assert library.list() == [kept]
+    assert library.remove(kept.sha256, by_hand=True) is True
+    assert not kept.path.parent.exists()
+
+
+def test_a_medium_of_which_nobody_noted_how_it_came_counts_as_added_by_hand(library, tmp_path):
+    medium = library.add(iso(tmp_path / "one.iso"))
+    about = medium.path.with_name("medium.json")
+    said = json.loads(about.read_text())
+    about.write_text(json.dumps({name: said[name] for name in said if name not in ("seal", "origin")}))
+    assert library.find("one.iso").by_hand
+    assert library.remove(medium.sha256) is False
 
 
 def test_libosinfo_says_what_a_medium_is(library, tmp_path, fake_tool):

@@ -63,6 +63,18 @@ def test_media_are_fetched_again_for_the_stage_that_reads_them():
     assert reasons([BOX, Paint()]) == ["not in the store", "follows fetch"]
 
 
+@dataclass(frozen=True)
+class Reader(Paint):
+    reads_medium: bool = True
+
+
+def test_media_are_fetched_again_for_a_later_stage_that_reads_what_was_noted_and_nothing_between_is_made_again():
+    stages = [BOX, Paint(), DRY, Reader(name="seal")]
+    made = keys(*stages)
+    assert reasons(stages, made[1:3]) == ["not in the store", "", "", "not in the store"]
+    assert reasons(stages, made[1:]) == ["", "", "", ""]
+
+
 def test_a_stage_can_be_asked_to_run_again_though_it_is_in_the_store():
     told = reasons(
         [Paint(), DRY], keys(Paint(), DRY), forced=lambda name: "asked for" if name == "dry" else ""

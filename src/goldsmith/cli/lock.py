@@ -1,7 +1,6 @@
 """``goldsmith lock``: write down what the last good build was made of, for ``build --locked``."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def lock(
     made = Lock(
         recipe=loaded.name,
         build=good[0].id,
-        media=_media(settings, good[0].document),
+        media=_media(settings, good[0].document, loaded.name),
         packages=versions_of(held.inventory),
         path=target or lock_path(loaded, settings.project),
     )
@@ -65,12 +64,16 @@ def lock(
         click.echo(f"{made.path}: {len(made.packages)} packages, {len(made.media)} media, as of {made.build}")
 
 
-def _media(settings: Settings, document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the digests that the build's fetch stage noted."""
+def _media(settings: Settings, document: Mapping[str, Any], recipe: str) -> dict[str, str]:
+    """Return the digests that the build's fetch stage noted. Raises HostError where they are lost."""
     from goldsmith.stages.locked import media_of
     from goldsmith.stages.parts import noted_medium
 
     key = next((str(one["key"]) for one in document.get("stages", ()) if one["name"] == "fetch"), "-")
-    with suppress(HostError, LookupError):
+    try:
         return media_of(noted_medium(settings.state / "store" / "layers" / key))
-    return {}
+    except (HostError, LookupError):
+        raise HostError(
+            f"what {document.get('id')} was installed from is not in the store any more, so no lock is written",
+            fix=f"goldsmith build {recipe} --from seal, then goldsmith lock {recipe}",
+        ) from None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def media() -> None:
-    """List, add and make installation media."""
+    """List, add, remove and make installation media."""
 
 
 @media.command(name="list", cls=Command)
@@ -52,20 +52,49 @@ def _made_state(facts: dict[str, object]) -> str:
 @click.argument("path", type=click.Path(path_type=Path))
 @pass_settings
 def add(settings: Settings, *, path: Path) -> None:
-    """Keep a copy of an ISO or image file by its sha256."""
+    """Keep a copy of an ISO or image file by its sha256; it stays until `goldsmith media remove`."""
     import shutil
 
     from goldsmith.host.files import human_size
     from goldsmith.host.process import LocalHost
+    from goldsmith.media.library import Origin
 
     library = _library(settings)
     host = LocalHost() if shutil.which("osinfo-detect") else None
-    medium = library.add(path.expanduser().absolute(), host=host)
+    medium = library.add(path.expanduser().absolute(), host=host, origin=Origin.BY_HAND)
     if settings.json:
         settings.emit(_document(medium))
         return
     click.echo(f"{medium.sha256}  {human_size(medium.size)}  {medium.os or 'unknown to libosinfo'}")
     click.echo(medium.path)
+
+
+@media.command(cls=Command)
+@click.argument("name")
+@pass_settings
+def remove(settings: Settings, *, name: str) -> None:
+    """Remove a medium by its name or digest, however it came here; a build that uses it now keeps it."""
+    from goldsmith.cli.store import waiting
+    from goldsmith.host.files import human_size
+    from goldsmith.plan.store import Store
+    from goldsmith.record.media import keys_kept
+
+    store, library = Store(settings.state), _library(settings)
+    with store.clearing(on_wait=waiting(settings)):
+        medium = library.find(name)
+        if medium is None:
+            raise UsageError(f"there is no medium {name}", fix="goldsmith media list shows what is kept")
+        kept = keys_kept(store)
+        if kept is None or medium.sha256 in kept:
+            raise HostError(
+                f"{medium.name} is in use by a build that runs, or a guest that was kept",
+                fix="goldsmith builds tells which run; repeat this when they have ended",
+            )
+        library.remove(medium.sha256, by_hand=True)
+    if settings.json:
+        settings.emit(_document(medium))
+    elif not settings.quiet:
+        click.echo(f"removed {medium.name}, {human_size(medium.size)}")
 
 
 @media.command(cls=Command)

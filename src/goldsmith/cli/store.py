@@ -10,44 +10,28 @@ from goldsmith.cli.base import Command, Group, Number, Settings, pass_settings
 
 @click.group(cls=Group)
 def store() -> None:
-    """Look at the layers and evidence that builds left, and remove what is not needed."""
+    """Look at the layers, evidence and media that builds left, and remove what is not needed."""
 
 
 @store.command(name="list", cls=Command)
 @pass_settings
 def list_entries(settings: Settings) -> None:
-    """List the entries: stage, recipe, size, age, the time it took to make them, and which recipes use them."""
-    from goldsmith.host.files import human_size, human_time
-    from goldsmith.plan.store import Store
-    from goldsmith.record.uses import uses
+    """List what is kept, the oldest first, and which recipes use it.
 
-    used = uses(settings.state / "builds")
-    found = sorted(Store(settings.state).entries(), key=lambda one: one.created)
+    Entries: recipe, stage, size, age, the time it took to make them. Media: name, size, age, what it takes to get them
+    again.
+    """
+    from goldsmith.cli.store_rows import rows_of
+    from goldsmith.host.files import human_size
+
+    rows = rows_of(settings.state)
     if settings.json:
-        settings.emit(
-            [
-                {
-                    "key": one.entry.key,
-                    "stage": one.stage,
-                    "recipe": one.recipe,
-                    "size": one.size,
-                    "created": one.created,
-                    "seconds": one.seconds,
-                    "parent": one.parent,
-                    "used_by": list(used.get(one.entry.key, ())),
-                }
-                for one in found
-            ]
-        )
+        settings.emit([one.as_json() for one in rows])
         return
-    for one in found:
-        age = human_time(max(0.0, time.time() - one.created))
-        click.echo(
-            f"{one.entry.key[:12]}  {one.recipe:<16} {one.stage:<24} {human_size(one.size):>10}"
-            f"  made in {human_time(one.seconds)}, {age} ago"
-            f"  {', '.join(used.get(one.entry.key, ())) or 'unused'}"
-        )
-    click.echo(f"{len(found)} entries, {human_size(sum(one.size for one in found))}")
+    for one in rows:
+        click.echo(one.line(time.time()))
+    media = sum(one.is_medium for one in rows)
+    click.echo(f"{len(rows) - media} entries, {media} media, {human_size(sum(one.size for one in rows))}")
 
 
 @store.command(cls=Command)
@@ -55,10 +39,13 @@ def list_entries(settings: Settings) -> None:
     "--older-than",
     "days",
     type=Number(min=0),
-    help="Days since it was made; 30 where nothing is said.",
+    help="Days since it was made, or got; 30 where nothing is said.",
 )
 @click.option(
-    "--to-size", "limit", metavar="SIZE", help="Remove the oldest until no more is left, such as 50 GiB."
+    "--to-size",
+    "limit",
+    metavar="SIZE",
+    help="Remove the oldest until no more is left, media included, such as 50 GiB.",
 )
 @click.option("--unused", is_flag=True, help="Remove what the newest good build of no recipe has.")
 @click.option("--keep-newest", is_flag=True, help="Keep what the newest good build of a recipe has.")
@@ -73,12 +60,16 @@ def prune(
     keep_newest: bool,
     apply: bool,
 ) -> None:
-    """Remove old entries and broken-off downloads; a build makes again what it needs."""
+    """Remove old entries, media and broken-off downloads; a build makes or gets again what it needs.
+
+    A medium stays while an entry stays that was made from it. What `goldsmith media add` put here is never removed:
+    `goldsmith media remove` does that.
+    """
     from goldsmith.cli import store_prune
     from goldsmith.host.files import human_size
 
     asked = store_prune.Asked(days, None if limit is None else _size(limit), unused, keep_newest)
-    found = store_prune.prune(settings.state, asked, apply=apply, on_wait=_waiting(settings))
+    found = store_prune.prune(settings.state, asked, apply=apply, on_wait=waiting(settings))
     lines = found.lines
     if apply:
         store_prune.drop(found.downloads)
@@ -88,7 +79,8 @@ def prune(
                 "applied": apply,
                 "size": found.size,
                 "keys": [one.entry.key for one in found.gone],
-                "in_use": [one.entry.key for one in found.in_use],
+                "media": [one.key for one in found.media],
+                "in_use": found.keys_in_use,
                 "damaged": [one.entry.key for one in found.damaged],
                 "downloads": [str(one) for one in found.downloads],
             }
@@ -97,11 +89,13 @@ def prune(
     for line in lines:
         click.echo(line)
     verb = "removed" if apply else "would remove (--apply does it)"
-    count = f"{len(found.gone)} entries, {len(found.downloads)} broken-off downloads"
+    count = (
+        f"{len(found.gone)} entries, {len(found.media)} media, {len(found.downloads)} broken-off downloads"
+    )
     click.echo(f"{verb} {count}, {human_size(found.size)}")
 
 
-def _waiting(settings: Settings) -> Callable[[str], None]:
+def waiting(settings: Settings) -> Callable[[str], None]:
     def tell(_holder: str) -> None:
         if not (settings.json or settings.quiet):
             click.echo("waiting for a build that is planning, or another one that clears the store", err=True)
@@ -140,7 +134,7 @@ def verify(settings: Settings, *, apply: bool) -> None:
     media, records = damaged_media(settings.state), damaged_records(settings.state)
     in_use: set[str] = set()
     if apply and (found or media):
-        in_use = remove(place, {key: made[key] for key in found}, media, on_wait=_waiting(settings))
+        in_use = remove(place, {key: made[key] for key in found}, media, on_wait=waiting(settings))
     others = [{"path": str(path), "problems": what} for path, what in {**media, **records}.items()]
     if settings.json:
         damaged = [{"key": key, "problems": what, "in_use": key in in_use} for key, what in found.items()]

@@ -2,16 +2,17 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.host.files import human_size
 from goldsmith.host.locks import is_locked, try_lock
-from goldsmith.plan.pruning import circular, old_ones, to_fit
+from goldsmith.plan.pruning import Item, circular, old_ones, to_fit
 from goldsmith.plan.store import EntryInfo, Store
-from goldsmith.record.clearing import clear, keys_in_use
+from goldsmith.record.clearing import clear, entries_of, keys_in_use
+from goldsmith.record.media import KeptMedium, Remade, clear_media, kept_media, media_of
 from goldsmith.record.uses import uses
 
 _MONTH = 30.0  # days
@@ -39,8 +40,14 @@ class Pruned:
     gone: list[EntryInfo]
     in_use: list[EntryInfo]
     damaged: list[EntryInfo]
+    media: list[KeptMedium]
+    media_in_use: list[KeptMedium]
     downloads: list[Path]
     size: int
+
+    @property
+    def keys_in_use(self) -> list[str]:
+        return [one.entry.key for one in self.in_use] + [one.key for one in self.media_in_use]
 
     @property
     def lines(self) -> list[str]:
@@ -50,6 +57,8 @@ class Pruned:
             f"{_line(one)}  damaged: it stands on itself (goldsmith store verify --apply)"
             for one in self.damaged
         ]
+        told += [_medium_line(one) for one in self.media]
+        told += [f"{_medium_line(one)}  in use" for one in self.media_in_use]
         return told + [
             f"a download that broke off  {one.name}  {human_size(_bytes(one))}" for one in self.downloads
         ]
@@ -59,18 +68,31 @@ def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], No
     """Find what is to go, and take it away where ``apply`` says so: no build can plan with it meanwhile."""
     store = Store(state)
     with store.clearing(on_wait=on_wait) if apply else nullcontext():
-        found = list(store.entries())
+        found = entries_of(store)
         damaged = circular(found)
-        doomed = _doomed(state, asked, [one for one in found if one not in damaged])
-        wanted = [
-            (one.entry.key, one.created) for one in doomed
-        ]  # a kill leaves none without the one below it
-        stay = clear(store, wanted, also_on_them=False) if apply else set()
-    gone = [one for one in doomed if one.entry.key not in stay]
-    in_use = [one for one in doomed if one.entry.key in stay]
+        by_key = {one.entry.key: one for one in found if one not in damaged}
+        kept = {one.key: one for one in kept_media(state)}
+        going = _doomed(state, asked, by_key, kept)
+        doomed = [by_key[key] for key in going if key in by_key]
+        media = [kept[key] for key in going if key in kept]
+        stay: set[str] = set()
+        if apply:  # a kill leaves none without the one below it
+            stay = clear(store, [(one.entry.key, one.created) for one in doomed], also_on_them=False)
+            stay |= clear_media(store, media)
     downloads = _broken_off(state, asked.before)
-    size = sum(one.size for one in gone) + sum(map(_bytes, downloads))
-    return Pruned(gone, in_use, damaged, downloads, size)
+    gone = [one for one in doomed if one.entry.key not in stay]
+    media_gone = [one for one in media if one.key not in stay]
+    return Pruned(
+        gone=gone,
+        in_use=[one for one in doomed if one.entry.key in stay],
+        damaged=damaged,
+        media=media_gone,
+        media_in_use=[one for one in media if one.key in stay],
+        downloads=downloads,
+        size=sum(one.size for one in gone)
+        + sum(one.size for one in media_gone)
+        + sum(map(_bytes, downloads)),
+    )
 
 
 def drop(downloads: list[Path]) -> None:
@@ -81,13 +103,24 @@ def drop(downloads: list[Path]) -> None:
                 shutil.rmtree(one, ignore_errors=True)
 
 
-def _doomed(state: Path, asked: Asked, left: list[EntryInfo]) -> list[EntryInfo]:
-    """Return what is to go by all that was asked for, the topmost first."""
+def _items(entries: Mapping[str, EntryInfo], media: Mapping[str, KeptMedium]) -> Iterator[Item]:
+    named = media_of(entries.values())
+    for key, entry in entries.items():
+        yield Item(key, entry.created, entry.size, (*filter(None, [entry.below]), *named.get(key, ())))
+    for key, medium in media.items():
+        yield Item(key, medium.created, medium.size)
+
+
+def _doomed(
+    state: Path, asked: Asked, entries: Mapping[str, EntryInfo], media: Mapping[str, KeptMedium]
+) -> list[str]:
+    """Return the keys of what is to go by all that was asked for, the topmost first."""
+    left = list(_items(entries, media))
     needed = {*uses(state / "builds")}
-    used = keys_in_use(state) or set()
+    used = (keys_in_use(state) or set()) | {one.key for one in media.values() if one.remade is Remade.HAND}
     if asked.keep_newest:
         used |= needed
-    doomed: list[EntryInfo] = []
+    doomed: list[Item] = []
     if asked.unused:
         doomed += old_ones(left, made_before=time.time(), used={*used, *needed})
     if asked.days is not None or (asked.limit is None and not asked.unused):
@@ -96,7 +129,7 @@ def _doomed(state: Path, asked: Asked, left: list[EntryInfo]) -> list[EntryInfo]
     if asked.limit is not None:
         left = [one for one in left if one not in doomed]
         doomed += to_fit(left, asked.limit, used=used)
-    return doomed
+    return [one.key for one in doomed]
 
 
 def _broken_off(state: Path, before: float) -> list[Path]:
@@ -113,6 +146,10 @@ def _broken_off(state: Path, before: float) -> list[Path]:
 
 def _line(one: EntryInfo) -> str:
     return f"{one.entry.key[:12]}  {one.recipe}  {one.stage}  {human_size(one.size)}"
+
+
+def _medium_line(one: KeptMedium) -> str:
+    return f"{one.key[:12]}  medium  {one.name}  {human_size(one.size)}"
 
 
 def _bytes(folder: Path) -> int:

@@ -9,15 +9,17 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host import osinfo
-from goldsmith.host.closed import PASSED, make_folder
+from goldsmith.host.closed import PASSED, PRIVATE, make_folder
 from goldsmith.host.files import fsync_tree, human_size, need_space, sha256_of, write_atomically
+from goldsmith.host.locks import locked
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import is_whole, sealed_text
 
@@ -31,6 +33,15 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHORTEST = 8  # hexadecimal digits that may stand for a digest
 
 
+class Origin(StrEnum):
+    """How a medium came into the library; older versions did not note it."""
+
+    BY_HAND = "by hand"
+    COPIED = "copied"
+    DOWNLOADED = "downloaded"
+    UNKNOWN = ""
+
+
 @dataclass(frozen=True)
 class Medium:
     """One file of the library; ``added`` is a time in UTC, ``os`` its libosinfo name where that is known."""
@@ -41,6 +52,12 @@ class Medium:
     added: str
     path: Path
     os: str = ""
+    origin: Origin = Origin.UNKNOWN
+
+    @property
+    def by_hand(self) -> bool:
+        """Say whether somebody may have put it here on purpose, so that no build gets it again."""
+        return self.origin in (Origin.BY_HAND, Origin.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,14 @@ class Library:
 
     folder: Path
 
-    def add(self, path: Path, *, on_progress: Progress | None = None, host: Host | None = None) -> Medium:
+    def add(
+        self,
+        path: Path,
+        *,
+        on_progress: Progress | None = None,
+        host: Host | None = None,
+        origin: Origin = Origin.COPIED,
+    ) -> Medium:
         """Keep a copy of ``path`` and return it; the file itself is left alone.
 
         A file that is kept already is read, but not kept twice. With ``host`` libosinfo is asked what it is.
@@ -61,7 +85,7 @@ class Library:
         with self._aside() as aside:
             digest = _copy(path, aside / path.name, on_progress)
             whole_size(aside / path.name, shown=path)  # it may have been cut while it was read
-            return self._keep(aside, path.name, digest, _os(path, host))
+            return self._keep(aside, path.name, digest, _os(path, host), origin)
 
     def take(self, path: Path, *, sha256: str, host: Host | None = None) -> Medium:
         """Move a file that nobody else needs into the library; ``sha256`` is its digest, which is not read again.
@@ -74,7 +98,7 @@ class Library:
             found = _os(path, host)
             path.chmod(0o644)
             path.rename(aside / path.name)
-            return self._keep(aside, path.name, sha256, found)
+            return self._keep(aside, path.name, sha256, found, Origin.DOWNLOADED)
 
     def find(self, name_or_digest: str) -> Medium | None:
         """Return the medium of this name, digest, or beginning of a digest; the last added of equal names."""
@@ -94,6 +118,17 @@ class Library:
     def drop(self, medium: Medium) -> None:
         """Remove a medium that is damaged; whoever needs it gets it again."""
         shutil.rmtree(medium.path.parent, ignore_errors=True)
+
+    def remove(self, sha256: str, *, by_hand: bool = False) -> bool:
+        """Remove a medium, its description first; one that was added ``by_hand`` only where that is said, too."""
+        place = self.folder / sha256
+        with self._locked(sha256):
+            medium = _read(place)
+            if medium and medium.by_hand and not by_hand:
+                return False
+            (place / ABOUT).unlink(missing_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
+        return True
 
     def damage(self) -> Iterator[tuple[Path, str]]:
         """Read every medium; yield the folders of those that are not what was added, and why."""
@@ -115,11 +150,19 @@ class Library:
         try:
             for folder in (self.folder.parent, self.folder):
                 make_folder(folder, PASSED)
+            make_folder(self._locks, PRIVATE)
         except OSError as error:
             raise HostError(
                 f"cannot make {self.folder}: {error.strerror}", fix="name another state folder with --state"
             ) from None
         need_space(self.folder, size, what="a copy of the medium")
+
+    @property
+    def _locks(self) -> Path:
+        return self.folder.parent / "locks"
+
+    def _locked(self, sha256: str) -> AbstractContextManager[None]:
+        return locked(self._locks / f"medium-{sha256}.lock")
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:
@@ -130,15 +173,29 @@ class Library:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
-    def _keep(self, aside: Path, name: str, digest: str, os_name: str) -> Medium:
+    def _keep(self, aside: Path, name: str, digest: str, os_name: str, origin: Origin) -> Medium:
         added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         size = (aside / name).stat().st_size
-        about = {"name": name, "size": size, "sha256": digest, "osinfo": os_name, "added": added}
+        about = {
+            "name": name,
+            "size": size,
+            "sha256": digest,
+            "osinfo": os_name,
+            "added": added,
+            "origin": origin.value,
+        }
         write_atomically(aside / ABOUT, sealed_text(about, key=_SEAL))
         fsync_tree(aside)
+        with self._locked(digest):
+            return self._place(aside, digest, origin)
+
+    def _place(self, aside: Path, digest: str, origin: Origin) -> Medium:
         place = self.folder / digest
         if (known := _read(place)) and sha256_of(known.path) == digest:
-            return known
+            if origin is Origin.BY_HAND and known.origin is not origin:
+                about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+                write_atomically(place / ABOUT, sealed_text({**about, "origin": origin.value}, key=_SEAL))
+            return replace(known, origin=origin) if origin is Origin.BY_HAND else known
         shutil.rmtree(place, ignore_errors=True)  # damaged since, or left without its description
         try:
             aside.rename(place)
@@ -163,9 +220,10 @@ def _read(folder: Path) -> Medium | None:
         if not whole or about["sha256"] != folder.name or path.stat().st_size != about["size"]:
             return None
         facts = {name: str(about[name]) for name in ("name", "sha256", "added")}
+        origin = next((one for one in Origin if one == about.get("origin")), Origin.UNKNOWN)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), **facts)
+    return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), origin=origin, **facts)
 
 
 def whole_size(path: Path, *, shown: Path | None = None) -> int:

@@ -82,6 +82,12 @@ def damage(state: Path) -> Iterator[tuple[Path, str]]:
             yield path, "has other content than when it was made"
 
 
+def drop_made(path: Path) -> None:
+    """Remove a medium that was made here; whoever needs it makes it again."""
+    path.unlink(missing_ok=True)
+    _note(path).unlink(missing_ok=True)
+
+
 def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}.made")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldsmith.plan.reasons import Past, is_step
-from goldsmith.plan.stage import Inputs, Json, Kind, Stage
+from goldsmith.plan.stage import Inputs, Json, Kind, ReadsMedium, Stage
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Plan:
     @property
     def cached(self) -> bool:
         return all(step.cached for step in self.steps)
+
+    @property
+    def reads_medium(self) -> bool:
+        """Say whether a stage that is to run reads what the fetch stage noted."""
+        return any(isinstance(step.stage, ReadsMedium) for step in self.steps if not step.cached)
 
 
 def fingerprint(stage: Stage, parents: Sequence[str]) -> str:
@@ -72,7 +77,7 @@ def make_plan(
     for at, (stage, key) in enumerate(zip(stages, keys, strict=True)):
         why = forced(stage.name)
         if stage.kind is Kind.MEDIA:  # media that no stage is going to read need not be there
-            needed = not present[at] and start <= at + 1
+            needed = not present[at] and _is_read(at, stages, start)
             why = why or (past.told(stages, at) if needed else "")
         elif at >= start:
             why = why or past.told(stages, at, follows=_follows(steps))
@@ -86,6 +91,11 @@ def keys_of(stages: Sequence[Stage]) -> list[str]:
     for stage in stages:
         keys.append(fingerprint(stage, keys[-1:]))
     return keys
+
+
+def _is_read(at: int, stages: Sequence[Stage], start: int) -> bool:
+    """Say whether a medium is read by a stage that is to run: the one after it, or one that says so."""
+    return start <= at + 1 or any(isinstance(one, ReadsMedium) for one in stages[start:])
 
 
 def _follows(steps: Sequence[Step]) -> str:

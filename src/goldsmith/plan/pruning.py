@@ -1,38 +1,51 @@
-"""Which entries of the store may go, so that no entry is left without the one below it."""
+"""Which things of the store may go, so that none is left without what it needs."""
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 from goldsmith.plan.store import EntryInfo, comes_back, down_from
 
 
-def old_ones(
-    entries: Sequence[EntryInfo], *, made_before: float, used: Container[str] = ()
-) -> list[EntryInfo]:
-    """Return the entries made before a time (seconds since the epoch) that no younger one stands on, topmost first.
+@dataclass(frozen=True)
+class Item:
+    """One thing in the store; ``below`` are the keys of those that it needs.
+
+    ``created`` is in seconds since the epoch, ``size`` in bytes.
+    """
+
+    key: str
+    created: float
+    size: int
+    below: tuple[str, ...] = ()
+
+
+def old_ones(items: Sequence[Item], *, made_before: float, used: Container[str] = ()) -> list[Item]:
+    """Return the items made before a time (seconds since the epoch) that no younger one needs, topmost first.
 
     ``used`` are keys that running builds have in their plans; they count as young.
     """
-    parents = {one.entry.key: one.parent for one in entries}
+    below = {one.key: one.below for one in items}
     needed: set[str] = set()
-    for one in entries:
-        key = one.entry.key if one.created > made_before or one.entry.key in used else ""
-        while key and key not in needed:
+    open_ends = [one.key for one in items if one.created > made_before or one.key in used]
+    while open_ends:
+        key = open_ends.pop()
+        if key not in needed:
             needed.add(key)
-            key = parents.get(key, "")
-    return _topmost_first([one for one in entries if one.entry.key not in needed])
+            open_ends += below.get(key, ())
+    return _topmost_first([one for one in items if one.key not in needed])
 
 
-def to_fit(entries: Sequence[EntryInfo], size: int, *, used: Container[str] = ()) -> list[EntryInfo]:
-    """Return what has to go until ``size`` bytes are left: the oldest first of those that nothing stands on.
+def to_fit(items: Sequence[Item], size: int, *, used: Container[str] = ()) -> list[Item]:
+    """Return what has to go until ``size`` bytes are left: the oldest first of those that nothing needs.
 
-    Entries that running builds use stay, and so does what they stand on, even when it is more than that.
+    Items that running builds use stay, and so does what they need, even when it is more than that.
     """
-    left = {one.entry.key: one for one in entries}
-    removed: list[EntryInfo] = []
-    total = sum(one.size for one in entries)
+    left = {one.key: one for one in items}
+    removed: list[Item] = []
+    total = sum(one.size for one in items)
     while total > size:
-        stood_on = {one.parent for one in left.values()}
-        free = [key for key in left if key not in stood_on and key not in used]
+        needed = {key for one in left.values() for key in one.below}
+        free = [key for key in left if key not in needed and key not in used]
         if not free:
             break
         oldest = left.pop(min(free, key=lambda key: left[key].created))
@@ -43,16 +56,16 @@ def to_fit(entries: Sequence[EntryInfo], size: int, *, used: Container[str] = ()
 
 def circular(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
     """Return the entries that stand on themselves, by their seals or those below them: they are damaged."""
-    return [one for one, way in zip(entries, _ways(entries), strict=True) if comes_back(way)]
-
-
-def _topmost_first(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
-    depths = {one.entry.key: len(way) for one, way in zip(entries, _ways(entries), strict=True)}
-    return sorted(entries, key=lambda one: depths[one.entry.key], reverse=True)
-
-
-def _ways(entries: Sequence[EntryInfo]) -> list[list[str]]:
-    """Return for each entry the way down from it, through the entries that are there."""
     parents = {one.entry.key: one.parent for one in entries}
     below = {key: parent if parent in parents else "" for key, parent in parents.items()}
-    return [down_from(one.entry.key, below.__getitem__) for one in entries]
+    return [one for one in entries if comes_back(down_from(one.entry.key, below.__getitem__))]
+
+
+def _topmost_first(items: Sequence[Item]) -> list[Item]:
+    left, ordered = list(items), list[Item]()
+    while left:
+        needed = {key for one in left for key in one.below}
+        top = [one for one in left if one.key not in needed] or left
+        ordered += top
+        left = [one for one in left if one not in top]
+    return ordered

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from goldsmith.events import Reporter
 from goldsmith.host.accel import Acceleration
@@ -137,6 +137,13 @@ class Explained(Protocol):
 
     @property
     def origins(self) -> Mapping[str, Inputs]: ...
+
+
+@runtime_checkable
+class ReadsMedium(Protocol):
+    """A stage that reads what the fetch stage noted, though it does not follow it at once."""
+
+    reads_medium: ClassVar[bool]
 
 
 class SharedRun(Protocol):

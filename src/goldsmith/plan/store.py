@@ -27,7 +27,10 @@ KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that wer
 
 @dataclass(frozen=True)
 class EntryInfo:
-    """What ``goldsmith store list`` tells of an entry; times are seconds since the epoch."""
+    """What ``goldsmith store list`` tells of an entry; times are seconds since the epoch.
+
+    ``medium`` is the key of the fetch entry that it was made from; "" for that itself, and where nobody noted it.
+    """
 
     entry: Entry
     stage: str
@@ -36,6 +39,12 @@ class EntryInfo:
     created: float
     seconds: float
     size: int  # bytes allocated on disk
+    medium: str = ""
+
+    @property
+    def below(self) -> str:
+        """Return the key of what is needed beneath it: the layer that it stands on, or else its medium."""
+        return self.parent or self.medium
 
 
 class Store:
@@ -107,7 +116,15 @@ class Store:
         return folder
 
     def commit(
-        self, key: str, *, stage: str, recipe: str, parent: str, inputs: Inputs, seconds: float
+        self,
+        key: str,
+        *,
+        stage: str,
+        recipe: str,
+        parent: str,
+        inputs: Inputs,
+        seconds: float,
+        medium: str = "",
     ) -> Entry:
         """Make what lies in the folder of ``key`` an entry: everything on disk first, its seal last."""
         folder = self.layers / key
@@ -116,6 +133,7 @@ class Store:
             "stage": stage,
             "recipe": recipe,
             "parent": parent,
+            "medium": medium,
             "inputs": inputs,
             "created": round(time.time(), 6),  # no digit that could change and mean the same
             "seconds": round(seconds, 3),
@@ -253,4 +271,5 @@ def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
         created=number("created"),
         seconds=number("seconds"),
         size=int(number("size")) + memory.size_of(entry.folder),
+        medium=str(noted.get("medium", "")),
     )

@@ -29,7 +29,7 @@ def more_outputs(image: Schema) -> dict[str, Schema]:
         },
         "image copy-to-store": image,
         "plan": _plan(),
-        "store list": _list(_entry(), "The results that are kept, the oldest first."),
+        "store list": _list(_entry(), "The results and media that are kept, the oldest first."),
         "diff": _diff(),
         "lock": {
             **_object("file", "build", media=_NAMED, packages=_NAMED),
@@ -62,7 +62,17 @@ def _plan() -> Schema:
 
 def _entry() -> Schema:
     return _object(
-        *("key", "stage", "recipe", "parent"),
+        *("stage", "recipe", "parent"),
+        kind={
+            "enum": ["entry", "medium"],
+            "description": "A medium has no stage, recipe, parent and seconds.",
+        },
+        key={**_TEXT, "description": "Of a medium: its sha256, or what names the inputs of one made here."},
+        name={**_TEXT, "description": "The file of a medium; empty for an entry."},
+        remade_by={
+            "enum": ["build", "download", "copy", "making", "hand"],
+            "description": "What it takes to have it again; nothing removes what was added by hand by itself.",
+        },
         size={**_COUNT, "description": "Bytes on disk."},
         created={**_NUMBER, "description": "Seconds since the epoch."},
         seconds={**_NUMBER, "description": "What it took to make, and would take again."},

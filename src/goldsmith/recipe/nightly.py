@@ -14,9 +14,11 @@ class Prune(Part):
     """What is removed from the store after a night; entries that a build still uses stay."""
 
     older_than_days: Annotated[float, Field(strict=False, ge=0)] | None = Field(
-        default=30.0, description="Entries made longer ago than that."
+        default=30.0, description="Entries made, and media got, longer ago than that."
     )
-    to_size: Size | None = Field(default=None, description="The oldest entries, until no more is left.")
+    to_size: Size | None = Field(
+        default=None, description="The oldest entries and media, until no more is left."
+    )
 
 
 class Nightly(Part):

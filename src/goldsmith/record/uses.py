@@ -1,4 +1,4 @@
-"""Which results of the store the builds of today stand on."""
+"""Which results of the store the builds of today stand on, and what those were made from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,3 +21,13 @@ def uses(builds: Path) -> Mapping[str, tuple[str, ...]]:
             if build.recipe not in names:
                 names.append(build.recipe)
     return {key: tuple(sorted(names)) for key, names in found.items()}
+
+
+def made_from(builds: Path) -> Mapping[str, str]:
+    """Return by key the fetch entry that a result was made from, as the records of builds tell it."""
+    found: dict[str, str] = {}
+    for build in read_builds(builds):
+        keys = {str(one.get("name")): str(one.get("key")) for one in build.document.get("stages") or ()}
+        if fetched := keys.pop("fetch", ""):
+            found |= dict.fromkeys(keys.values(), fetched)
+    return found

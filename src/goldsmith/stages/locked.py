@@ -11,7 +11,7 @@ from goldsmith.errors import GateError, RecipeError, UsageError
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.marks import read_nodes
 from goldsmith.recipe.model import Recipe
-from goldsmith.stages.parts import noted_medium
+from goldsmith.stages.medium import noted_of
 
 SUFFIX = ".lock"
 _SHOWN = 20  # packages that an error names; the stage's log names all
@@ -100,13 +100,13 @@ class Locked:
     kind = Kind.CHECK
     version = 1
     group = ""
+    reads_medium = True
 
     def inputs(self) -> Inputs:
         return {"lock": self.lock.digest}
 
     def run(self, work: Work, context: Context) -> None:  # noqa: ARG002  it leaves nothing but its verdict
-        noted = noted_medium(context.results["fetch"].folder)
-        _refuse(self.lock, "media", list(_differences(self.lock.media, media_of(noted))))
+        _refuse(self.lock, "media", list(_differences(self.lock.media, media_of(noted_of(context)))))
         path = context.results["audit"].folder / FILE
         held = parse(path.read_bytes(), where=str(path)) if path.is_file() else None
         found = list(_differences(self.lock.packages, versions_of(held)))

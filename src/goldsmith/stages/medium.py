@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from goldsmith.errors import HostError, Mark, RecipeError, UsageError
@@ -12,9 +13,10 @@ from goldsmith.media.download import SCHEMES
 from goldsmith.media.library import Library, whole_size
 from goldsmith.media.tree import NAMES as TREE_FILES
 from goldsmith.media.tree import booted, repodata
-from goldsmith.plan.stage import Json
+from goldsmith.plan.stage import Context, Json
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.steps import Refresh
+from goldsmith.stages.parts import noted_medium
 from goldsmith.stages.remote import Looking, settle
 
 NOWHERE = Looking()
@@ -57,6 +59,16 @@ class Source:
     def sha256(self) -> str:
         """Return the digest as far as it is known before the medium is here."""
         return str(self.known.get("sha256") or "")
+
+
+def noted_of(context: Context) -> dict[str, Any]:
+    """Return what the fetch stage noted of the medium. Raises HostError where its result is not there."""
+    if "fetch" not in context.results:
+        raise HostError(
+            "what was noted of the medium is not in the store any more",
+            fix="goldsmith build RECIPE --from fetch",
+        )
+    return noted_medium(context.results["fetch"].folder)
 
 
 def library_of(state: Path) -> Library:

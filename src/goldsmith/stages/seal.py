@@ -29,7 +29,8 @@ from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
 from goldsmith.plan.store import SEAL
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import exported, image_file, made_at
-from goldsmith.stages.parts import SCAN, noted_medium
+from goldsmith.stages.medium import noted_of
+from goldsmith.stages.parts import SCAN
 
 MANIFEST = "manifest.json"
 
@@ -45,6 +46,7 @@ class Seal:
     kind = Kind.ARTIFACT
     version = 2
     group = ""
+    reads_medium = True
 
     def inputs(self) -> Inputs:
         return {"recipe": self.recipe.digest}
@@ -123,9 +125,7 @@ def _commit(host: Host, recipe: Recipe) -> str | None:
 
 def _media(context: Context) -> list[Medium]:
     """Return the medium of the system, and after it the files that a Windows is installed with."""
-    if "fetch" not in context.results:
-        return []
-    noted = noted_medium(context.results["fetch"].folder)
+    noted = noted_of(context)
     return [
         Medium(name=Path(one["location"]).name, sha256=one["sha256"], size=one.get("size"))
         for one in (noted, *noted.get("further", {}).values())

@@ -188,6 +188,11 @@ def audited(bench, disk):
     report = {"profile": "debian", "checks": [{"status": one} for one in ("ok", "ok", "warning", "waived")]}
     (work.folder / "audit.json").write_text(json.dumps(report))
     work.commit()
+    fetched = bench.store.begin("f" * 64)
+    (fetched / "medium.json").write_text('{"location": "http://mirror/os/", "sha256": "", "size": null}')
+    bench.results["fetch"] = bench.store.commit(
+        "f" * 64, stage="fetch", recipe="r", parent="", inputs={}, seconds=1.0
+    )
     return bench
 
 
@@ -197,10 +202,21 @@ def test_the_manifest_names_files_stages_and_what_came_from_the_store(audited):
     (file,) = manifest["files"]
     assert file["name"] == "r.qcow2"
     assert file["sha256"] == exported(audited.results["export"])[0].digests.sha256
-    assert {one["name"]: one["cached"] for one in manifest["stages"]} == {"export": True, "audit": False}
+    assert {one["name"]: one["cached"] for one in manifest["stages"]} == {
+        "export": True,
+        "audit": False,
+        "fetch": False,
+    }
     assert manifest["audit"]["passed"] == 2
     assert manifest["recipe"]["commit"] is None, "there is no git on PATH"
     assert (audited.folder / "manifest.json").read_text() == (entry.folder / "manifest.json").read_text()
+
+
+def test_no_manifest_is_written_that_lacks_its_media(audited):
+    del audited.results["fetch"]
+    with pytest.raises(HostError, match=r"noted of the medium is not in the store(.|\n)*--from fetch"):
+        audited.run(Seal(recipe=recipe(), reused=bool))
+    assert not (audited.folder / "manifest.json").exists()
 
 
 def test_a_manifest_has_the_digests_of_all_media_and_of_the_answer_files(audited, tmp_path):
