@@ -67,5 +67,6 @@ def _topmost_first(items: Sequence[Item]) -> list[Item]:
         needed = {key for one in left for key in one.below}
         top = [one for one in left if one.key not in needed] or left
         ordered += top
-        left = [one for one in left if one not in top]
+        going = {one.key for one in top}
+        left = [one for one in left if one.key not in going]
     return ordered
