@@ -17,7 +17,7 @@ from pathlib import Path
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host import osinfo
 from goldsmith.host.closed import PASSED, make_folder
-from goldsmith.host.files import fsync_tree, human_size, need_space, sha256_of, write_atomically
+from goldsmith.host.files import fsync_tree, human_size, need_space, remember, sha256_of, write_atomically
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import is_whole, sealed_text
 
@@ -89,7 +89,7 @@ class Library:
 
     def intact(self, medium: Medium) -> bool:
         """Say whether a medium holds its bytes; one that nobody has written to since it was read is not read again."""
-        return sha256_of(medium.path, memo=self.folder.parent.parent / "digests.json") == medium.sha256
+        return sha256_of(medium.path, memo=self._memo) == medium.sha256
 
     def drop(self, medium: Medium) -> None:
         """Remove a medium that is damaged; whoever needs it gets it again."""
@@ -110,6 +110,10 @@ class Library:
         folders = self.folder.iterdir() if self.folder.is_dir() else ()
         found = (_read(one) for one in folders if _DIGEST.fullmatch(one.name))
         return sorted((one for one in found if one), key=lambda one: (one.name, one.added))
+
+    @property
+    def _memo(self) -> Path:
+        return self.folder.parent.parent / "digests.json"
 
     def _prepare(self, size: int) -> None:
         try:
@@ -145,6 +149,8 @@ class Library:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise HostError(f"cannot keep {place}: {error.strerror}", fix="see to permissions") from None
+        else:
+            remember(place / name, digest, memo=self._memo)
         kept = _read(place)
         assert kept  # by us, or by another process that was faster
         return kept
