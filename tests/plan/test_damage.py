@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from goldsmith.errors import HostError
-from goldsmith.plan.damage import noted_in
+from goldsmith.plan.damage import find, noted_in
 from goldsmith.plan.mend import damaged, drop
 from goldsmith.plan.planner import Plan, Step
 from goldsmith.plan.stage import Kind
@@ -64,6 +64,25 @@ def test_a_file_that_is_gone_or_shorter_is_found(store):
     (folder / "logs" / "tool.log").unlink()
     os.truncate(folder / "disk.qcow2", 10)
     assert said(store) == ["disk.qcow2 has 10 bytes instead of 5000", "logs/tool.log is missing"]
+
+
+class Overtaken(dict):
+    """What is noted of a file that is removed while it is looked at."""
+
+    def __init__(self, path):
+        super().__init__(size=path.stat().st_size)
+        self._path = path
+
+    def get(self, name):
+        self._path.unlink(missing_ok=True)
+        return super().get(name)
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_file_that_goes_while_it_is_looked_at_is_missing(store, thorough):
+    path = store.layers / BELOW / "disk.qcow2"
+    found = find(path.parent, {path.name: Overtaken(path)}, thorough=thorough)
+    assert [str(one) for one in found] == ["disk.qcow2 is missing"]
 
 
 def test_every_byte_of_the_seal_counts(store):

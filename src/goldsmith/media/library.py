@@ -12,14 +12,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host import osinfo
 from goldsmith.host.closed import PASSED, make_folder
-from goldsmith.host.files import fsync_tree, human_size, need_space, remember, sha256_of, write_atomically
+from goldsmith.host.files import (
+    fsync_tree,
+    human_size,
+    need_space,
+    remember,
+    sha256_of,
+    write_atomically,
+)
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import is_whole, sealed_text
+from goldsmith.media.stable import stable
 
 Progress = Callable[[int], None]  # bytes done so far
 ABOUT = "medium.json"
@@ -96,14 +105,14 @@ class Library:
         shutil.rmtree(medium.path.parent, ignore_errors=True)
 
     def damage(self) -> Iterator[tuple[Path, str]]:
-        """Read every medium; yield the folders of those that are not what was added, and why."""
+        """Read every medium; yield the folders of those that are not what was added, and why.
+
+        One that is removed or got again meanwhile is none of them.
+        """
         folders = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
         for place in (one for one in folders if _DIGEST.fullmatch(one.name)):
-            medium = _read(place)
-            if medium is None:
-                yield place, f"its {ABOUT} and its file do not agree"
-            elif sha256_of(medium.path) != medium.sha256:
-                yield place, f"{medium.name} has other content than when it was added"
+            if problem := stable(partial(_problem, place), place):
+                yield place, problem
 
     def list(self) -> list[Medium]:
         """Return all media, by name; what is being added is none yet."""
@@ -172,6 +181,17 @@ def _read(folder: Path) -> Medium | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), **facts)
+
+
+def _problem(place: Path) -> str:
+    medium = _read(place)
+    if medium is None:
+        return f"its {ABOUT} and its file do not agree"
+    return (
+        ""
+        if sha256_of(medium.path) == medium.sha256
+        else f"{medium.name} has other content than when it was added"
+    )
 
 
 def whole_size(path: Path, *, shown: Path | None = None) -> int:
