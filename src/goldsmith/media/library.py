@@ -9,7 +9,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -159,7 +159,8 @@ class Library:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise HostError(f"cannot keep {place}: {error.strerror}", fix="see to permissions") from None
         else:
-            remember(place / name, digest, memo=self._memo)
+            with suppress(HostError):  # without it the medium is read once more, when it is looked at
+                remember(place / name, digest, memo=self._memo)
         kept = _read(place)
         assert kept  # by us, or by another process that was faster
         return kept
