@@ -52,7 +52,8 @@ from goldsmith.sweep import sweep, sweep_files, tell_swept
 class Options:
     """How to build: ``start`` names the first stage that runs although its result is there; "" is none.
 
-    ``asked`` goes into the record; ``resuming`` is set where a failed build is gone on with.
+    ``asked`` goes into the record; ``resuming`` is set where a failed build is gone on with. ``on_hashing`` gets the
+    size of each block of a stored medium that must be read for its digest.
     """
 
     start: str = ""
@@ -61,6 +62,7 @@ class Options:
     keep_failed: bool = False
     asked: Asked = NOTHING
     resuming: Resuming | None = None
+    on_hashing: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,15 @@ def _planned(
     reporter: Reporter,
 ) -> tuple[Plan, Acceleration | None, History]:
     """Plan, and tell it: from then on others see in the record what this build takes from the store."""
-    plan, damaged, gone = sound_plan(composed, store, start=options.start, no_cache=options.no_cache)
+    plan, damaged, gone = sound_plan(
+        composed,
+        store,
+        record.folder,
+        on_wait=lambda step, holder: reporter.tell(StageWaiting(step.stage.name, step.key, holder)),
+        on_hashing=options.on_hashing,
+        start=options.start,
+        no_cache=options.no_cache,
+    )
     virt = _acceleration(host, where, plan, reporter)
     history = read_history(where.state, plan, virt_types=(virt.virt_type,) if virt else ())
     reporter.tell(BuildStarted(record.id, plan.recipe, _outlook(plan, history)))

@@ -1,15 +1,20 @@
 """The plan of a recipe against a store: what is asked for, what is there, and what of that is still as it was made."""
 
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from pathlib import Path
+
 from goldsmith.compose import Composed
 from goldsmith.plan.freshness import outdated
-from goldsmith.plan.mend import drop_damaged
-from goldsmith.plan.planner import Plan, make_plan
+from goldsmith.plan.mend import OnWait, Spoiled, damaged, drop
+from goldsmith.plan.planner import Plan, Step, make_plan
 from goldsmith.plan.store import Store
 from goldsmith.record.past import last_inputs
-from goldsmith.record.turns import ASKED
+from goldsmith.record.turns import ASKED, await_users
 from goldsmith.stages.fetch import Fetch
+from goldsmith.stages.kept_media import spoiled_media
 from goldsmith.stages.register import image_is_gone
-from goldsmith.stages.upload import drop_gone
+from goldsmith.stages.upload import gone_uploads
 
 
 def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool = False) -> Plan:
@@ -40,19 +45,35 @@ def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool
 
 
 def sound_plan(
-    composed: Composed, store: Store, *, start: str = "", no_cache: bool = False
+    composed: Composed,
+    store: Store,
+    record: Path,
+    *,
+    on_wait: OnWait,
+    on_hashing: Callable[[int], None] | None = None,
+    start: str = "",
+    no_cache: bool = False,
 ) -> tuple[Plan, list[str], list[str]]:
-    """Return a plan of which every stored result that it reads is as it was made.
+    """Return a plan of which every stored result and medium that it reads is as it was made.
 
-    With it comes a sentence for each result that was damaged, and for each upload that is gone: they are out of the
-    store. What stays may read more of the store than before, so it is looked at until nothing more is found.
+    With it comes a sentence for each result and medium that was damaged, and for each upload that is gone: they are
+    out of the store. What stays may read more of the store than before, so it is looked at until nothing more is
+    found. ``record`` is the folder of the build that plans: what others have in their plans it leaves until they end.
     """
-    damaged: list[str] = []
+
+    def await_others(step: Step, keys: Collection[str], there: Callable[[], bool]) -> None:
+        await_users(record, keys, there=there, on_wait=partial(on_wait, step))
+
+    def dropped(spoiled: Iterable[Spoiled]) -> list[str]:
+        return drop(spoiled, store, on_wait=on_wait, await_users=await_others)
+
+    damage: list[str] = []
     gone: list[str] = []
     while True:
         plan = plan_of(composed, store, start=start, no_cache=no_cache)
-        spoiled, lost = drop_damaged(plan, store), drop_gone(plan, store)
+        spoiled = dropped(damaged(plan, store)) + dropped(spoiled_media(plan, store, on_hashing=on_hashing))
+        lost = dropped(gone_uploads(plan, store))
         if not (spoiled or lost):
-            return plan, damaged, gone
-        damaged += spoiled
+            return plan, damage, gone
+        damage += spoiled
         gone += lost

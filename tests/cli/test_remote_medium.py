@@ -203,15 +203,46 @@ def test_what_is_known_is_lost_with_its_memo_and_costs_a_download_no_more(factor
     assert server.asked == ["GET /latest.img"]
 
 
-def test_a_medium_that_left_the_library_is_got_again_when_asked_for(factory, server, by_url):
+def test_a_medium_that_left_the_library_is_got_again(factory, server, by_url):
     assert factory("build", "r").code == 0
-    for one in (factory.state / "store" / "media").glob("*/latest.img"):
-        one.unlink()
+    (medium,) = (factory.state / "store" / "media").glob("*/latest.img")
+    medium.unlink()
     path = factory.project / "recipes" / "r.yaml"
     path.write_text(path.read_text().replace("size: 4 MiB", "size: 5 MiB"))
-    assert "goldsmith build RECIPE --from fetch" in factory("build", "r").err
+    server.asked.clear()
+    done = factory("build", "r", "--json")
+    assert done.code == 0, done.err
+    assert server.asked == ["GET /latest.img"]
+    assert f"the medium {medium} is gone and is got again" in warnings(done)
+    assert medium.read_bytes() == disk("a")
+    medium.unlink()
+    path.write_text(path.read_text().replace("size: 5 MiB", "size: 6 MiB"))
     server.files["latest.img"] = disk("b")
-    assert factory("build", "r", "--from", "fetch").code == 0
+    assert (
+        "fix: repeat the command: it is planned with the one that is there now" in factory("build", "r").err
+    )
+    assert factory("build", "r").code == 0
+
+
+def warnings(done):
+    return [one["text"] for one in done.events if one["event"] == "Warned"]
+
+
+def test_a_damaged_medium_of_the_library_is_got_again_and_never_used(factory, server, by_url):
+    assert factory("build", "r").code == 0
+    (medium,) = (factory.state / "store" / "media").glob("*/latest.img")
+    medium.write_bytes(disk("x"))
+    server.asked.clear()
+    assert factory("build", "r", "--json").stages("StageStarted") == []  # nobody reads it
+    assert server.asked == []
+    path = factory.project / "recipes" / "r.yaml"
+    path.write_text(path.read_text().replace("size: 4 MiB", "size: 5 MiB"))
+    done = factory("build", "r", "--json")
+    assert done.code == 0, done.err
+    assert server.asked == ["GET /latest.img"]
+    assert f"the medium {medium} was damaged and is got again" in warnings(done)
+    assert medium.read_bytes() == disk("a")
+    assert done.stages("StageStarted")[:2] == ["fetch", "base"]
 
 
 TREEINFO = b"[general]\nfamily = x\n[checksums]\nimages/pxeboot/vmlinuz = sha256:%s\n"

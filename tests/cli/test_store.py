@@ -5,6 +5,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -13,12 +14,15 @@ from goldsmith.catalog.entry import NewImage
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
 from goldsmith.cli.store_prune import drop
+from goldsmith.cli.store_verify import damaged_entries, damaged_media, damaged_records, remove
 from goldsmith.events import BuildFinished, BuildStarted, StageOutlook
 from goldsmith.host.locks import locked
+from goldsmith.plan.kept import Kept, write_note
 from goldsmith.plan.store import Store
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import BuildRecord
 from goldsmith.record.clearing import clear
+from goldsmith.stages.medium import library_of
 
 DAY = 86_400.0
 
@@ -364,3 +368,55 @@ def test_verify_tells_what_is_damaged_and_removes_it_only_when_told(state, capsy
     told = json.loads(capsys.readouterr().out)
     assert (told["entries"], told["applied"], told["damaged"][0]["key"]) == (2, True, "a" * 64)
     assert left(state) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["removed", "being made", "made anew"])
+def test_what_builds_remove_or_make_anew_while_all_is_read_is_not_damaged(state, entry, meanwhile):
+    for letter in "ab":
+        entry(letter)  # its seal was changed by that, so it counts as damaged
+    store = Store(state)
+    made = {key: store.created(key) for key in store.keys()}  # noqa: SIM118  no mapping
+    store.remove("a" * 64)
+    if meanwhile == "made anew":
+        entry("a")
+    elif meanwhile == "being made":
+        (store.begin("a" * 64) / "disk.qcow2").write_bytes(b"half")
+    assert list(damaged_entries(store, made)) == ["b" * 64]
+
+
+def test_a_medium_that_was_got_again_since_it_was_found_to_be_damaged_stays(state, tmp_path):
+    (iso := tmp_path / "system.iso").write_bytes(b"iso" * 1000)
+    library = library_of(state)
+    medium = library.add(iso)
+    medium.path.write_bytes(b"rot" * 1000)
+    problems, which = damaged_media(state)
+    assert list(problems.values()) == [["system.iso has other content than when it was added"]]
+    assert library.add(iso).path == medium.path
+    remove(Store(state), {}, which, on_wait=print)
+    assert medium.path.read_bytes() == iso.read_bytes()
+    medium.path.write_bytes(b"rot" * 1000)
+    remove(Store(state), {}, damaged_media(state)[1], on_wait=print)
+    assert library.list() == []
+
+
+def test_verify_says_who_brings_back_what_it_removes(state, tmp_path, capsys):
+    (iso := tmp_path / "system.iso").write_bytes(b"iso" * 1000)
+    library_of(state).add(iso).path.write_bytes(b"rot" * 1000)
+    assert run(["store", "verify"]) == 1
+    assert capsys.readouterr().err.endswith(
+        "1 media are damaged\n  fix: goldsmith store verify --apply removes what is damaged in the store; "
+        "builds get media again, but those of goldsmith media add must be added again\n"
+    )
+    assert run(["store", "verify", "--apply"]) == 0
+    assert run(["store", "verify"]) == 0
+
+
+def test_the_note_of_a_kept_guest_may_tell_later_what_became_of_it(state):
+    builds = state / "builds"
+    record = BuildRecord.create(builds, recipe="r", build_id="b")
+    record.tell(BuildStarted("b", "r", ()))
+    guest = Kept("b", "install", "goldsmith-b-install", "test:///default")
+    write_note(builds, guest)
+    record.tell(BuildFinished("b", "r", ok=False, seconds=1.0, own_seconds=1.0, exit_code=4))
+    write_note(builds, replace(guest, ended="it did not run any more"))
+    assert damaged_records(state) == {}

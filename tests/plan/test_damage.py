@@ -2,12 +2,14 @@
 
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from goldsmith.errors import HostError
-from goldsmith.plan.damage import noted_in
-from goldsmith.plan.mend import drop_damaged
+from goldsmith.plan.damage import find, noted_in
+from goldsmith.plan.mend import damaged, drop
 from goldsmith.plan.planner import Plan, Step
 from goldsmith.plan.stage import Kind
 from goldsmith.plan.store import Store
@@ -64,6 +66,25 @@ def test_a_file_that_is_gone_or_shorter_is_found(store):
     assert said(store) == ["disk.qcow2 has 10 bytes instead of 5000", "logs/tool.log is missing"]
 
 
+class Overtaken(dict):
+    """What is noted of a file that is removed while it is looked at."""
+
+    def __init__(self, path):
+        super().__init__(size=path.stat().st_size)
+        self._path = path
+
+    def get(self, name):
+        self._path.unlink(missing_ok=True)
+        return super().get(name)
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+def test_a_file_that_goes_while_it_is_looked_at_is_missing(store, thorough):
+    path = store.layers / BELOW / "disk.qcow2"
+    found = find(path.parent, {path.name: Overtaken(path)}, thorough=thorough)
+    assert [str(one) for one in found] == ["disk.qcow2 is missing"]
+
+
 def test_every_byte_of_the_seal_counts(store):
     seal = store.layers / BELOW / "entry.json"
     whole = seal.read_bytes()
@@ -91,20 +112,64 @@ class Stage:
     kind = Kind.DISK
 
 
+PLAN = Plan("r", (Step(Stage(), BELOW, ""),))
+
+
+def nobody(*_asked):
+    pass
+
+
+def drop_damaged(plan, store, *, on_wait=nobody, await_users=nobody):
+    return drop(damaged(plan, store), store, on_wait=on_wait, await_users=await_users)
+
+
 def test_a_plan_loses_what_is_damaged_and_all_that_stands_on_it(store):
     flip(store.layers / BELOW / "disk.qcow2")
-    plan = Plan("r", (Step(Stage(), BELOW, ""),))
-    assert drop_damaged(plan, store) == [
+    assert drop_damaged(PLAN, store) == [
         "the stored result of stage-a was damaged and is built again: "
         "disk.qcow2 has other content than when it was made"
     ]
     assert store.keys() == []
-    assert drop_damaged(plan, store) == []
+    assert drop_damaged(PLAN, store) == []
+
+
+def test_what_another_build_makes_anew_while_this_one_waits_for_it_stays(store):
+    flip(store.layers / BELOW / "disk.qcow2")
+    waits, holders = threading.Event(), []
+
+    def on_wait(step, holder):
+        holders.append((step.key, holder))
+        waits.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.locked(BELOW, on_wait=nobody):
+            other = pool.submit(drop_damaged, PLAN, store, on_wait=on_wait)
+            assert waits.wait(20)
+            (store.begin(BELOW) / "disk.qcow2").write_bytes(b"fresh")
+            store.commit(BELOW, stage="stage-a", recipe="r", parent="", inputs={}, seconds=1.0)
+        assert len(other.result(timeout=20)) == 1  # so that it plans again
+    assert (store.layers / BELOW / "disk.qcow2").read_bytes() == b"fresh"
+    assert holders[0][0] == BELOW
+    assert f"pid {os.getpid()} " in holders[0][1]
+
+
+def test_builds_that_use_what_is_damaged_or_stands_on_it_are_waited_for(store):
+    flip(store.layers / BELOW / "disk.qcow2")
+    asked = []
+
+    def await_users(step, keys, there):
+        asked.append((step.key, keys, there()))
+        store.remove(BELOW)
+        assert not there()
+
+    drop_damaged(PLAN, store, await_users=await_users)
+    assert asked == [(BELOW, {BELOW, ABOVE}, True)]
+    assert store.keys() == [ABOVE]  # it is not for this build to say what becomes of it
 
 
 def test_an_entry_whose_seal_is_garbage_is_dropped(store):
     (store.layers / BELOW / "entry.json").write_bytes(b"\xff\x00garbage")
-    told = drop_damaged(Plan("r", (Step(Stage(), BELOW, ""),)), store)
+    told = drop_damaged(PLAN, store)
     assert told == ["the stored result of stage-a was damaged and is built again: entry.json cannot be read"]
     assert not store.has(BELOW)
 

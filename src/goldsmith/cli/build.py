@@ -234,7 +234,7 @@ def _build_one(
         project=str(where.project or ""),
         today=today,
     )
-    options = replace(options, asked=known)
+    options = replace(options, asked=known, on_hashing=reading)
     _check_stage(options.start, [stage.name for stage in composed.stages])
     with console_reporter(settings, stdout_is_terminal=sys.stdout.isatty()) as view:
         run_build(composed, where, Tee(cases, Deaf(view)), options)

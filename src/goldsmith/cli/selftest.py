@@ -111,7 +111,7 @@ def _built(
     from goldsmith.report.selftest import Ending
 
     build = new_id(composed.recipe.name)
-    options = Options(build_id=build, no_cache=not reuse)
+    options = Options(build_id=build, no_cache=not reuse, on_hashing=Hashing(settings.quiet))
     try:
         if settings.json:
             run_build(composed, where, _Silent(), options)

@@ -114,7 +114,9 @@ def _size(text: str) -> int:
 
 @store.command(cls=Command)
 @click.option(
-    "--apply", is_flag=True, help="Remove what is damaged, and what stands on it; builds make it again."
+    "--apply",
+    is_flag=True,
+    help="Remove what is damaged, and what stands on it; builds make or get it again.",
 )
 @pass_settings
 def verify(settings: Settings, *, apply: bool) -> None:
@@ -131,10 +133,10 @@ def verify(settings: Settings, *, apply: bool) -> None:
     place = Store(settings.state)
     made = {one: place.created(one) for one in place.keys()}  # noqa: SIM118  no mapping
     found = damaged_entries(place, made)
-    media, records = damaged_media(settings.state), damaged_records(settings.state)
+    (media, which), records = damaged_media(settings.state), damaged_records(settings.state)
     in_use: set[str] = set()
     if apply and (found or media):
-        in_use = remove(place, {key: made[key] for key in found}, media, on_wait=waiting(settings))
+        in_use = remove(place, {key: made[key] for key in found}, which, on_wait=waiting(settings))
     others = [{"path": str(path), "problems": what} for path, what in {**media, **records}.items()]
     if settings.json:
         damaged = [{"key": key, "problems": what, "in_use": key in in_use} for key, what in found.items()]

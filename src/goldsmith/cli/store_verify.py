@@ -1,25 +1,42 @@
 """What ``goldsmith store verify`` reads, and what it says to do."""
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from goldsmith.errors import GoldsmithError
 from goldsmith.media import named
+from goldsmith.media.stable import seen
 from goldsmith.plan.store import Store
 from goldsmith.record import damage_of
 from goldsmith.record.clearing import clear
 from goldsmith.stages.medium import library_of
 
-
-def damaged_entries(store: Store, keys: Iterable[str]) -> dict[str, list[str]]:
-    """Return the problems of each damaged entry, by its key."""
-    found = {key: store.damage(key, thorough=True) for key in keys}
-    return {key: [str(one) for one in what] for key, what in found.items() if what}
+Seen = Sequence[int] | None  # see ``media.stable.seen``
+_CURE_OF_RECORDS = "nothing is built from a record: bring back a copy of its folder, or remove it"
 
 
-def damaged_media(state: Path) -> dict[Path, list[str]]:
-    return {path: [problem] for path, problem in (*library_of(state).damage(), *named.damage(state))}
+def damaged_entries(store: Store, made: Mapping[str, float]) -> dict[str, list[str]]:
+    """Return the problems of each damaged entry, by its key; ``made`` says when each was made.
+
+    What was removed or made anew since is left out: builds go on meanwhile.
+    """
+    found = {}
+    for key, at in made.items():
+        what = store.damage(key, thorough=True)
+        if what and store.has(key) and store.created(key) == at:
+            found[key] = [str(one) for one in what]
+    return found
+
+
+def damaged_media(state: Path) -> tuple[dict[Path, list[str]], dict[Path, Seen]]:
+    """Return the problems of each damaged medium, and which file or folder that was."""
+    found: dict[Path, list[str]] = {}
+    which: dict[Path, Seen] = {}
+    for path, problem in chain(library_of(state).damage(), named.damage(state)):
+        found[path], which[path] = [problem], seen(path)
+    return found, which
 
 
 def damaged_records(state: Path) -> dict[Path, list[str]]:
@@ -31,12 +48,15 @@ def damaged_records(state: Path) -> dict[Path, list[str]]:
 
 
 def remove(
-    store: Store, entries: Mapping[str, float], media: Iterable[Path], *, on_wait: Callable[[str], None]
+    store: Store, entries: Mapping[str, float], media: Mapping[Path, Seen], *, on_wait: Callable[[str], None]
 ) -> set[str]:
-    """Remove damaged entries, given with when they were made, and media; return the keys of what stays, in use."""
+    """Remove damaged entries, given with when they were made, and media; return the keys of what stays, in use.
+
+    A medium that was got again since it was ``seen`` stays.
+    """
     with store.clearing(on_wait=on_wait):
         in_use = clear(store, entries.items(), also_on_them=True)
-        for path in media:
+        for path in (one for one, which in media.items() if which and seen(one) == which):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return in_use
 
@@ -61,10 +81,18 @@ def require_none(
         what += [f"{len(records)} records of builds are damaged"] if records else []
         raise GoldsmithError(
             ", ".join(what),
-            fix="goldsmith store verify --apply removes them; builds make them again, and never use them",
+            fix=_cure(entries, media, records),
         )
     if records:
         raise GoldsmithError(
             f"{len(records)} records of builds are damaged",
-            fix="nothing is built from a record: bring back a copy of its folder, or remove it",
+            fix=_CURE_OF_RECORDS,
         )
+
+
+def _cure(entries: Collection[str], media: Collection[Path], records: Collection[Path]) -> str:
+    ways = ["goldsmith store verify --apply removes what is damaged in the store"]
+    ways += ["builds make results again"] if entries else []
+    ways += ["builds get media again, but those of goldsmith media add must be added again"] if media else []
+    ways += [_CURE_OF_RECORDS] if records else []
+    return "; ".join(ways)

@@ -1,34 +1,36 @@
 """The media kept here by digest, so that a recipe's ISO is copied and hashed once."""
 
 import errno
-import hashlib
 import json
-import os
 import re
 import shutil
-import struct
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
-from goldsmith.errors import HostError, UsageError
+from goldsmith.errors import HostError
 from goldsmith.host import osinfo
 from goldsmith.host.closed import PASSED, PRIVATE, make_folder
-from goldsmith.host.files import fsync_tree, human_size, need_space, sha256_of, write_atomically
+from goldsmith.host.files import (
+    fsync_tree,
+    need_space,
+    remember,
+    sha256_of,
+    write_atomically,
+)
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import is_whole, sealed_text
+from goldsmith.media.stable import stable
+from goldsmith.media.whole import Progress, copy, whole_size
 
-Progress = Callable[[int], None]  # bytes done so far
 ABOUT = "medium.json"
 _SEAL = "seal"  # its key with the digest of all the others
-_BLOCK = 4 << 20
-_SECTOR = 2048
-_DESCRIPTOR = 16 * _SECTOR  # where ISO 9660 keeps its primary volume descriptor
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHORTEST = 8  # hexadecimal digits that may stand for a digest
 
@@ -83,7 +85,7 @@ class Library:
         size = whole_size(path)
         self._prepare(size)
         with self._aside() as aside:
-            digest = _copy(path, aside / path.name, on_progress)
+            digest = copy(path, aside / path.name, on_progress)
             whole_size(aside / path.name, shown=path)  # it may have been cut while it was read
             return self._keep(aside, path.name, digest, _os(path, host), origin)
 
@@ -113,7 +115,7 @@ class Library:
 
     def intact(self, medium: Medium) -> bool:
         """Say whether a medium holds its bytes; one that nobody has written to since it was read is not read again."""
-        return sha256_of(medium.path, memo=self.folder.parent.parent / "digests.json") == medium.sha256
+        return sha256_of(medium.path, memo=self._memo) == medium.sha256
 
     def drop(self, medium: Medium) -> None:
         """Remove a medium that is damaged; whoever needs it gets it again."""
@@ -131,20 +133,24 @@ class Library:
         return True
 
     def damage(self) -> Iterator[tuple[Path, str]]:
-        """Read every medium; yield the folders of those that are not what was added, and why."""
+        """Read every medium; yield the folders of those that are not what was added, and why.
+
+        One that is removed or got again meanwhile is none of them.
+        """
         folders = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
         for place in (one for one in folders if _DIGEST.fullmatch(one.name)):
-            medium = _read(place)
-            if medium is None:
-                yield place, f"its {ABOUT} and its file do not agree"
-            elif sha256_of(medium.path) != medium.sha256:
-                yield place, f"{medium.name} has other content than when it was added"
+            if problem := stable(partial(_problem, place), place):
+                yield place, problem
 
     def list(self) -> list[Medium]:
         """Return all media, by name; what is being added is none yet."""
         folders = self.folder.iterdir() if self.folder.is_dir() else ()
         found = (_read(one) for one in folders if _DIGEST.fullmatch(one.name))
         return sorted((one for one in found if one), key=lambda one: (one.name, one.added))
+
+    @property
+    def _memo(self) -> Path:
+        return self.folder.parent.parent / "digests.json"
 
     def _prepare(self, size: int) -> None:
         try:
@@ -204,6 +210,9 @@ class Library:
                 raise HostError(f"cannot keep {place}: {error.strerror}", fix="see to permissions") from None
         kept = _read(place)
         assert kept  # by us, or by another process that was faster
+        if not aside.exists():  # it is ours that came there
+            with suppress(HostError):  # without it the medium is read once more, when it is looked at
+                remember(kept.path, digest, memo=self._memo)
         return kept
 
 
@@ -226,65 +235,12 @@ def _read(folder: Path) -> Medium | None:
     return Medium(size=int(about["size"]), path=path, os=str(about.get("osinfo", "")), origin=origin, **facts)
 
 
-def whole_size(path: Path, *, shown: Path | None = None) -> int:
-    """Return the size of a medium; refuse what is no file, is empty, or is shorter than its header says."""
-    name = shown or path
-    again = "get it again: the download did not end"
-    try:
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "does not exist"
-            raise UsageError(f"{name} {what}", fix="give the path of an ISO or image file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(_DESCRIPTOR)
-            header = file.read(_SECTOR)
-    except OSError as error:
-        raise HostError(
-            f"cannot read {name}: {error.strerror}", fix=f"see to the permissions of {name}"
-        ) from None
-    if size == 0:
-        raise UsageError(f"{name} is empty", fix=again)
-    if len(header) == _SECTOR and header[:6] == b"\x01CD001":
-        (blocks,) = struct.unpack_from("<I", header, 80)
-        if blocks * _SECTOR > size:
-            raise UsageError(
-                f"{name} is truncated: it has {human_size(size)}, but its header says "
-                f"{human_size(blocks * _SECTOR)}",
-                fix=again,
-            )
-    return size
-
-
-def _copy(source: Path, target: Path, on_progress: Progress | None) -> str:
-    """Copy and hash in one pass; where the file system can, the copy shares the blocks of the source."""
-    running = hashlib.sha256()
-    done, shares = 0, True
-    try:
-        with source.open("rb", buffering=0) as file, target.open("wb", buffering=0) as copy:
-            while block := file.read(_BLOCK):
-                running.update(block)
-                shares = shares and _share(file.fileno(), copy.fileno(), done, len(block))
-                if not shares:
-                    os.pwrite(copy.fileno(), block, done)
-                done += len(block)
-                if on_progress:
-                    on_progress(done)
-        target.chmod(0o644)
-    except OSError as error:
-        fix = "goldsmith store prune" if error.errno == errno.ENOSPC else f"see to {source} and its disk"
-        raise HostError(f"cannot copy {source}: {error.strerror}", fix=fix) from None
-    return running.hexdigest()
-
-
-def _share(source: int, target: int, start: int, length: int) -> bool:
-    """Let the kernel copy a block, by reference where it can; False where it does not do it at all."""
-    done = 0
-    while done < length:
-        try:
-            step = os.copy_file_range(source, target, length - done, start + done, start + done)
-        except OSError:
-            return False
-        if not step:
-            return False
-        done += step
-    return True
+def _problem(place: Path) -> str:
+    medium = _read(place)
+    if medium is None:
+        return f"its {ABOUT} and its file do not agree"
+    return (
+        ""
+        if sha256_of(medium.path) == medium.sha256
+        else f"{medium.name} has other content than when it was added"
+    )

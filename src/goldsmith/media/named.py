@@ -5,6 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.process import Host
 from goldsmith.host.sealed import sealed_text, unsealed
 from goldsmith.media.demo_iso import DEMO, Product, build_installer, installer_key
+from goldsmith.media.stable import stable
 from goldsmith.media.windows_drivers import (
     AGENT,
     CLOUDBASE,
@@ -59,8 +61,8 @@ class Makeable(ABC):
             path.unlink(missing_ok=True)
             for folder in (path.parent.parent, path.parent):
                 make_folder(folder, PASSED)
+            _note(path).unlink(missing_ok=True)  # it is of another file
             self._make(host, path, state / "cache" / "installer", on_line=on_line, on_phase=on_phase)
-            _note(path).unlink(missing_ok=True)
         if not _note(path).exists():
             files.write_atomically(_note(path), sealed_text({"made": files.sha256_of(path)}))
         return path
@@ -74,12 +76,20 @@ class Makeable(ABC):
 
 
 def damage(state: Path) -> Iterator[tuple[Path, str]]:
-    """Read the media that were made here; yield those that have changed since, and why."""
+    """Read the media that were made here; yield those that have changed since, and why.
+
+    One that is made again meanwhile is none of them.
+    """
     for note in sorted((state / "store" / "media" / "made").glob("*.made")):
         path = note.with_suffix("")
-        noted = unsealed(note.read_bytes()) or {}
-        if path.exists() and files.sha256_of(path) != noted.get("made"):
-            yield path, "has other content than when it was made"
+        if problem := stable(partial(_problem, path, note), path, note):
+            yield path, problem
+
+
+def _problem(path: Path, note: Path) -> str:
+    noted = unsealed(note.read_bytes()) or {}
+    same = not path.exists() or files.sha256_of(path) == noted.get("made")
+    return "" if same else "has other content than when it was made"
 
 
 def drop_made(path: Path) -> None:

@@ -43,20 +43,33 @@ def find(folder: Path, noted: Mapping[str, Json], *, thorough: bool) -> list[Dam
     Without ``thorough`` a file with the inode, size and time of the note is not read again, so that only a change by
     a program is seen; with it every byte is read, which also finds a disk that returns other bytes than were written.
     """
-    found = []
-    for name, facts in noted.items():
-        path = folder / name
-        if not isinstance(facts, Mapping):
-            found.append(Damage(name, "has a note that cannot be read"))
-        elif not path.is_file():
-            found.append(Damage(name, "is missing"))
-        elif path.stat().st_size != facts.get("size"):
-            found.append(Damage(name, f"has {path.stat().st_size} bytes instead of {facts.get('size')}"))
-        elif not thorough and files.identity(path) == facts.get("identity"):
-            continue
-        elif files.sha256_of(path) != facts.get("sha256"):
-            found.append(Damage(name, "has other content than when it was made"))
-    return found
+    told = ((name, _problem(folder / name, facts, thorough=thorough)) for name, facts in noted.items())
+    return [Damage(name, problem) for name, problem in told if problem]
+
+
+def gone_while_read(path: Path, error: Exception) -> str:
+    """Return the problem of a file that was removed while it was looked at; raises ``error`` for one that is there."""
+    if path.is_file():
+        raise error
+    return "is missing"
+
+
+def _problem(path: Path, facts: Json, *, thorough: bool) -> str:
+    if not isinstance(facts, Mapping):
+        return "has a note that cannot be read"
+    try:
+        size = path.stat().st_size if path.is_file() else None
+        if size is None:
+            return "is missing"
+        if size != facts.get("size"):
+            return f"has {size} bytes instead of {facts.get('size')}"
+        if not thorough and files.identity(path) == facts.get("identity"):
+            return ""
+        return (
+            "" if files.sha256_of(path) == facts.get("sha256") else "has other content than when it was made"
+        )
+    except (FileNotFoundError, HostError) as error:
+        return gone_while_read(path, error)
 
 
 def noted_in(folder: Path, name: str) -> dict[str, Any]:

@@ -159,7 +159,9 @@ def size_of(layer: Path) -> int:
 def damaged(layer: Path) -> bool:
     """Say whether what is kept with a layer is other than when it was written; reads it all."""
     facts = _facts(layer)
-    return facts is not None and not (_life(facts) and _whole(layer, facts))
+    if facts is None or (_life(facts) and _whole(layer, facts)):
+        return False
+    return _facts(layer) == facts  # else it was forgotten or written anew while it was read
 
 
 def half_made(layer: Path) -> bool:

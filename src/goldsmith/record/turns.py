@@ -32,12 +32,34 @@ def await_turn(folder: Path, keys: Collection[str], *, remakes: bool, on_wait: C
                     time.sleep(_POLL)
 
 
+def await_users(
+    folder: Path, keys: Collection[str], *, there: Callable[[], bool], on_wait: Callable[[str], None]
+) -> None:
+    """Return when no other build than the one in ``folder`` has any of these results in its plan.
+
+    It ends at once when what they were needed for is not ``there`` any more. The build that waits has not told its
+    own plan and holds no key, so nobody waits for it meanwhile.
+    """
+    for other in read_builds(folder.parent):
+        if other.state is not BuildState.RUNNING or other.id == folder.name or not _shares(other, keys):
+            continue
+        if there() and is_locked(other.folder / LOCK):
+            on_wait(f"build {other.id}")
+        with outside.waiting():
+            while there() and is_locked(other.folder / LOCK):
+                time.sleep(_POLL)
+
+
 def _earlier(mine: BuildSummary, keys: Collection[str]) -> Iterator[BuildSummary]:
     for other in read_builds(mine.folder.parent):
         if other.state is not BuildState.RUNNING or (other.started, other.id) >= (mine.started, mine.id):
             continue
-        if any(one.get("key") in keys for one in _stages(other)):
+        if _shares(other, keys):
             yield other
+
+
+def _shares(build: BuildSummary, keys: Collection[str]) -> bool:
+    return any(one.get("key") in keys for one in _stages(build))
 
 
 def _stages(build: BuildSummary) -> list[dict[str, object]]:

@@ -10,9 +10,10 @@ from goldsmith.errors import HostError, Mark, RecipeError, UsageError
 from goldsmith.host import files
 from goldsmith.media import named
 from goldsmith.media.download import SCHEMES
-from goldsmith.media.library import Library, whole_size
+from goldsmith.media.library import Library
 from goldsmith.media.tree import NAMES as TREE_FILES
 from goldsmith.media.tree import booted, repodata
+from goldsmith.media.whole import whole_size
 from goldsmith.plan.stage import Context, Json
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.steps import Refresh

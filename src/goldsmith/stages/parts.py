@@ -45,7 +45,7 @@ def medium_path(context: Context) -> str:
     """Return what the fetch stage noted for virt-install's --location: a path or the URL of a tree."""
     location = str(noted_medium(context.results["fetch"].folder)["location"])
     if location.startswith("/") and not Path(location).exists():
-        raise HostError(f"the medium {location} is gone", fix="goldsmith build RECIPE --from fetch")
+        raise HostError(f"the medium {location} is gone", fix="repeat the command; it is got again")
     return location
 
 
@@ -56,7 +56,7 @@ def further_path(context: Context, name: str) -> Path | None:
         return None
     path = Path(str(found["location"]))
     if not path.exists():
-        raise HostError(f"the file {path} is gone", fix="goldsmith build RECIPE --from fetch")
+        raise HostError(f"the file {path} is gone", fix="repeat the command; it is got again")
     return path
 
 

@@ -1,7 +1,7 @@
 """Bring the registered images into a catalog outside. What was built stays, whatever happens here."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from goldsmith.errors import CatalogError, GoldsmithError, HostError
 from goldsmith.events import PhaseStarted, Progress
 from goldsmith.host import files
 from goldsmith.plan.damage import noted_in
+from goldsmith.plan.mend import Spoiled
 from goldsmith.plan.planner import Plan
 from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
 from goldsmith.plan.store import Store
@@ -100,21 +101,15 @@ class Upload:
         return done
 
 
-def drop_gone(plan: Plan, store: Store) -> list[str]:
-    """Take uploads out of a plan whose images are not in their catalogs any more; return a sentence for each.
-
-    The plan must be made again when there is one.
-    """
-    told = []
+def gone_uploads(plan: Plan, store: Store) -> Iterator[Spoiled]:
+    """Yield the uploads that a plan would take from the store, and whose images are not in their catalogs any more."""
     for step in plan.steps:
         if not (step.cached and isinstance(step.stage, Upload)):
             continue
-        entry = store.get(step.key)
+        made, entry = store.created(step.key), store.get(step.key)
         if entry and step.stage.gone(entry):
-            with store.locked(step.key, on_wait=lambda _holder: None):
-                store.remove(step.key)
-            told.append(f"the image was deleted from {step.stage.destination.name} and is sent again")
-    return told
+            told = f"the image was deleted from {step.stage.destination.name} and is sent again"
+            yield Spoiled(step, made, told)
 
 
 def _there(destination: Destination, image_id: str) -> bool:
