@@ -194,6 +194,9 @@ def test_an_install_without_its_marks_is_a_failure_of_the_guest(factory, monkeyp
     assert done.code == 4
     assert told in done.err
     assert "fix:" in done.err
+    (kept,) = (factory.state / "builds").glob("*/failure")
+    assert {"console.txt", "host.json"} <= {one.name for one in kept.iterdir()}
+    assert f"kept in {kept}: console.txt" in done.err
     assert factory.left == []
 
 

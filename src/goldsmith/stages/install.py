@@ -104,9 +104,9 @@ class Install:
             ):
                 self._start(host, machine, context)
                 self._follow(hypervisor, machine.name, ConsoleFile(console), work, context)
+                self._require_marker_on_disk(host, work, context)
         except GuestError as error:
             raise with_evidence(error, work.disk, context, stage=self.name) from None
-        self._require_marker_on_disk(host, work, context)
 
     def _channels(self, context: Context) -> tuple[str, ...]:
         if not self.family.anaconda_log:
