@@ -16,6 +16,8 @@ from goldsmith.plan.store import Store
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.record import BuildState, read_builds
 
+from .conftest import VIRT_INSTALL
+
 ROAD = [
     "fetch",
     "install",
@@ -214,7 +216,27 @@ def test_an_install_without_its_marks_is_a_failure_of_the_guest(factory, monkeyp
     assert done.code == 4
     assert told in done.err
     assert "fix:" in done.err
+    (kept,) = (factory.state / "builds").glob("*/failure")
+    assert {"console.txt", "host.json"} <= {one.name for one in kept.iterdir()}
+    assert f"kept in {kept}: console.txt" in done.err
     assert factory.left == []
+
+
+def test_a_cause_that_only_the_installers_log_has_is_told_with_its_lines(factory, fake_tool, monkeypatch):
+    monkeypatch.setenv("SAID", "Running post-installation scripts")
+    fake_tool(
+        "virt-install",
+        f"""{VIRT_INSTALL}
+mkdir -p "${{console%/*}}/logs"
+printf '%s\\n' '10:22:31,990 ERR anaconda: Error code 3 running the kickstart script at line 7' \\
+    '10:22:31,991 ERR anaconda: There was an error running the kickstart script at line 7.#012#012cp: no such' \\
+    > "${{console%/*}}/logs/anaconda.log"
+""",
+    )
+    done = factory("build", "r")
+    assert done.code == 4
+    assert "the kickstart script at line 7 failed (exit status 3)" in done.err
+    assert "| cp: no such\n" in done.err
 
 
 def test_a_medium_that_is_not_there_says_where_one_is_obtained(factory, monkeypatch):

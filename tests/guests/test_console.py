@@ -72,3 +72,15 @@ def test_bytes_that_are_no_text_do_no_harm(tmp_path):
     path = tmp_path / "console"
     path.write_bytes(b"\xff\xfe bad\n")
     assert "bad" in next(ConsoleFile(path).lines())
+
+
+def test_what_is_heard_counts_though_it_makes_no_line_and_the_tail_ends_with_it(tmp_path):
+    path = tmp_path / "console"
+    console = ConsoleFile(path)
+    path.write_bytes(b"one\ntwo\n 10%")
+    assert list(console.lines()) == ["one", "two"]
+    assert (console.heard, console.tail(2)) == (12, ["two", " 10%"])
+    with path.open("ab") as file:
+        file.write(b"\r 10%")
+    assert list(console.lines()) == []
+    assert (console.heard, console.tail(9)) == (17, ["one", "two", " 10%"])

@@ -1,19 +1,20 @@
 """Every transcript of tests/consoles gives exactly its cause, and the good ones none."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from goldsmith.errors import GuestError, Mark
-from goldsmith.guests import FAMILIES
+from goldsmith.guests import FAMILIES, anaconda_log
 from goldsmith.guests.causes.anaconda import ANACONDA
 from goldsmith.guests.causes.anaconda6 import ANACONDA_6
 from goldsmith.guests.causes.failure import Diagnoser
 from goldsmith.guests.causes.linux import BOOT
 from goldsmith.guests.causes.windows import WINDOWS as WINDOWS_TABLE
 from goldsmith.guests.console import ConsoleFile
-from goldsmith.guests.watch import AFTERMATH, UNKNOWN, InstallWatch, Limits
+from goldsmith.guests.watch import AFTERMATH, OUTLIVED, UNKNOWN, InstallWatch, Limits
 from goldsmith.guests.windows_watch import WindowsWatch
 
 FOLDER = Path(__file__).parents[1] / "consoles"
@@ -31,7 +32,16 @@ def lines_of(name):
         yield console.unfinished
 
 
-@pytest.mark.parametrize("told", INDEX, ids=lambda told: told["file"])
+def with_the_end(lines, told):
+    """Return the lines that a failure shows."""
+    if outlived := told.get("outlived"):
+        return (outlived, *lines[-19:])
+    return lines[-20:]
+
+
+@pytest.mark.parametrize(
+    "told", [one for one in INDEX if not {"sent", "outlived"} & set(one)], ids=lambda told: told["file"]
+)
 def test_a_transcript_gives_exactly_its_cause(told):
     diagnoser = Diagnoser(TABLES[told["console"]])
     for line in lines_of(told["file"]):
@@ -46,6 +56,14 @@ def test_a_transcript_gives_exactly_its_cause(told):
     assert found.failure.fix
 
 
+def said_in_the_log(told):
+    """Return the lines of Anaconda's own log that name the cause."""
+    messages = anaconda_log.errors(FOLDER / told.get("sent", "none"))
+    return next(
+        (one for one in messages if re.search(r" anaconda: There was|The following error", one[0])), ()
+    )
+
+
 def ends_as_told(told, go_on) -> GuestError | None:
     """Let an install go on to its end; return its error, which shows its evidence, or None for a good one."""
     if told["cause"] is None:
@@ -53,7 +71,7 @@ def ends_as_told(told, go_on) -> GuestError | None:
         return None
     with pytest.raises(GuestError) as caught:
         go_on()
-    assert caught.value.evidence == tuple(lines_of(told["file"]))[-20:]
+    assert caught.value.evidence == with_the_end((*lines_of(told["file"]), *said_in_the_log(told)), told)
     assert caught.value.fix
     return caught.value
 
@@ -69,6 +87,7 @@ def test_an_install_with_this_console_ends_as_it_should(told):
         stage="install",
         now=0,
         place_of=lambda line: Mark("kickstarts/own.ks.j2", line + 100),
+        errors=lambda: anaconda_log.errors(FOLDER / told.get("sent", "none")),
     )
 
     def go_on():
@@ -81,7 +100,7 @@ def test_an_install_with_this_console_ends_as_it_should(told):
 
     if error := ends_as_told(told, go_on):
         if told["cause"] == "unknown":
-            assert error.problem.endswith(UNKNOWN)
+            assert error.problem.endswith(OUTLIVED if "outlived" in told else UNKNOWN)
         else:
             assert error.problem.startswith(told["cause"])
         assert str(error.at or "") == (f"kickstarts/own.ks.j2:{told['at'] + 100}" if told.get("at") else "")
@@ -120,12 +139,15 @@ def told_by(told):
 
 @pytest.mark.parametrize("table", ["rhel7", "rhel6", "boot", "windows"])
 def test_every_cause_has_a_transcript(table):
-    have = {told_by(one) for one in INDEX if one["cause"]}
+    have = {told_by(one) for one in INDEX if one["cause"] and "sent" not in one}
     assert [one.cause for one in TABLES[table] if one not in have] == []
 
 
 def test_every_transcript_is_in_the_index_and_names_its_source():
     assert sorted(one["file"] for one in EVERY) == sorted(one.name for one in FOLDER.glob("*.txt"))
+    assert sorted(one["sent"] for one in EVERY if "sent" in one) == sorted(
+        one.name for one in FOLDER.glob("*.log")
+    )
     assert all(one["source"] for one in EVERY)
 
 

@@ -71,6 +71,11 @@ def test_a_kernel_panic_in_a_step_is_named(session):
     assert text.strip() in told.evidence
 
 
+def test_the_line_that_a_guest_waits_at_is_the_last_of_what_was_seen(session):
+    session.machine.console.write_bytes(b"[  OK  ] Reached target Basic System.\nPassword for the disk: ")
+    assert session.evidence()[-2:] == ["[  OK  ] Reached target Basic System.", "Password for the disk:"]
+
+
 def test_a_guest_whose_qemu_ends_in_a_step_is_noticed(session):
     told = fails_while_it_runs(session, lambda: session.hypervisor.destroy(NAME))
     assert told.problem == f"the guest {NAME} has ended in the middle of it"

@@ -35,6 +35,7 @@ class ConsoleFile:
     def __init__(self, path: Path, *, keep: int = 100) -> None:
         self.path = path
         self.last: deque[str] = deque(maxlen=keep)
+        self.heard = 0  # bytes
         self._offset = 0
         self._inode = 0
         self._rest = b""
@@ -52,6 +53,11 @@ class ConsoleFile:
         """Return the line that has no end yet, such as a prompt."""
         return clean(self._rest.decode("utf-8", "replace"))
 
+    def tail(self, count: int) -> list[str]:
+        """Return the last lines, with the one that has no end yet."""
+        waiting = self.unfinished
+        return [*self.last, *([waiting] if waiting else [])][-count:]
+
     def _new_bytes(self) -> list[bytes]:
         try:
             with self.path.open("rb") as file:
@@ -63,6 +69,7 @@ class ConsoleFile:
         except FileNotFoundError:
             return []
         self._offset += len(fresh)
+        self.heard += len(fresh)
         *whole, self._rest = (self._rest + fresh).split(b"\n")
         if len(self._rest) > LONGEST:
             whole.append(self._rest)

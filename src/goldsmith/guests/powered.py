@@ -52,7 +52,7 @@ class PoweredGuest:
 
     def evidence(self) -> Sequence[str]:
         self.listen()
-        return list(self.console.last)[-20:]
+        return self.console.tail(20)
 
     def listen(self) -> None:
         """Pass on what the serial port has said since the last time."""

@@ -151,7 +151,7 @@ class Session:
 
     def evidence(self) -> Sequence[str]:
         self.listen()
-        return list(self.console.last)[-20:]
+        return self.console.tail(20)
 
     def listen(self) -> None:
         """Pass on what the console has said since the last time."""

@@ -4,8 +4,8 @@ This is pure: lines and times come in, events and errors come out; who reads the
 """
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar
 
@@ -20,10 +20,15 @@ EVIDENCE = 20  # lines of console shown with a failure
 AFTERMATH = 3.0  # seconds in which the console may still say more about a failure
 STATUS = "exit status"
 UNKNOWN = "cause unknown: nothing that is known as a failure was on the console"
+OUTLIVED = (
+    "cause unknown: the guest went on after the only sign of trouble on its console, the first line shown"
+)
+AT_THE_END = ("finishing", "powering off")  # phases that no cause is too old for
 
 PlaceOf = Callable[[int], Mark | None]  # the template's line that made a line of the kickstart
 ScriptOf = Callable[[int], str]  # the head of the script that a line of the kickstart is in
 StatusOf = Callable[[int], str]  # with which exit status that script ended, or ""
+Errors = Callable[[], Iterable[Sequence[str]]]  # the errors in the installer's own log, each in lines
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Watch:
         self._started = self._active = self._phase_since = self._moved_at = self._failed_at = now
         self._moved = 0
         self._last: list[str] = []
+        self._prompt = ""
         self._diagnoser = Diagnoser(console.failures)
         self.done = False
         self.phase = phase
@@ -81,21 +87,28 @@ class Watch:
         if self._diagnoser.failed:
             raise self.failure()
         if not self.done:
-            if found := self._diagnoser.diagnosis(stuck=True):
+            if found := self._diagnosis(stuck=True):
                 raise self._named(found, f" (in {self._where()})")
-            raise GuestError(
-                f"the guest powered off in {self._where()}{self.unfinished}; {UNKNOWN}",
-                fix=self.after_power_off,
-                evidence=self.evidence(),
+            raise self._unknown(
+                f"the guest powered off in {self._where()}{self.unfinished}", fix=self.after_power_off
             )
 
     def failure(self) -> GuestError:
-        found = self._diagnoser.diagnosis()
+        found = self._diagnosis(stuck=False)
         assert found
         return self._named(found, f" (in phase '{self.phase}')")
 
     def evidence(self) -> list[str]:
-        return self._last[-EVIDENCE:]
+        return [*self._last, *([self._prompt] if self._prompt else [])][-EVIDENCE:]
+
+    def _diagnosis(self, *, stuck: bool) -> Diagnosis | None:
+        return self._diagnoser.diagnosis(stuck=stuck)
+
+    def _unknown(self, what: str, *, fix: str) -> GuestError:
+        seen = self.evidence()
+        if outlived := self._diagnoser.outlived:
+            seen = [outlived, *seen[-(EVIDENCE - 1) :]]
+        return GuestError(f"{what}; {OUTLIVED if outlived else UNKNOWN}", fix=fix, evidence=seen)
 
     def _where(self) -> str:
         return f"phase '{self.phase}'"
@@ -105,18 +118,17 @@ class Watch:
         return "the lines above are the last of its console"
 
     def _named(self, found: Diagnosis, when: str) -> GuestError:
-        return GuestError(found.cause + when, fix=found.failure.fix, evidence=self.evidence())
+        return GuestError(found.cause + when, fix=found.failure.fix, evidence=self._evidence_of(found))
+
+    def _evidence_of(self, found: Diagnosis) -> list[str]:
+        return [*self.evidence(), *found.said][-EVIDENCE:]
 
     def _stuck(self, what: str, limit: float, now: float) -> GuestError:
         since = human_time(now - self._started)
         when = f"{what} for {human_time(limit)} ({self._where()}, {since} after the start)"
-        if found := self._diagnoser.diagnosis(stuck=True):
+        if found := self._diagnosis(stuck=True):
             return self._named(found, f": {when}")
-        return GuestError(
-            f"{when}; {UNKNOWN}",
-            fix=f"{self._advice()}; machine.timeouts in the recipe sets the limits",
-            evidence=self.evidence(),
-        )
+        return self._unknown(when, fix=f"{self._advice()}; machine.timeouts in the recipe sets the limits")
 
 
 class InstallWatch(Watch):
@@ -136,15 +148,17 @@ class InstallWatch(Watch):
         place_of: PlaceOf = lambda _line: None,
         script_of: ScriptOf = lambda _line: "",
         status_of: StatusOf = lambda _line: "",
+        errors: Errors = tuple,
     ) -> None:
         super().__init__(console, limits, stage=stage, now=now, phase="starting the machine")
         self._place_of, self._script_of, self._status_of = place_of, script_of, status_of
-        self._reached = -1
+        self._errors = errors
+        self._reached, self._heard = -1, 0
         self._marker = Marker(console.marker)
 
     def line(self, text: str, now: float) -> Iterator[Event]:
         """Take one console line and yield what it tells."""
-        self._active = now
+        self._active, self._prompt = now, ""
         self._last = [*self._last[-(EVIDENCE * 2) :], text]
         if self._marker.ends(text):
             self.done = True
@@ -158,10 +172,18 @@ class InstallWatch(Watch):
             else:
                 yield Progress(self._stage, float(parts["done"]), float(parts["total"]), "packages")
 
-    def prompt(self, text: str, now: float) -> None:
-        """Take a line that has no end yet, such as a question or ``grub rescue>``."""
+    def prompt(self, text: str, now: float) -> Sequence[Event]:
+        """Take the line that has no end yet, such as a question or ``grub rescue>``; return what it tells."""
+        if text != self._prompt:
+            self._active, self._prompt = now, text
         if self._diagnoser.prompt(text):
-            self._failed_at, self._last = now, [*self._last, text]
+            self._failed_at = now
+        return tuple(self._phases(text, now))
+
+    def heard(self, total: int, now: float) -> None:
+        """Take the bytes that were on the console: a progress that is drawn over is no new line."""
+        if total != self._heard:
+            self._heard, self._active = total, now
 
     @property
     def failed(self) -> bool:
@@ -174,13 +196,40 @@ class InstallWatch(Watch):
         status = self._status_of(line) if line and STATUS not in found.cause else ""
         script = f" ({STATUS} {status}){script}" if status else script
         return GuestError(
-            found.cause + script + when, fix=found.failure.fix, at=place, evidence=self.evidence()
+            found.cause + script + when, fix=found.failure.fix, at=place, evidence=self._evidence_of(found)
         )
+
+    def _diagnosis(self, *, stuck: bool) -> Diagnosis | None:
+        """Return the cause; the installer's own log is asked where the console names none.
+
+        In cmdline mode Anaconda of RHEL 7 writes to its log alone what it would ask or tell in a dialog.
+        """
+        found = super()._diagnosis(stuck=stuck)
+        if self._diagnoser.certain:
+            return found
+        logged = self._logged()
+        return logged if logged and not (found and logged.failure.vague) else found
+
+    def _logged(self) -> Diagnosis | None:
+        """Return what the first error in the installer's log means that names a cause, or the last that is vague."""
+        known = [one for one in self._console.failures if not one.waits]
+        last = None
+        for lines in self._errors():
+            diagnoser = Diagnoser(known)
+            for line in lines:
+                diagnoser.line(line)
+            if found := diagnoser.diagnosis():
+                last = replace(found, said=tuple(lines))
+                if diagnoser.certain:
+                    break
+        return last
 
     def _phases(self, text: str, now: float) -> Iterator[Event]:
         ahead = islice(enumerate(self._console.phases), self._reached + 1, None)
         for at, phase in ahead:  # a phase never goes back: text of an earlier one may well be repeated
             if phase.pattern.search(text):
                 self._reached, self._phase_since, self.phase = at, now, phase.name
+                if phase.name not in AT_THE_END:
+                    self._diagnoser.went_further()
                 yield PhaseStarted(self._stage, phase.name)
                 return

@@ -25,7 +25,6 @@ class WindowsWatch(Watch):
         super().__init__(console, limits, stage=stage, now=now, phase=SETUP)
         self._written = 0
         self._boots = 1
-        self._prompt = ""
 
     def line(self, text: str, now: float) -> Iterator[Event]:
         """Take one line of COM1, and yield what it tells."""
@@ -64,9 +63,6 @@ class WindowsWatch(Watch):
             self._diagnoser.went_on()
             if self.phase.startswith(SETUP):
                 yield self._enter(f"{SETUP}, boot {self._boots}", now)
-
-    def evidence(self) -> list[str]:
-        return [*self._last, *([self._prompt] if self._prompt else [])][-EVIDENCE:]
 
     def _where(self) -> str:
         return f"{super()._where()}, boot {self._boots}"

@@ -40,7 +40,7 @@ def last_look(hypervisor: Hypervisor, name: str, console: Path, context: Context
             facts = json.dumps(_host_facts(hypervisor, context), indent=1)
             (folder / "host.json").write_text(facts + "\n", encoding="utf-8")
         with suppress(OSError):
-            lines = console.read_bytes().decode("utf-8", "replace").splitlines()
+            lines = console.read_bytes().decode("utf-8", "replace").split("\n")
             said = [line for line in map(clean, lines) if line][-TAIL:]
             (folder / "console.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
         with suppress(OSError):

@@ -1,15 +1,14 @@
 """Install a guest from its medium, driven by its answer file, until it powers itself off."""
 
-import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GuestError
 from goldsmith.events import ToolSaid
+from goldsmith.guests import anaconda_log
 from goldsmith.guests import machine as machines
 from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.family import GuestFamily
@@ -104,9 +103,9 @@ class Install:
             ):
                 self._start(host, machine, context)
                 self._follow(hypervisor, machine.name, ConsoleFile(console), work, context)
+                self._require_marker_on_disk(host, work, context)
         except GuestError as error:
             raise with_evidence(error, work.disk, context, stage=self.name) from None
-        self._require_marker_on_disk(host, work, context)
 
     def _channels(self, context: Context) -> tuple[str, ...]:
         if not self.family.anaconda_log:
@@ -141,6 +140,7 @@ class Install:
     def _follow(
         self, hypervisor: Hypervisor, name: str, console: ConsoleFile, work: Work, context: Context
     ) -> None:
+        log = context.folder / ANACONDA_LOG
         watch = InstallWatch(
             self.family.console,
             self.limits.times(context.patience),
@@ -148,7 +148,8 @@ class Install:
             now=time.monotonic(),
             place_of=self.kickstart.at,
             script_of=self.kickstart.script,
-            status_of=lambda line: script_status(context.folder / ANACONDA_LOG, line),
+            status_of=lambda line: anaconda_log.script_status(log, line),
+            errors=lambda: anaconda_log.errors(log),
         )
         started = False  # virt-install makes the domain paused
         while True:
@@ -158,7 +159,9 @@ class Install:
                 for event in watch.line(line, time.monotonic()):
                     context.reporter.tell(event)
             watch.moved(sum(_counters(hypervisor, name, self.machine.target)), time.monotonic())
-            watch.prompt(console.unfinished, time.monotonic())
+            watch.heard(console.heard, time.monotonic())
+            for event in watch.prompt(console.unfinished, time.monotonic()):
+                context.reporter.tell(event)
             if state in (DomainState.SHUTOFF, DomainState.GONE):
                 watch.powered_off()
                 return
@@ -181,18 +184,6 @@ class Install:
                 f"the console says that the install has ended, but {marker} is not on the disk",
                 fix="the last %post --nochroot of the kickstart must write it, as the shipped kickstarts do",
             )
-
-
-def script_status(log: Path, line: int) -> str:
-    """Return with which exit status the script at a line of the kickstart ended, by Anaconda's log; "" if it says none.
-
-    Its consoles do not show that (pyanaconda/kickstart.py, AnacondaKSScript.run).
-    """
-    with suppress(OSError):
-        said = log.read_text(encoding="utf-8", errors="replace")
-        found = re.findall(rf"Error code (-?\d+) running the kickstart script at line {line}\b", said)
-        return str(found[-1]) if found else ""
-    return ""
 
 
 def _counters(hypervisor: Hypervisor, name: str, disk: str) -> tuple[int, int]:

@@ -37,6 +37,14 @@ def test_the_screen_the_definition_and_the_end_of_the_console_are_kept(bench, hy
     assert len(facts["load"]) == 3
 
 
+def test_a_progress_that_is_drawn_over_takes_one_line_of_the_console(bench, hypervisor, tmp_path):
+    console = tmp_path / "console.log"
+    console.write_bytes(b"it is broken\r\n" + b"".join(b"\r%3d%%" % done for done in range(300)))
+    with pytest.raises(GuestError), last_look(hypervisor, "test", console, bench.context()):
+        raise GuestError("it failed")
+    assert (bench.folder / "failure/console.txt").read_text() == "it is broken\n299%\n"
+
+
 def test_a_guest_that_is_gone_leaves_what_there_is_and_the_first_failure_is_told(bench, hypervisor, tmp_path):
     with (
         pytest.raises(GuestError, match="it failed"),

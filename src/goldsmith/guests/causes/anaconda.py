@@ -9,7 +9,17 @@ import re
 from goldsmith.guests.causes.content import CONTENT, REPOSITORY
 from goldsmith.guests.causes.failure import Failure, detail
 from goldsmith.guests.causes.firmware import FIRMWARE
-from goldsmith.guests.causes.installers import CRASH, ENDS, EXACT, MEDIUM, SAME, SHOW, STORAGE
+from goldsmith.guests.causes.installers import (
+    CRASH,
+    ENDS,
+    EXACT,
+    LARGER,
+    MEDIUM,
+    SAME,
+    SHOW,
+    STORAGE,
+    TOO_SMALL,
+)
 from goldsmith.guests.causes.linux import EARLY_BOOT, KERNEL
 
 ANACONDA = (
@@ -23,6 +33,19 @@ ANACONDA = (
     ),
     *SAME,
     *STORAGE,
+    Failure(
+        re.compile(
+            r"Not enough space in file systems for the current software selection(?:\. An additional .*? is needed)?"
+        ),
+        TOO_SMALL,
+        LARGER,
+        waits=True,  # an estimate: in cmdline mode it is told, and the install goes on
+        reach=3,  # from the summary hub past the packages
+        details=(detail(r"An additional (.*?) is needed", ": by an estimate {1} more is needed"),),
+        example="Not enough space in file systems for the current software selection. An additional 812.4 MiB is "
+        "needed.",
+        source="pyanaconda/ui/tui/hubs/summary.py; pyanaconda/ui/lib/space.py",
+    ),
     Failure(
         re.compile(r"can't find /ks\.cfg|[Ff]ailed to fetch kickstart|Can't get kickstart"),
         "the installer did not find its kickstart",

@@ -11,6 +11,8 @@ from goldsmith.guests.causes.firmware import FIRMWARE
 from goldsmith.guests.causes.installers import CRASH, MEDIUM, SAME, SHOW, STORAGE
 from goldsmith.guests.causes.linux import EARLY_BOOT, KERNEL
 
+_QUESTION = "the installer has a question that the kickstart does not answer, and would wait for ever"
+_ANSWER = "add the command that answers it to the kickstart"
 ANACONDA_6 = (
     Failure(
         re.compile(r"The following problem occurred on line (\d+) of the kickstart file"),
@@ -30,17 +32,27 @@ ANACONDA_6 = (
     ),
     Failure(
         re.compile(
-            r"Command line mode requires all choices|Can't have a question in command line mode|"
+            r"In interactive step \w+|Can't have a question in command line mode|"
             r"You have multiple network devices on this system"
         ),
-        "the installer has a question that the kickstart does not answer, and would wait for ever",
-        "add the command that answers it to the kickstart",
+        _QUESTION,
+        _ANSWER,
         details=(
-            detail(r"^(?:In interactive step (\S+))", ": step {1}"),
-            detail(r"^(You have multiple network devices|Question: .*|Warning: .*|.*\?)$", ": {1}"),
+            detail(r"In interactive step (\w+)", ": step {1}"),
+            detail(r"^\(?((?:passphrase|getLUKS|enableNetwork|question)\w*)", ": {1}"),
+            detail(r"^(You have multiple network devices.*)$", ": {1}"),
         ),
-        example="Can't have a question in command line mode!",
+        example="In interactive step cleardiskssel, can't continue",
         source="anaconda 13.21, cmdline.py",
+    ),
+    Failure(
+        re.compile(r"Command line mode requires all choices"),
+        _QUESTION,
+        _ANSWER,
+        vague=True,  # the title and the text of the question come after it, and may name the cause
+        details=(detail(r"Command line mode requires all choices", ": {1}", until=r"^\(?'?\w+'?,? \["),),
+        example="Command line mode requires all choices to be specified in a kickstart configuration file.",
+        source="anaconda 13.21, cmdline.py, messageWindow",
     ),
     *SAME,
     *STORAGE,

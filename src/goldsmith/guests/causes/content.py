@@ -41,18 +41,30 @@ CONTENT = (
 )
 
 _NET = "does the network of the build machine (machine.network) reach it, and is its DHCP server's DNS right?"
+_NO_DNS = f"the guest has no DNS, or the name is wrong: {_NET}"
 REPOSITORY = (
     Failure(
         re.compile(
-            r"(?:Could not|Couldn't) resolve host(?: name)?[:' ]+(?:for )?([\w.:/-]*)|"
-            r"Temporary failure in name resolution|Name or service not known"
+            r"(?:Could not|Couldn't) resolve host(?: ?name)?[:' ]+(?:for )?([\w.:/-]+)|"
+            r"([\w-]+(?:\.[\w-]+)+): (?:Temporary failure in name resolution|Name or service not known)"
         ),
-        "a host name could not be looked up: {1}",
-        f"the guest has no DNS, or the name is wrong: {_NET}",
+        "a host name could not be looked up: {1}{2}",
+        _NO_DNS,
         passing=True,
         waits=True,  # there may be another mirror, and a script may ask for what it can do without
         example='[Errno 14] curl#6 - "Could not resolve host: mirror.example.com; Name or service not known"',
         source="curl error 6, as yum and dnf show it",
+    ),
+    Failure(
+        re.compile(
+            r"(?:Could not|Couldn't) resolve host|Temporary failure in name resolution|Name or service not known"
+        ),
+        "a host name could not be looked up",
+        _NO_DNS,
+        passing=True,
+        waits=True,
+        example="socket.gaierror: [Errno -2] Name or service not known",
+        source="glibc, gai_strerror",
     ),
     Failure(
         re.compile(

@@ -47,7 +47,7 @@ class Detail:
             if self.until and self.until.search(line):
                 break
             said.append(line.strip())
-        return " ".join(said).rstrip(". ")
+        return " ".join(filter(None, said)).rstrip(". ")
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Failure:
     ``cause`` may use the groups of the pattern by number, as in ``missing package {1}``. A ``vague`` one only says
     that something is wrong; one that names the cause is preferred. One that ``waits`` is no failure by itself (a
     prompt that may be answered, a mirror that has a twin): it is the cause once the guest has failed without
-    another. A ``consequence`` has what was waited for before it as its cause. ``line`` is the group that holds a
-    line number of the kickstart, 0 for none.
+    another, not more than ``reach`` phases after the one it was seen in. A ``consequence`` has what was waited for
+    before it as its cause. ``line`` is the group that holds a line number of the kickstart, 0 for none.
     """
 
     pattern: re.Pattern[str]
@@ -66,6 +66,7 @@ class Failure:
     fix: str
     vague: bool = False
     waits: bool = False
+    reach: int = 1
     consequence: bool = False
     line: int = 0
     passing: bool = False  # it may be over at the next try: a network, a mirror
@@ -86,11 +87,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One failure that was found. ``kickstart_line`` is None where the guest named no line."""
+    """One failure that was found. ``kickstart_line`` is None where the guest named no line.
+
+    ``said`` are the lines that tell it, where they were not on the console.
+    """
 
     failure: Failure
     cause: str
     kickstart_line: int | None = None
+    said: tuple[str, ...] = ()
 
 
 def detail(
@@ -107,6 +112,7 @@ class Diagnoser:
         self._window: deque[str] = deque(maxlen=WINDOW)
         self._found: tuple[Failure, re.Match[str]] | None = None
         self._waiting: tuple[Failure, re.Match[str]] | None = None
+        self._waits_since = self._phase = 0
         self._prompt = ""
         self._wrapped = ""  # the line before, where it may go on with this one
 
@@ -141,6 +147,8 @@ class Diagnoser:
     def prompt(self, text: str) -> bool:
         """Take a line that has no end yet, such as a question or ``grub rescue>``; as ``line`` otherwise."""
         known, self._prompt = self._prompt, text
+        if known and text != known and self._window and self._window[-1] == known:
+            self._window.pop()  # the same line, which grows
         return bool(text) and text != known and self.line(text)
 
     def went_on(self, *over: Failure) -> None:
@@ -148,10 +156,27 @@ class Diagnoser:
         self._waiting = None
         self._known = [one for one in self._known if one not in over]
 
+    def went_further(self) -> None:
+        """Note that the guest has come to another phase: what it waited for before was there in the end."""
+        self._phase += 1
+
+    @property
+    def outlived(self) -> str:
+        """Return the line with what the guest waited for and then went on; "" where there is none."""
+        return self._waiting[1].string if self._waiting and not self._awaited else ""
+
+    @property
+    def _awaited(self) -> tuple[Failure, re.Match[str]] | None:
+        """Return what the guest may still wait for."""
+        if self._waiting and self._phase - self._waits_since <= self._waiting[0].reach:
+            return self._waiting
+        return None
+
     def _take(self, failure: Failure, match: re.Match[str]) -> bool:
         if failure.waits:
-            if not (self._waiting and failure.vague and not self._waiting[0].vague):
-                self._waiting = (failure, match)
+            awaited = self._awaited
+            if not (awaited and failure.vague and not awaited[0].vague):
+                self._waiting, self._waits_since = (failure, match), self._phase
             return False
         if self._found and self._found[0] is failure and match.string.startswith(self._found[1].string):
             self._found = (failure, match)  # the same line, which was wrapped
@@ -166,6 +191,11 @@ class Diagnoser:
     def failed(self) -> bool:
         return self._found is not None
 
+    @property
+    def certain(self) -> bool:
+        """Whether a line was seen that means failure and names the cause."""
+        return self._found is not None and not self._found[0].vague
+
     def diagnosis(self, *, stuck: bool = False) -> Diagnosis | None:
         """Return the cause, with what the lines around it add; None where nothing known was seen.
 
@@ -174,20 +204,22 @@ class Diagnoser:
         """
         found, then = self._found, ""
         lines = list(self._window)
-        if self._waiting and self._decides(stuck=stuck):
+        awaited = self._awaited
+        if awaited and self._decides(awaited[0], stuck=stuck):
             if found and found[0].vague and (said := found[0].added(lines)):
                 then = f"; then {found[0].explain(found[1])}{said}"  # it may be another thing
-            found = self._waiting
+            found = awaited
         if not found:
             return None
         failure, match = found
+        if match.string not in lines:  # it was seen long ago
+            lines = [match.string, *lines]
         number = match[failure.line] if failure.line else None
         return Diagnosis(failure, failure.told(match, lines) + then, int(number) if number else None)
 
-    def _decides(self, *, stuck: bool) -> bool:
-        """Say whether what was waited for is the cause."""
+    def _decides(self, awaited: Failure, *, stuck: bool) -> bool:
+        """Say whether what is waited for is the cause."""
         if not self._found:
             return stuck
         failure = self._found[0]
-        vague = failure.vague or failure.consequence
-        return vague and self._waiting is not None and not self._waiting[0].vague
+        return (failure.vague or failure.consequence) and not awaited.vague

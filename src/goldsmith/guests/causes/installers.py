@@ -83,6 +83,15 @@ SAME = (
         source="pyanaconda/errors.py; pyanaconda/modules/payloads/payload/dnf",
     ),
     Failure(
+        re.compile(r"The following error occurred while installing\."),
+        "the packages could not be installed",
+        "see install.packages and install.repos, and disk.size",
+        details=(detail(r"installation will be aborted\.?\s*$", ": {1}", until=rf"{ENDS}|Press ENTER"),),
+        example="The following error occurred while installing.  This is a fatal error and installation will be "
+        "aborted.",
+        source="pyanaconda/errors.py",
+    ),
+    Failure(
         re.compile(r"The following error occurred while installing the boot loader"),
         "the boot loader could not be installed",
         "see the bootloader command of the kickstart, and machine.firmware",
@@ -103,6 +112,8 @@ SAME = (
     ),
 )
 
+TOO_SMALL = "the disk is too small for what is to be installed"
+LARGER = "raise disk.size, or mend the sizes of part"
 STORAGE = (
     Failure(
         re.compile(r"Disk \"(\S+?)\" given in (\w+) command does not exist|Specified nonexistent disk (\S+)"),
@@ -123,21 +134,16 @@ STORAGE = (
     ),
     Failure(
         re.compile(
-            r"Not enough space in file systems for the current software selection(?:\. An additional (.*?) is "
-            r"needed)?|not enough free space on disks|Unable to allocate requested partition scheme|"
+            r"not enough free space on disks|Unable to allocate requested partition scheme|"
             r"Could not allocate requested partitions|(?:Error: )?insufficient (?:disk )?space|"
             r"[Nn]ot enough free space on selected disks|You need more space on the following file ?systems|"
             r"Your selected packages require \d+ MB"
         ),
-        "the disk is too small for what is to be installed",
-        "raise disk.size, or mend the sizes of part",
-        details=(
-            detail(r"An additional (.*?) is needed", ": {1} more is needed"),
-            detail(r"You need more space on the following file ?systems:?", ": {1}", until=ENDS),
-        ),
-        example="Not enough space in file systems for the current software selection. An additional 812.4 MiB is "
-        "needed.",
-        source="pyanaconda/packaging/__init__.py; blivet/partitioning.py",
+        TOO_SMALL,
+        LARGER,
+        details=(detail(r"You need more space on the following file ?systems:?", ": {1}", until=ENDS),),
+        example="Unable to allocate requested partition scheme.",
+        source="blivet/partitioning.py",
     ),
     Failure(
         re.compile(r"The following errors? occurred with your partitioning"),

@@ -84,6 +84,7 @@ EARLY_BOOT = (
         "a slow host may need longer (machine.timeouts); else compare the medium's sha256",
         vague=True,
         waits=True,
+        reach=0,  # a guest that comes to another phase has found it
         details=_ROOT,
         example="dracut-initqueue[291]: Warning: dracut-initqueue timeout - starting timeout scripts",
         source="dracut, modules.d/98dracut-systemd/dracut-initqueue.sh",
