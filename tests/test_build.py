@@ -36,6 +36,15 @@ def test_the_machine_of_a_dead_build_is_taken_away(where, hypervisor, running):
     assert hypervisor.state(name) is DomainState.GONE
 
 
+def test_a_state_folder_is_the_same_by_every_name(where, hypervisor, tmp_path):
+    (tmp_path / "link").symlink_to(where.state)
+    names = [
+        a_machine(hypervisor, "dead1", tmp_path / "link"),
+        a_machine(hypervisor, "dead2", where.state / ".." / where.state.name),
+    ]
+    assert sweep(where, Store(where.state)) == [f"machine {name}" for name in names]
+
+
 def test_hypervisor_of_living_builds_other_state_folders_and_other_people_stay(where, hypervisor, tmp_path):
     mine = a_machine(hypervisor, "alive", where.state)
     others = a_machine(hypervisor, "dead", tmp_path / "other")

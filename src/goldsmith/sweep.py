@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from goldsmith.boottest.place import BOOT_TESTS
@@ -26,13 +26,11 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
     Guests that were left on purpose stay as long as they stand. Returns what was found.
     """
     with connect(where.uri) as hypervisor:
-        swept, kept = _fallen(where, hypervisor)
-        swept += sweep_files(where.state, store, kept)
+        swept = _fallen(where, hypervisor)
+        swept += sweep_files(where.state, store)
         for domain in hypervisor.domains(DOMAIN_PREFIX):
             whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
-            if not whose or whose[2] != str(where.state) or whose[1] in kept:
-                continue
-            if _is_dead(where.state, whose[1]):
+            if whose and injected.is_of(whose[2], where.state) and _is_abandoned(where.state, whose[1]):
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
@@ -46,16 +44,14 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
     return swept
 
 
-def sweep_files(state: Path, store: Store, kept: Collection[str] | None = None) -> list[str]:
-    """Remove what killed builds left in the state folder and among temporary files; no libvirt is asked for that.
-
-    ``kept`` are the builds whose guests stand; by default all that were not given up.
-    """
-    if kept is None:
-        kept = {guest.mark for guest in standing(state)}
-    swept = [f"half-made layer {key[:12]}" for key in store.sweep(spare=kept)]
+def sweep_files(state: Path, store: Store) -> list[str]:
+    """Remove what killed builds left in the state folder and among temporary files; no libvirt is asked for that."""
+    swept = [
+        f"half-made layer {key[:12]}"
+        for key in store.sweep(spare=lambda build: not _is_abandoned(state, build))
+    ]
     for folder in (state / "run").glob("*"):
-        if folder.name not in kept and _is_dead(state, folder.name):
+        if _is_abandoned(state, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(f"seed of {folder.name}")
     swept += [f"mount {place}" for place in guestmount.drop_dead(LocalHost())]
@@ -69,17 +65,19 @@ def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))
 
 
-def _fallen(where: Where, hypervisor: Hypervisor) -> tuple[list[str], set[str]]:
-    """Take away kept guests that do not stand any more; return what was found, and the builds whose guests do."""
+def _fallen(where: Where, hypervisor: Hypervisor) -> list[str]:
+    """Take away kept guests that do not stand any more; return what was found."""
     swept: list[str] = []
-    kept: set[str] = set()
     for guest in standing(where.state):
-        if guest.uri != where.uri or stands(hypervisor, guest):
-            kept.add(guest.mark)
-        else:
+        if guest.uri == where.uri and not stands(hypervisor, guest):
             release(guest, hypervisor, where.state, why="it did not run any more")
             swept.append(f"guest that {guest.build} kept, which does not run any more")
-    return swept, kept
+    return swept
+
+
+def _is_abandoned(state: Path, build: str) -> bool:
+    """Say whether a build is dead and keeps no guest; in this order, for it writes its note before it ends."""
+    return _is_dead(state, build) and all(guest.mark != build for guest in standing(state))
 
 
 def _is_dead(state: Path, build: str) -> bool:

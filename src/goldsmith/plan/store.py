@@ -6,7 +6,7 @@ A layer names the one below it by a relative path, so the whole state folder can
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,14 +191,18 @@ class Store:
         folder.rename(aside)
         return aside
 
-    def sweep(self, spare: Collection[str] = ()) -> list[str]:
-        """Remove what killed builds left half made, but the disks of the builds to ``spare``; return the keys."""
-        kept = {f"{KEPT_PREFIX}{build}" for build in spare}
+    def sweep(self, spare: Callable[[str], bool] = lambda _: False) -> list[str]:
+        """Remove what killed builds left half made; return the keys.
+
+        A disk that was set aside for a build stays where ``spare`` says so of it; it is asked just before.
+        """
         swept: list[str] = []
         if not self.layers.is_dir():
             return swept
         for folder in sorted(self.layers.iterdir()):
-            if folder.name in kept or (self.has(folder.name) and not memory.half_made(folder)):
+            if self.has(folder.name) and not memory.half_made(folder):
+                continue
+            if folder.name.startswith(KEPT_PREFIX) and spare(folder.name.removeprefix(KEPT_PREFIX)):
                 continue
             with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
                 if mine and not self.has(folder.name):
