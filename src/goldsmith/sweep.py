@@ -3,12 +3,14 @@
 import re
 import shutil
 from collections.abc import Callable, Iterable
+from glob import glob
 from pathlib import Path
 
-from goldsmith.boottest.place import BOOT_TESTS
+from goldsmith.boottest.place import BOOT_TESTS, SUFFIX
 from goldsmith.compose import Where
 from goldsmith.events import Reporter, Warned
 from goldsmith.host import aside, files, guestmount, injected
+from goldsmith.host.appliance import remove_half_made
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import release, stands
@@ -17,6 +19,13 @@ from goldsmith.plan.store import Store
 from goldsmith.record.document import read_document
 from goldsmith.record.masked import mask_files
 from goldsmith.stages.parts import DOMAIN_PREFIX
+
+# Folders of the state folder in which files and folders are made aside, beside itself.
+_WRITTEN = (
+    "boot-tests/*/", "builds/*/", "builds/*/*/", "cache/", "cache/.guestfs-*/appliance.d/", "catalog/",
+    "catalog/certificates/", "catalog/evidence/*/", "nightly/", "push/", "push/*/", "store/media/", "store/media/*/",
+    "store/media/partial/*/", "transfer/",
+)  # fmt: skip
 
 
 def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[str]:
@@ -55,9 +64,27 @@ def sweep_files(state: Path, store: Store) -> list[str]:
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(f"seed of {folder.name}")
     swept += [f"mount {place}" for place in guestmount.drop_dead(LocalHost())]
-    places = [state, state / "catalog", *(state / "builds").glob("*"), *(state / "store").glob("media/**/")]
-    swept += [f"half-written file {path}" for path in (*aside.remove_files(places), *aside.remove_scratch())]
+    places = [state, *_written(state)]
+    swept += [f"half-written file {path}" for path in aside.remove_files(places)]
+    half_made = (*aside.remove_folders(places), *remove_half_made(state / "cache"), *aside.remove_scratch())
+    swept += [f"half-made folder {path}" for path in half_made]
+    for folder in (state / BOOT_TESTS).glob(f"*{SUFFIX}"):  # the evidence is in the record of the build
+        if _is_dead(state, folder.name) and _is_dead(state, folder.name.removesuffix(SUFFIX)):
+            swept += _lock_alone(folder)
     return swept
+
+
+def _written(state: Path) -> list[Path]:
+    found = (one for pattern in _WRITTEN for one in glob(pattern, root_dir=state))  # noqa: PTH207  Path.glob raises where a folder goes
+    return [state / one for one in found]
+
+
+def _lock_alone(folder: Path) -> list[str]:
+    """Remove a folder that holds nothing but a lock; return what it was."""
+    if any(one.name != "lock" for one in folder.iterdir()):
+        return []
+    shutil.rmtree(folder, ignore_errors=True)
+    return [f"lock of {folder.name}"]
 
 
 def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import struct
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host import osinfo
+from goldsmith.host.aside import aside
 from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.files import fsync_tree, human_size, need_space, sha256_of, write_atomically
 from goldsmith.host.process import Host
@@ -58,10 +58,10 @@ class Library:
         """
         size = whole_size(path)
         self._prepare(size)
-        with self._aside() as aside:
-            digest = _copy(path, aside / path.name, on_progress)
-            whole_size(aside / path.name, shown=path)  # it may have been cut while it was read
-            return self._keep(aside, path.name, digest, _os(path, host))
+        with self._aside() as made:
+            digest = _copy(path, made / path.name, on_progress)
+            whole_size(made / path.name, shown=path)  # it may have been cut while it was read
+            return self._keep(made, path.name, digest, _os(path, host))
 
     def take(self, path: Path, *, sha256: str, host: Host | None = None) -> Medium:
         """Move a file that nobody else needs into the library; ``sha256`` is its digest, which is not read again.
@@ -70,11 +70,11 @@ class Library:
         """
         whole_size(path)
         self._prepare(0)
-        with self._aside() as aside:
+        with self._aside() as made:
             found = _os(path, host)
             path.chmod(0o644)
-            path.rename(aside / path.name)
-            return self._keep(aside, path.name, sha256, found)
+            path.rename(made / path.name)
+            return self._keep(made, path.name, sha256, found)
 
     def find(self, name_or_digest: str) -> Medium | None:
         """Return the medium of this name, digest, or beginning of a digest; the last added of equal names."""
@@ -123,25 +123,24 @@ class Library:
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:
-        aside = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
-        try:
-            aside.chmod(0o755)  # qemu reads it as another user
-            yield aside
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        with aside(self.folder, "medium") as folder:
+            made = folder / "medium"
+            made.mkdir()
+            made.chmod(0o755)  # qemu reads it as another user
+            yield made
 
-    def _keep(self, aside: Path, name: str, digest: str, os_name: str) -> Medium:
+    def _keep(self, made: Path, name: str, digest: str, os_name: str) -> Medium:
         added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        size = (aside / name).stat().st_size
+        size = (made / name).stat().st_size
         about = {"name": name, "size": size, "sha256": digest, "osinfo": os_name, "added": added}
-        write_atomically(aside / ABOUT, sealed_text(about, key=_SEAL))
-        fsync_tree(aside)
+        write_atomically(made / ABOUT, sealed_text(about, key=_SEAL))
+        fsync_tree(made)
         place = self.folder / digest
         if (known := _read(place)) and sha256_of(known.path) == digest:
             return known
         shutil.rmtree(place, ignore_errors=True)  # damaged since, or left without its description
         try:
-            aside.rename(place)
+            made.rename(place)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise HostError(f"cannot keep {place}: {error.strerror}", fix="see to permissions") from None
