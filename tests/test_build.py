@@ -1,5 +1,9 @@
 """What a build does around its stages: it sweeps after killed ones, and asks the plan of a recipe."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from goldsmith.compose import Where
@@ -8,7 +12,7 @@ from goldsmith.host import files
 from goldsmith.host.domains import DomainState
 from goldsmith.host.faults import host_fault
 from goldsmith.plan.store import Store
-from goldsmith.sweep import sweep
+from goldsmith.sweep import sweep, sweep_files
 
 from .keeping import URI, XML
 
@@ -36,6 +40,15 @@ def test_the_machine_of_a_dead_build_is_taken_away(where, hypervisor, running):
     assert hypervisor.state(name) is DomainState.GONE
 
 
+def test_a_state_folder_is_the_same_by_every_name(where, hypervisor, tmp_path):
+    (tmp_path / "link").symlink_to(where.state)
+    names = [
+        a_machine(hypervisor, "dead1", tmp_path / "link"),
+        a_machine(hypervisor, "dead2", where.state / ".." / where.state.name),
+    ]
+    assert sweep(where, Store(where.state)) == [f"machine {name}" for name in names]
+
+
 def test_hypervisor_of_living_builds_other_state_folders_and_other_people_stay(where, hypervisor, tmp_path):
     mine = a_machine(hypervisor, "alive", where.state)
     others = a_machine(hypervisor, "dead", tmp_path / "other")
@@ -55,6 +68,52 @@ def test_private_files_of_a_dead_build_go_and_those_of_a_living_one_stay(where):
     with files.locked(where.state / "builds" / "alive" / "lock"):
         assert sweep(where, Store(where.state)) == ["seed of dead"]
     assert [one.name for one in (where.state / "run").iterdir()] == ["alive"]
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from goldsmith.host.aside import new_file
+from goldsmith.media.library import Library
+state = Path(sys.argv[1])
+for place in sys.argv[3:]:
+    folder = state / place
+    folder.mkdir(parents=True, exist_ok=True)
+    new_file(folder / "some.json")
+Library(state / "store" / "media").add(
+    Path(sys.argv[2]), on_progress=lambda done: os.kill(os.getpid(), signal.SIGKILL)
+)
+"""
+PLACES = (
+    "", "boot-tests/t1", "builds/b1", "builds/b1/logs", "builds/b1/rendered", "cache/.guestfs-0/appliance.d",
+    "catalog", "catalog/evidence/ab", "nightly", "store/media/made",
+)  # fmt: skip
+
+
+def test_what_a_killed_process_was_writing_goes_wherever_it_is(where, tmp_path):
+    (tmp_path / "rhel7.iso").write_bytes(b"x" * (5 << 20))
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, where.state, tmp_path / "rhel7.iso", *PLACES], check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+    swept = sweep_files(where.state, Store(where.state))
+    assert len([one for one in swept if one.startswith("half-written file ")]) == len(PLACES)
+    (folder,) = (one for one in swept if one.startswith("half-made folder "))
+    assert "/store/media/.goldsmith-medium." in folder
+    assert list(where.state.rglob(".*.*")) == []
+    assert sweep_files(where.state, Store(where.state)) == []
+
+
+def test_the_lock_of_a_killed_builds_boot_test_goes_and_evidence_and_living_ones_stay(where):
+    tests = where.state / "boot-tests"
+    for name in ("dead-boot", "alive-boot", "boot-test-1"):
+        (tests / name).mkdir(parents=True)
+        (tests / name / "lock").touch()
+    (tests / "full-boot").mkdir()
+    (tests / "full-boot" / "console-1.log").touch()
+    with files.locked(where.state / "builds" / "alive" / "lock"):
+        assert sweep_files(where.state, Store(where.state)) == ["lock of dead-boot"]
+    assert sorted(one.name for one in tests.iterdir()) == ["alive-boot", "boot-test-1", "full-boot"]
 
 
 @pytest.mark.parametrize(

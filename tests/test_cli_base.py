@@ -82,6 +82,18 @@ def test_global_options_may_stand_before_or_after_the_command(tmp_path, capsys, 
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize("named", ["option", "environment"])
+def test_a_state_folder_has_one_name_however_it_is_given(tmp_path, capsys, monkeypatch, named):
+    monkeypatch.setenv("GOLDSMITH_LIBVIRT_URI", "test:///default")
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("s")
+    spelled = f"../{tmp_path.name}/link"
+    monkeypatch.setenv("GOLDSMITH_STATE", spelled if named == "environment" else "elsewhere")
+    run(["doctor", "--quick", "--json", *(["--state", spelled] if named == "option" else [])])
+    (state,) = (one for one in json.loads(capsys.readouterr().out)["checks"] if one["id"] == "state")
+    assert state["detail"].startswith(str(tmp_path / "s"))
+
+
 def test_a_project_that_is_none_is_named_with_a_fix(tmp_path, capsys):
     assert run(["recipes", "--project", str(tmp_path)]) == 2
     said = capsys.readouterr().err

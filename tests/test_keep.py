@@ -1,6 +1,8 @@
 """A guest that failed and is kept: who leaves it alone, what takes it away, and how a build goes on from it."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -34,6 +36,24 @@ def everything(state, guest):
 
 def test_other_builds_leave_a_kept_guest_its_disk_and_its_keys_alone(state, hypervisor, guest):
     assert swept(state) == []
+    assert hypervisor.state(guest.domain) is DomainState.RUNNING
+    assert everything(state, guest) == (True, True)
+
+
+def test_a_guest_that_is_kept_while_others_sweep_is_left_alone(state, hypervisor, guest):
+    """Its build writes the note and ends in the middle of a sweep, which waits for what stands in another note."""
+    (state / "builds" / "b1" / "kept.json").unlink()
+    (state / "builds" / "a1").mkdir()
+    pipe = state / "builds" / "a1" / "kept.json"
+    os.mkfifo(pipe)
+    with ExitStack() as build, ThreadPoolExecutor() as pool:
+        build.enter_context(files.locked(state / "builds" / "b1" / "lock"))
+        sweeping = pool.submit(swept, state)
+        with pipe.open("w"):  # opens when the sweep reads
+            pipe.unlink()
+            write_note(state / "builds", guest)
+            build.close()
+        assert sweeping.result() == []
     assert hypervisor.state(guest.domain) is DomainState.RUNNING
     assert everything(state, guest) == (True, True)
 

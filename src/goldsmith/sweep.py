@@ -3,12 +3,14 @@
 import re
 import shutil
 from collections.abc import Callable, Iterable
+from glob import glob
 from pathlib import Path
 
-from goldsmith.boottest.place import BOOT_TESTS
+from goldsmith.boottest.place import BOOT_TESTS, SUFFIX
 from goldsmith.compose import Where
 from goldsmith.events import Reporter, Warned
 from goldsmith.host import aside, files, guestmount, injected
+from goldsmith.host.appliance import remove_half_made
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import release, stands
@@ -18,6 +20,13 @@ from goldsmith.record.document import read_document
 from goldsmith.record.masked import mask_files
 from goldsmith.stages.parts import DOMAIN_PREFIX
 
+# Folders of the state folder in which files and folders are made aside, beside itself.
+_WRITTEN = (
+    "boot-tests/*/", "builds/*/", "builds/*/*/", "cache/", "cache/.guestfs-*/appliance.d/", "catalog/",
+    "catalog/certificates/", "catalog/evidence/*/", "nightly/", "push/", "push/*/", "store/media/", "store/media/*/",
+    "store/media/partial/*/", "transfer/",
+)  # fmt: skip
+
 
 def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[str]:
     """Remove what killed builds of this state folder left: domains, half layers, seeds, copies of kickstarts.
@@ -26,10 +35,11 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
     Guests that were left on purpose stay as long as they stand. Returns what was found.
     """
     with connect(where.uri) as hypervisor:
-        swept = _fallen(where, hypervisor) + sweep_files(where.state, store)
+        swept = _fallen(where, hypervisor)
+        swept += sweep_files(where.state, store)
         for domain in hypervisor.domains(DOMAIN_PREFIX):
             whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
-            if whose and whose[2] == str(where.state) and _is_left(where.state, whose[1]):
+            if whose and injected.is_of(whose[2], where.state) and _is_abandoned(where.state, whose[1]):
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
@@ -45,15 +55,36 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
 
 def sweep_files(state: Path, store: Store) -> list[str]:
     """Remove what killed builds left in the state folder and among temporary files; no libvirt is asked for that."""
-    swept = [f"half-made layer {key[:12]}" for key in store.sweep(lambda build: not _is_left(state, build))]
+    swept = [
+        f"half-made layer {key[:12]}"
+        for key in store.sweep(spare=lambda build: not _is_abandoned(state, build))
+    ]
     for folder in (state / "run").glob("*"):
-        if _is_left(state, folder.name):
+        if _is_abandoned(state, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(f"seed of {folder.name}")
     swept += [f"mount {place}" for place in guestmount.drop_dead(LocalHost())]
-    places = [state, state / "catalog", *(state / "builds").glob("*"), *(state / "store").glob("media/**/")]
-    swept += [f"half-written file {path}" for path in (*aside.remove_files(places), *aside.remove_scratch())]
+    places = [state, *_written(state)]
+    swept += [f"half-written file {path}" for path in aside.remove_files(places)]
+    half_made = (*aside.remove_folders(places), *remove_half_made(state / "cache"), *aside.remove_scratch())
+    swept += [f"half-made folder {path}" for path in half_made]
+    for folder in (state / BOOT_TESTS).glob(f"*{SUFFIX}"):  # the evidence is in the record of the build
+        if _is_dead(state, folder.name) and _is_dead(state, folder.name.removesuffix(SUFFIX)):
+            swept += _lock_alone(folder)
     return swept
+
+
+def _written(state: Path) -> list[Path]:
+    found = (one for pattern in _WRITTEN for one in glob(pattern, root_dir=state))  # noqa: PTH207  Path.glob raises where a folder goes
+    return [state / one for one in found]
+
+
+def _lock_alone(folder: Path) -> list[str]:
+    """Remove a folder that holds nothing but a lock; return what it was."""
+    if any(one.name != "lock" for one in folder.iterdir()):
+        return []
+    shutil.rmtree(folder, ignore_errors=True)
+    return [f"lock of {folder.name}"]
 
 
 def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:
@@ -71,12 +102,9 @@ def _fallen(where: Where, hypervisor: Hypervisor) -> list[str]:
     return swept
 
 
-def _is_left(state: Path, build: str) -> bool:
-    """Say whether what bears the name of this build belongs to nobody: neither to the build, nor to a kept guest.
-
-    A build writes the note of its guest before it ends, so whoever sees that it has ended also sees the note.
-    """
-    return _is_dead(state, build) and build not in {guest.mark for guest in standing(state)}
+def _is_abandoned(state: Path, build: str) -> bool:
+    """Say whether a build is dead and keeps no guest; in this order, for it writes its note before it ends."""
+    return _is_dead(state, build) and all(guest.mark != build for guest in standing(state))
 
 
 def _is_dead(state: Path, build: str) -> bool:

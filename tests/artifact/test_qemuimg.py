@@ -177,6 +177,14 @@ def test_an_overlay_may_name_its_layer_in_full(raw, tmp_path):
     assert (found.backing, found.backing_format) == (str(raw), "raw")
 
 
+def test_a_layer_with_a_colon_in_its_name_is_found_from_beside_it(qcow2, tmp_path):
+    below = qcow2.rename(tmp_path / "nbd:one.qcow2")
+    create_overlay(HOST, below, tmp_path / "over.qcow2", relative=True)
+    assert compare(HOST, below, "qcow2", tmp_path / "over.qcow2", "qcow2")
+    create_live_overlay(HOST, below, tmp_path / "live.qcow2")
+    assert compare(HOST, below, "qcow2", tmp_path / "live.qcow2", "qcow2")
+
+
 def test_an_overlay_needs_its_layer(tmp_path):
     with pytest.raises(HostError, match=r"the layer below over.qcow2 is not there: .*gone.qcow2"):
         create_overlay(HOST, tmp_path / "gone.qcow2", tmp_path / "over.qcow2", relative=True)

@@ -1,6 +1,7 @@
 import base64
 import struct
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,13 @@ def test_facts_of_a_qcow2_come_from_qemu_img(tmp_path, qemu_img):
     assert found.faults == ()
 
 
+def test_a_short_name_is_the_same_file_as_the_full_one(tmp_path, qemu_img, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([qemu_img, "create", "-q", "-f", "vmdk", tmp_path / "a:x.vmdk", "3M"], check=True)
+    found = ask_qemu(recognise(Path("a:x.vmdk")), LocalHost())
+    assert (found.problems, found.virtual_size) == ((), 3 * MIB)
+
+
 def test_leaked_clusters_are_counted(tmp_path, qemu_img):
     path = tmp_path / "x.qcow2"
     subprocess.run([qemu_img, "create", "-q", "-f", "qcow2", path, "3M"], check=True)
@@ -154,6 +162,13 @@ def test_a_clean_disk_and_secrets_too_short_to_tell(tmp_path, qemu_img):
         path, [*SECRETS, "1234"], driver="qcow2", virtual_size=8 * MIB, host=LocalHost(), scratch=tmp_path
     )
     assert (found.sought, found.short, found.hits) == (3, 1, ())
+
+
+def test_a_search_goes_by_the_full_name(tmp_path, qemu_img, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    disk(tmp_path, qemu_img, 0, SECRETS[0].encode(), driver="raw").rename("nbd:x,y")
+    found = search(Path("nbd:x,y"), SECRETS, driver="raw", virtual_size=8 * MIB, host=LocalHost())
+    assert [hit.secret for hit in found.hits] == [1]
 
 
 def test_no_secret_is_given_to_a_program(tmp_path, fake_tool):

@@ -9,8 +9,12 @@ from xml.etree import ElementTree
 import pytest
 from tests.cli.conftest import guestfish
 
+from goldsmith.boottest.place import Image, Place
+from goldsmith.boottest.run import boot_test as start_test
 from goldsmith.cli.main import run
+from goldsmith.errors import HostError
 from goldsmith.host.files import locked
+from goldsmith.host.process import LocalHost
 
 # A machine of the test driver; what a guest says on its console is in $SAYS.
 VIRT_INSTALL = """
@@ -240,6 +244,16 @@ def test_an_image_of_the_catalog_is_named_as_there(boot_test):
     assert code == 4, err
     assert json.loads(out)["image"] == "pretty-name"
     assert "300 MiB" in err
+
+
+def test_a_test_makes_what_is_swept_only_under_its_lock(tmp_path):
+    place = Place("t1", tmp_path / "state", "test:///default", "qemu", "user")
+    (place.own / "lock").mkdir(parents=True)  # which nobody can take
+    with pytest.raises(HostError, match="cannot lock"):
+        start_test(
+            Image(tmp_path / "i.raw", "raw", 1), None, place, host=LocalHost(), timeout=1.0, tell=print
+        )
+    assert not place.scratch.exists()
 
 
 def test_what_a_killed_test_left_is_swept_but_not_what_runs(boot_test):

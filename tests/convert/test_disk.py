@@ -151,6 +151,32 @@ def test_unsafe_images_are_refused_with_all_their_problems(disk, tmp_path, capsy
     assert not out.exists()
 
 
+def test_a_name_that_qemu_would_read_as_another_file_is_the_name_of_a_file(
+    disk, tmp_path, monkeypatch, capsys
+):
+    """The headers that were looked into are those of the file of this name; qemu-img is to open no other one."""
+    monkeypatch.chdir(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret".ljust(MIB))
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", secret, "evil.qcow2")
+    run("qemu-img", "create", "-q", "-f", "qcow2", tmp_path / "harmless", str(MIB))
+    name = '{"driver":"qcow2","file":{"driver":"file","filename":"evil.qcow2"}}'
+    (tmp_path / "harmless").rename(tmp_path / f"json:{name}")
+    assert goldsmith(["convert", f"json:{name}", "out.raw", "--to", "raw"]) == 0
+    assert not any((tmp_path / "out.raw").read_bytes())
+
+
+@pytest.mark.parametrize("folder", ["", "fat:rw/", "a:b/"])
+def test_a_colon_in_the_name_of_a_file_or_its_folder_is_no_protocol(disk, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    Path(folder).mkdir(exist_ok=True)
+    image, out = f"{folder}nbd:x.qcow2", f"{folder}nbd:y.vmdk"
+    run("qemu-img", "convert", "-O", "qcow2", disk, tmp_path / image)
+    assert goldsmith(["inspect", image]) == 0
+    assert goldsmith(["convert", image, out, "--to", "vmdk"]) == 0
+    assert goldsmith(["inspect", out]) == 0
+
+
 def test_damaged_images_are_refused(disk, tmp_path):
     image = tmp_path / "x.qcow2"
     convert(HOST, disk, image, Target("qcow2", "none"))

@@ -1,6 +1,9 @@
 """Images behind URLs: a real server on 127.0.0.1 that counts what it gives away."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,6 +14,7 @@ from goldsmith.cli.main import run
 from goldsmith.errors import CatalogError
 from goldsmith.formats.remote import open_url
 from goldsmith.formats.source import open_file
+from goldsmith.host.aside import remove_folders
 from goldsmith.host.process import LocalHost
 
 from .conftest import COMPRESSED, MADE, MIB
@@ -148,3 +152,12 @@ def test_other_urls_are_refused(url, capsys):
 
 def test_an_empty_answer_is_an_empty_file(server):
     assert headers(open_url(server.url)).problems == ("the file is empty",)
+
+
+def test_a_download_that_a_kill_ends_is_swept(server, tmp_path, fake_tool):
+    server.ranges = False
+    fake_tool("curl", "kill -9 $PPID")
+    done = subprocess.run([sys.executable, "-m", "goldsmith", "inspect", server.url], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (folder,) = remove_folders([tmp_path / "state"])
+    assert folder.name.startswith(".goldsmith-inspect.")

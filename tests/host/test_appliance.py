@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from goldsmith.host.accel import Acceleration
-from goldsmith.host.appliance import drop_changed, keep, note
+from goldsmith.host.appliance import drop_changed, keep, note, remove_half_made
+from goldsmith.host.locks import locked
 from goldsmith.host.process import LocalHost
 
 HOST = LocalHost()
@@ -31,6 +32,17 @@ def test_an_appliance_stays_although_each_launch_touches_its_files(appliance):
         os.utime(one)
     assert not drop_changed(appliance)
     assert (appliance / ".guestfs-0" / "appliance.d" / "kernel").exists()
+
+
+def test_what_supermin_left_half_made_goes_unless_it_is_being_made(appliance):
+    half = appliance / ".guestfs-0" / "appliance.d.x1y2z3ab"
+    half.mkdir()
+    (half / "root").write_bytes(b"r")
+    with locked(half.with_name("lock")):
+        assert remove_half_made(appliance) == []
+    assert remove_half_made(appliance) == [half]
+    assert not half.exists()
+    assert not drop_changed(appliance)
 
 
 @pytest.mark.parametrize(("name", "at"), [("kernel", 3), ("root", 5), ("root", 1 << 20)])

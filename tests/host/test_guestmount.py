@@ -1,5 +1,8 @@
 """Images that are shown as folders: what a killed process leaves of that, by a made-up list of mounts."""
 
+import errno
+import os
+
 import pytest
 
 from goldsmith.errors import ToolError
@@ -7,16 +10,27 @@ from goldsmith.host.guestmount import drop_dead, mounted
 from goldsmith.host.process import LocalHost
 
 
-def test_a_mount_whose_appliance_died_is_taken_away_and_no_other(tmp_path, fake_tool):
+def test_a_mount_whose_appliance_died_is_taken_away_and_no_other(tmp_path, fake_tool, monkeypatch):
     tool = fake_tool("fusermount")
     alive = tmp_path / "goldsmith-mount-alive" / "in" / "guest"
     alive.mkdir(parents=True)
     dead = f"{tmp_path}/a b/goldsmith-mount-dead/in/guest"
+    others = f"{tmp_path}/goldsmith-mount-others/in/guest"
+    answers = {dead: errno.ENOTCONN, others: errno.EACCES}
+
+    def stat(path, **options):
+        if number := answers.get(str(path)):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, **options)
+
+    real = os.stat
+    monkeypatch.setattr(os, "stat", stat)
     mounts = tmp_path / "mounts"
     escaped = dead.replace(" ", "\\040")
     mounts.write_text(
         f"/dev/fuse {escaped} fuse ro,nosuid 0 0\n"
         f"/dev/fuse {alive} fuse ro,nosuid 0 0\n"
+        f"/dev/fuse {others} fuse ro,nosuid,user_id=1000 0 0\n"
         f"/dev/fuse {tmp_path}/somebody-elses fuse rw 0 0\n"
         f"tmpfs {tmp_path}/goldsmith-mount-none tmpfs rw 0 0\n"
     )

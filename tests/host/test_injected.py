@@ -37,6 +37,12 @@ def test_copies_of_dead_builds_go_and_all_others_stay(boot, tmp_path):
     assert all(one.exists() for one in others)
 
 
+def test_a_state_folder_is_known_by_another_name_too(boot, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    copy = initrd(boot, "one", f"rootpw x\n{signature('dead', tmp_path / 'x' / '..' / 'link')}")
+    assert remove_copies(tmp_path / "state", lambda build: True, folders=(boot,)) == [copy]
+
+
 def test_a_folder_whose_files_were_about_to_be_injected_goes_as_a_whole(boot, tmp_path):
     folder = boot / "tmp1234"
     folder.mkdir()

@@ -1,9 +1,11 @@
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from goldsmith.errors import HostError, ToolError
+from goldsmith.host.guestfs import fish
 from goldsmith.host.process import LocalHost, stoppable
 
 
@@ -69,3 +71,20 @@ def test_a_tool_that_may_be_stopped_still_has_its_time_and_its_end(fake_tool):
         stoppable(LocalHost(), threading.Event()).run("sleeper", timeout=1)
     fake_tool("talker", "echo hello")
     assert stoppable(LocalHost(), threading.Event()).run("talker").stdout == "hello\n"
+
+
+def test_files_are_given_to_a_tool_by_their_full_names_and_words_as_they_are(
+    fake_tool, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tool = fake_tool("tool")
+    LocalHost().run("tool", "info", Path("json:{}"), Path("-o"))
+    LocalHost().start("tool", Path("nbd:x")).stop(5)
+    assert tool.calls == [["info", f"{tmp_path}/json:{{}}", f"{tmp_path}/-o"], [f"{tmp_path}/nbd:x"]]
+
+
+def test_an_appliance_gets_the_full_name_of_its_image(fake_tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tool = fake_tool("guestfish")
+    fish(LocalHost(), "x", image=Path("nbd:x"), format="raw", read_only=True, inspect=True, env={})
+    assert tool.calls == [["--ro", "--format=raw", "-a", f"{tmp_path}/nbd:x", "-i"]]

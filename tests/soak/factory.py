@@ -21,6 +21,7 @@ LEASE = 600  # seconds
 NETWORK = "goldsmith"
 LIMIT = 3600  # seconds for one build on a busy host without KVM
 NAME = "soaked"
+_ASIDE = re.compile(r"\.goldsmith-(?!new-).*|\..+\.[a-z0-9_]{8}")  # files and folders that are made aside
 QUICK = "step-2-services"  # a guest that goes on from its memory, and all stages that follow
 
 
@@ -180,7 +181,10 @@ def _no_half_layer(factory: Factory) -> str:
 def _no_temporary_file(factory: Factory) -> str:
     places = (factory.state / "run", factory.state / "catalog" / "incoming")
     left = [str(one) for place in places if place.is_dir() for one in place.iterdir()]
-    left += [str(one) for one in factory.state.rglob(".*.*") if one.is_file() and "cache" not in one.parts]
+    hidden = list(factory.state.rglob(".*.*"))
+    left += [str(one) for one in hidden if _ASIDE.fullmatch(one.name)]
+    left += [str(one) for one in hidden if one.is_file() and "cache" not in one.parts]
+    left += map(str, (factory.state / "cache").glob(".guestfs-*/appliance.d.*"))
     return f"files are left: {', '.join(left[:5])}" if left else ""
 
 

@@ -87,7 +87,7 @@ def info(host: Host, path: Path, format: str) -> ImageInfo:  # noqa: A002  the I
         "--output=json",
         "-U",
         path,
-        fix=f"see `qemu-img info {path}`",
+        fix=f"see `qemu-img info {path.absolute()}`",
         limits=QUESTION,
     )
     facts = json.loads(done.stdout)
@@ -225,7 +225,7 @@ def create_live_overlay(host: Host, below: Path, overlay: Path) -> None:
     """
     _must_be_new(overlay)
     size = info(host, below, "qcow2").virtual_size
-    stored = os.path.relpath(below, overlay.parent)
+    stored = _as_seen_from(overlay.parent, below)
     _run(host, "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", stored, overlay, str(size))
 
 
@@ -246,8 +246,14 @@ def rebase_unsafe(
 def _backing(overlay: Path, backing: Path, backing_format: str, relative: bool) -> Sequence[str]:  # noqa: FBT001
     if not backing.is_file():
         raise HostError(f"the layer below {overlay.name} is not there: {backing}", fix="build it again")
-    stored = os.path.relpath(backing, overlay.parent) if relative else str(backing.absolute())
+    stored = _as_seen_from(overlay.parent, backing) if relative else str(backing.absolute())
     return ("-F", qemu_name(backing_format), "-b", stored)
+
+
+def _as_seen_from(folder: Path, path: Path) -> str:
+    """Return the way from ``folder`` to a file; what is before a colon in its first part is no protocol."""
+    way = os.path.relpath(path, folder)
+    return f"./{way}" if ":" in way.partition("/")[0] else way
 
 
 def _run(host: Host, *argv: str | Path, fix: str = "", **options: Any) -> Output:

@@ -103,7 +103,7 @@ def _outside(facts: dict[str, Any], specific: dict[str, Any], path: Path) -> lis
         "it needs another file below it (a backing file)": facts.get("backing-filename"),
         "its data lies in another file (an external data file)": specific.get("data-file"),
         "its data lies in other files (extents)": any(
-            one.get("filename") != str(path) for one in specific.get("extents", ())
+            one.get("filename") != str(path.absolute()) for one in specific.get("extents", ())
         ),
     }
     return [words for words, present in found.items() if present]

@@ -88,7 +88,7 @@ def _windows(
             source = (
                 f"driver=raw,offset={index * window},size={length},file.driver={driver},file.file.driver=file"
             )
-            name = str(image).replace(",", ",,")
+            name = str(image.absolute()).replace(",", ",,")
             host.run(
                 *("qemu-img", "convert", "-O", "raw"),
                 *("--image-opts", f"{source},file.file.filename={name}", part),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BOOT_TESTS = "boot-tests"  # folder of the state folder with the evidence of each test, by its id
+SUFFIX = "-boot"  # of the ident of a build's own test, after the id of the build
 _GROWTH = 5 << 30  # bytes
 _GROWTH_SHARE = 0.15
 

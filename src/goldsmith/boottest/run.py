@@ -117,12 +117,14 @@ def _folders(place: Place, stay: Stay | None) -> Iterator[None]:
 
     It stays with the guest that uses it, and the folder of the lock where it holds the evidence too.
     """
-    for folder in (place.state, place.state / "run", place.scratch):  # QEMU's user has to pass
-        make_folder(folder, PASSED)
-    for folder in (place.own.parent, place.own, place.folder):
+    make_folder(place.state, PASSED)
+    for folder in (place.own.parent, place.own):
         make_folder(folder)
     with locked(place.own / "lock"):
         try:
+            for folder in (place.state / "run", place.scratch):  # QEMU's user has to pass
+                make_folder(folder, PASSED)
+            make_folder(place.folder)
             yield
         finally:
             if not (stay and stay.stays):

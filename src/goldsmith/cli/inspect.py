@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -15,6 +14,7 @@ from goldsmith.errors import GateError
 from goldsmith.formats.header import Detail
 from goldsmith.formats.remote import NoRanges, open_url
 from goldsmith.formats.source import Source, open_file
+from goldsmith.host.aside import aside
 from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.files import human_size, need_space
 from goldsmith.host.process import LocalHost
@@ -58,11 +58,11 @@ def opened(settings: Settings, image: str) -> Iterator[Source]:
         source = open_url(image)
     except NoRanges as error:
         make_folder(settings.state, PASSED)
-        with TemporaryDirectory(prefix=".inspect-", dir=settings.state) as folder:
+        with aside(settings.state, "inspect") as folder:
             if error.size:
-                need_space(Path(folder), error.size, what=f"the download of {image}")
+                need_space(folder, error.size, what=f"the download of {image}")
             with transfer(settings, "download", error.size) as heard:
-                path = Download(image, Path(folder)).run(LocalHost(), on_progress=heard)
+                path = Download(image, folder).run(LocalHost(), on_progress=heard)
             with open_file(path) as file:
                 yield file
         return

@@ -24,6 +24,7 @@ from goldsmith.host.sealed import sealed_text, unsealed
 _NOTE = "appliance.json"
 _FILES = ".guestfs-*/appliance.d"
 _STARTS_UNPACKED = 4  # the first QEMU that starts an unpacked kernel, by its PVH entry
+_HALF = ".guestfs-*/appliance.d.*"  # what supermin makes before it takes its place, under its lock
 _LENSES = "/usr/share/augeas/lenses/dist"
 # Lenses for what libguestfs and its tools ask Augeas: daemon/inspect_fs_unix.ml (fstab, mdadm, host names, sysconfig),
 # of virt-sysprep and virt-customize accounts, hosts and /etc/selinux/config (a file of shell variables).
@@ -48,6 +49,17 @@ def drop_changed(cache: Path) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
     (cache / _NOTE).unlink(missing_ok=True)
     return True
+
+
+def remove_half_made(cache: Path) -> list[Path]:
+    """Remove appliances that were being made when their process was killed; return what it was."""
+    removed = []
+    for folder in cache.glob(_HALF):
+        with suppress(OSError, GoldsmithError), files.try_lock(folder.with_name("lock"), sign=False) as free:
+            if free:
+                shutil.rmtree(folder)
+                removed.append(folder)
+    return removed
 
 
 def keep(host: Host, acceleration: Acceleration | None, *, cache: Path) -> None:

@@ -12,12 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from goldsmith.errors import HostError
-from goldsmith.host.locks import hold, locked, try_lock
+from goldsmith.host.locks import hold, is_locked, locked, try_lock
 
 _FILE = re.compile(r"\..+\.[a-z0-9_]{8}")  # as ``new_file`` names them
 _PREFIX = "goldsmith-"
 _MARK = "lock"
 _HIDDEN = ".goldsmith-"
+_NEW = f"{_HIDDEN}new-"
 _LONGEST = 80  # bytes of a name; more might not fit
 
 
@@ -35,12 +36,10 @@ def remove_files(folders: Iterable[Path]) -> list[Path]:
     """Remove what killed processes have left in these folders of what ``new_file`` makes; return what it was."""
     removed = []
     for path in (one for folder in folders for one in _listed(folder) if _FILE.fullmatch(one.name)):
-        with suppress(OSError):
-            if path.is_file() and not path.is_symlink():
-                with try_lock(path, sign=False) as mine:
-                    if mine:
-                        path.unlink()
-                        removed.append(path)
+        with suppress(OSError, HostError):  # of another user
+            if path.is_file() and not path.is_symlink() and not is_locked(path):
+                path.unlink()
+                removed.append(path)
     return removed
 
 
@@ -70,16 +69,22 @@ def aside(folder: Path, name: str) -> Iterator[Path]:
     prefix = f"{_HIDDEN}{name.encode()[:_LONGEST].decode(errors='ignore')}."
     _remove_dead(_named(folder, prefix))
     try:
-        made = Path(tempfile.mkdtemp(prefix=f"{_HIDDEN}new-", dir=folder))
+        made = Path(tempfile.mkdtemp(prefix=_NEW, dir=folder))
     except OSError as error:
         fix = "see to its permissions, or name another folder"
         raise HostError(f"cannot write to {folder}: {error.strerror}", fix=fix) from None
     try:
         with locked(made / _MARK):
-            made = made.rename(made.with_name(prefix + made.name.removeprefix(f"{_HIDDEN}new-")))
+            made = made.rename(made.with_name(prefix + made.name.removeprefix(_NEW)))
             yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def remove_folders(folders: Iterable[Path]) -> list[Path]:
+    """Remove what killed processes have left in these folders of what ``aside`` makes; return what it was."""
+    made = (one for folder in folders for one in _named(folder, _HIDDEN))
+    return _remove_dead(one for one in made if not one.name.startswith(_NEW))
 
 
 def _remove_dead(folders: Iterable[Path], *, own: bool = False) -> list[Path]:

@@ -54,7 +54,7 @@ def fish(
     the script with ToolError, unless it starts with ``-``.
     """
     access = "--ro" if read_only else "--rw"
-    command = ["guestfish", access, f"--format={format}", "-a", str(image)]
+    command = ["guestfish", access, f"--format={format}", "-a", str(image.absolute())]
     if inspect:
         command.append("-i")
     else:

@@ -1,5 +1,6 @@
 """An image's files below a folder of this host, for programs that know nothing of images; read-only, by FUSE."""
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -71,8 +72,9 @@ def _there(child: Child, place: Path) -> bool | None:
 
 
 def _is_dead(place: Path) -> bool:
+    """Say whether nobody answers for a mount; one of another user that is alive denies access, also to root."""
     try:
         place.stat()
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
     return False

@@ -29,12 +29,17 @@ def scratch_folders() -> tuple[Path, ...]:
     return (SYSTEM, Path(cache) / "virt-manager" / "boot")
 
 
+def is_of(said: str, state: Path) -> bool:
+    """Say whether a signature means this state folder, however that was written when it was made."""
+    return "\0" not in said and os.path.realpath(said) == os.path.realpath(state)
+
+
 def remove_copies(state: Path, is_mine: Callable[[str], bool], *, folders: tuple[Path, ...]) -> list[Path]:
     """Remove what was left of builds of this state folder for whose id ``is_mine`` says so; return what it was."""
     removed = []
     for path in (one for folder in folders for one in _candidates(folder)):
         for build, where in _SIGNED.findall(_injected(path)):
-            if where.decode(errors="replace") == str(state) and is_mine(build.decode(errors="replace")):
+            if is_of(os.fsdecode(where), state) and is_mine(build.decode(errors="replace")):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 removed.append(path)
                 break

@@ -94,7 +94,7 @@ class LocalHost:
         ``timeout`` is in seconds. Raises HostError when the program is not installed and ToolError, with its last
         lines, when its exit status is not in ``ok`` or the time is over.
         """
-        command = [os.fspath(arg) for arg in argv]
+        command = _words(*argv)
         shown = self.mask(shlex.join(command))
         listeners = [one for one in (on_line, self.on_line, self._write) if one]
         self._write(f"$ {shown}")
@@ -126,7 +126,7 @@ class LocalHost:
         cwd: Path | None = None,
     ) -> "Child":
         """Start a program and return at once; as ``run`` does otherwise."""
-        command = [os.fspath(arg) for arg in argv]
+        command = _words(*argv)
         listeners = [one for one in (on_line, self.on_line, self._write) if one]
         self._write(f"$ {self.mask(shlex.join(command))}")
         process = self._start(command, env, cwd, fix, None)
@@ -249,6 +249,11 @@ class _Streams:
 
     def tail(self) -> list[str]:
         return [line for line in self._last if line.strip()]
+
+
+def _words(program: str | Path, *argv: str | Path) -> list[str]:
+    """Return a command as words; a file by its full path, for a short one may read as an option or a URL."""
+    return [os.fspath(program), *(str(one.absolute()) if isinstance(one, Path) else one for one in argv)]
 
 
 def _prepare(limits: Limits | None) -> None:

@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
+from goldsmith.host.aside import aside
 from goldsmith.host.files import need_space
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host, Listener
@@ -108,16 +108,16 @@ def build_installer(
     initramfs.pykickstart_version()
     out.parent.mkdir(parents=True, exist_ok=True)
     parts = _root(host, distribution or this_distribution(), cache, on_line, say)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
+    with aside(out.parent, out.name) as work:
         say("making the installer's initramfs")
-        tree = Path(work, "iso")
+        tree = work / "iso"
         _lay_out(tree, parts, product)
         say("writing the ISO")
-        aside = Path(work, "aside.iso")
-        host.run(*_xorriso(tree, aside, product.label), fix="apt-get install xorriso", on_line=on_line)
-        aside.chmod(0o644)
-        _fsync(aside)
-        aside.replace(out)
+        made = work / "made.iso"
+        host.run(*_xorriso(tree, made, product.label), fix="apt-get install xorriso", on_line=on_line)
+        made.chmod(0o644)
+        _fsync(made)
+        made.replace(out)
     return out
 
 
@@ -142,8 +142,8 @@ def _root(host: Host, distribution: Distribution, cache: Path, on_line: Listener
         rootfs.check_rights(root=os.geteuid() == 0, user=getpass.getuser())
         need_space(cache, SPACE, what="the demo installer")
         sources = read_apt_sources(host, distribution)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{folder.name}.") as work:
-            made, ready = Path(work, "made"), Path(work, "ready")
+        with aside(cache, folder.name) as work:
+            made, ready = work / "made", work / "ready"
             made.mkdir()
             ready.mkdir()
             say(f"making a {distribution.suite} root file system with mmdebstrap")

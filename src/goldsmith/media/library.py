@@ -4,7 +4,6 @@ import errno
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host import osinfo
+from goldsmith.host.aside import aside
 from goldsmith.host.closed import PASSED, PRIVATE, make_folder
 from goldsmith.host.files import (
     fsync_tree,
@@ -84,10 +84,10 @@ class Library:
         """
         size = whole_size(path)
         self._prepare(size)
-        with self._aside() as aside:
-            digest = copy(path, aside / path.name, on_progress)
-            whole_size(aside / path.name, shown=path)  # it may have been cut while it was read
-            return self._keep(aside, path.name, digest, _os(path, host), origin)
+        with self._aside() as made:
+            digest = copy(path, made / path.name, on_progress)
+            whole_size(made / path.name, shown=path)  # it may have been cut while it was read
+            return self._keep(made, path.name, digest, _os(path, host), origin)
 
     def take(self, path: Path, *, sha256: str, host: Host | None = None) -> Medium:
         """Move a file that nobody else needs into the library; ``sha256`` is its digest, which is not read again.
@@ -96,11 +96,11 @@ class Library:
         """
         whole_size(path)
         self._prepare(0)
-        with self._aside() as aside:
+        with self._aside() as made:
             found = _os(path, host)
             path.chmod(0o644)
-            path.rename(aside / path.name)
-            return self._keep(aside, path.name, sha256, found, Origin.DOWNLOADED)
+            path.rename(made / path.name)
+            return self._keep(made, path.name, sha256, found, Origin.DOWNLOADED)
 
     def find(self, name_or_digest: str) -> Medium | None:
         """Return the medium of this name, digest, or beginning of a digest; the last added of equal names."""
@@ -172,16 +172,15 @@ class Library:
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:
-        aside = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.folder))
-        try:
-            aside.chmod(0o755)  # qemu reads it as another user
-            yield aside
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        with aside(self.folder, "medium") as folder:
+            made = folder / "medium"
+            made.mkdir()
+            made.chmod(0o755)  # qemu reads it as another user
+            yield made
 
-    def _keep(self, aside: Path, name: str, digest: str, os_name: str, origin: Origin) -> Medium:
+    def _keep(self, made: Path, name: str, digest: str, os_name: str, origin: Origin) -> Medium:
         added = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        size = (aside / name).stat().st_size
+        size = (made / name).stat().st_size
         about = {
             "name": name,
             "size": size,
@@ -190,12 +189,12 @@ class Library:
             "added": added,
             "origin": origin.value,
         }
-        write_atomically(aside / ABOUT, sealed_text(about, key=_SEAL))
-        fsync_tree(aside)
+        write_atomically(made / ABOUT, sealed_text(about, key=_SEAL))
+        fsync_tree(made)
         with self._locked(digest):
-            return self._place(aside, digest, origin)
+            return self._place(made, digest, origin)
 
-    def _place(self, aside: Path, digest: str, origin: Origin) -> Medium:
+    def _place(self, made: Path, digest: str, origin: Origin) -> Medium:
         place = self.folder / digest
         if (known := _read(place)) and sha256_of(known.path) == digest:
             if origin is Origin.BY_HAND and known.origin is not origin:
@@ -204,13 +203,13 @@ class Library:
             return replace(known, origin=origin) if origin is Origin.BY_HAND else known
         shutil.rmtree(place, ignore_errors=True)  # damaged since, or left without its description
         try:
-            aside.rename(place)
+            made.rename(place)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise HostError(f"cannot keep {place}: {error.strerror}", fix="see to permissions") from None
         kept = _read(place)
         assert kept  # by us, or by another process that was faster
-        if not aside.exists():  # it is ours that came there
+        if not made.exists():  # it is ours that came there
             with suppress(HostError):  # without it the medium is read once more, when it is looked at
                 remember(kept.path, digest, memo=self._memo)
         return kept

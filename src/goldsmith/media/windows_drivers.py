@@ -5,12 +5,13 @@ Folder names: virtio-win-pkg-scripts util/filemap.py; service names and start ty
 
 import json
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import UsageError
+from goldsmith.host.aside import aside
+from goldsmith.host.files import write_atomically
 from goldsmith.host.process import Host, Listener
 
 VERSION = 1  # raise it when equal inputs start to give another medium
@@ -103,8 +104,8 @@ def drivers_key(*, without: str = "") -> dict[str, object]:
 def build_drivers(host: Host, out: Path, *, without: str = "", on_line: Listener | None = None) -> Path:
     """Make the ISO ``out`` and return it; after a failure it does not exist."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
-        tree, aside = Path(work, "iso"), Path(work, "aside.iso")
+    with aside(out.parent, out.name) as work:
+        tree, made = work / "iso", work / "made.iso"
         kept = {
             name: data
             for name, data in files().items()
@@ -117,9 +118,9 @@ def build_drivers(host: Host, out: Path, *, without: str = "", on_line: Listener
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data)
         words = ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-joliet-long", "-V", LABEL]
-        host.run(*words, "-o", aside, tree, fix="apt-get install xorriso", on_line=on_line)
-        aside.chmod(0o644)
-        aside.replace(out)
+        host.run(*words, "-o", made, tree, fix="apt-get install xorriso", on_line=on_line)
+        made.chmod(0o644)
+        made.replace(out)
     return out
 
 
@@ -169,9 +170,8 @@ def package_key(facts: Mapping[str, str]) -> dict[str, object]:
 def build_package(out: Path, facts: Mapping[str, str]) -> Path:
     """Write the stand-in for an MSI package; after a failure it does not exist."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.aside")
-    aside.write_bytes(package(facts))
-    return aside.replace(out)
+    write_atomically(out, package(facts))
+    return out
 
 
 def _program() -> bytes:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from goldsmith.errors import UsageError
+from goldsmith.host.aside import aside
 from goldsmith.host.process import Host, Listener
 from goldsmith.media import initramfs, windows_root
 from goldsmith.media.aptsources import Distribution, this_distribution
@@ -71,13 +72,13 @@ def build_windows(
     say = on_progress or _nothing
     out.parent.mkdir(parents=True, exist_ok=True)
     parts = windows_root.make_root(host, distribution or this_distribution(), cache, on_line, say)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
-        tree, aside = Path(work, "iso"), Path(work, "aside.iso")
+    with aside(out.parent, out.name) as work:
+        tree, made = work / "iso", work / "made.iso"
         say("making install.wim and the ISO")
         _lay_out(host, tree, parts, release, {"version": version, "fault": fault.value}, on_line)
-        host.run(*_xorriso(tree, aside, release.label), fix="apt-get install xorriso", on_line=on_line)
-        aside.chmod(0o644)
-        aside.replace(out)
+        host.run(*_xorriso(tree, made, release.label), fix="apt-get install xorriso", on_line=on_line)
+        made.chmod(0o644)
+        made.replace(out)
     return out
 
 

@@ -10,11 +10,11 @@ import lzma
 import os
 import re
 import tarfile
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from goldsmith.errors import HostError
+from goldsmith.host.aside import aside
 from goldsmith.host.files import need_space
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host, Listener
@@ -119,8 +119,8 @@ def make_root(
         rootfs.check_rights(root=os.geteuid() == 0, user=getpass.getuser())
         need_space(cache, SPACE, what="the Windows stand-in")
         sources = read_apt_sources(host, distribution)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{folder.name}.") as work:
-            made, ready = Path(work, "made"), Path(work, "ready")
+        with aside(cache, folder.name) as work:
+            made, ready = work / "made", work / "ready"
             made.mkdir(mode=0o700)
             (ready / "boot").mkdir(parents=True)
             say(f"unpacking {distribution.suite} packages with mmdebstrap")

@@ -209,10 +209,10 @@ class Store:
         folder.rename(aside)
         return aside
 
-    def sweep(self, spared: Callable[[str], bool] = lambda _build: False) -> list[str]:
+    def sweep(self, spare: Callable[[str], bool] = lambda _: False) -> list[str]:
         """Remove what killed builds left half made; return the keys.
 
-        ``spared`` says of a build whether a disk that it has set aside stays; it is asked just before that goes.
+        A disk that was set aside for a build stays where ``spare`` says so of it; it is asked just before.
         """
         swept: list[str] = []
         if not self.layers.is_dir():
@@ -220,7 +220,7 @@ class Store:
         for folder in sorted(self.layers.iterdir()):
             if self.has(folder.name) and not memory.half_made(folder):
                 continue
-            if folder.name.startswith(KEPT_PREFIX) and spared(folder.name.removeprefix(KEPT_PREFIX)):
+            if folder.name.startswith(KEPT_PREFIX) and spare(folder.name.removeprefix(KEPT_PREFIX)):
                 continue
             with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
                 if mine and not self.has(folder.name):

@@ -1,6 +1,5 @@
 """Bring a version from one catalog to another: the same bytes, compared by digest, with all that is said of them."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from goldsmith.catalog.entry import RECIPE, SHA256, VERSION, Image, NewImage, Qu
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.catalog.rules import CHANNEL, EVIDENCE, REVOKED
 from goldsmith.errors import CatalogError, GateError
+from goldsmith.host.aside import aside
 from goldsmith.host.files import Digests, digest
 from goldsmith.promote.known import properties_of
 from goldsmith.promote.marks import PROTECTS
@@ -78,8 +78,7 @@ class Transfer:
                 file = self.source.file_of(image)
             else:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                aside = stack.enter_context(tempfile.TemporaryDirectory(prefix=".transfer-", dir=self.folder))
-                file = Path(aside, "image")
+                file = stack.enter_context(aside(self.folder, "transfer")) / "image"
                 self.source.download(image.id, file)
             digests: Digests = digest(file)
             if problems := image.differences(digests):

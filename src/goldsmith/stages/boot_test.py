@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from goldsmith.boottest.hardware import Hardware
 from goldsmith.boottest.own import OwnCheck
-from goldsmith.boottest.place import Image, Place
+from goldsmith.boottest.place import SUFFIX, Image, Place
 from goldsmith.boottest.run import REPORT, boot_test
 from goldsmith.errors import GuestError
 from goldsmith.events import PhaseStarted
@@ -52,7 +52,7 @@ class BootTest:
     def run(self, work: Work, context: Context) -> None:
         first = exported(context.results["export"])[0]
         place = Place(
-            ident=f"{context.build}-boot",
+            ident=f"{context.build}{SUFFIX}",
             state=context.state,
             uri=context.uri,
             virt_type=context.acceleration.virt_type,
