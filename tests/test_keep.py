@@ -80,36 +80,6 @@ def test_the_disk_of_a_build_that_runs_stays_before_its_note_is_written(state, h
     assert everything(state, guest) == (True, True)
 
 
-class Noting:
-    """A store whose sweep is overtaken by a build, which writes its note and ends."""
-
-    def __init__(self, inner, end):
-        self._inner, self._end = inner, end
-
-    def __getattr__(self, name):
-        return getattr(self._inner, name)
-
-    def sweep(self, spared):
-        self._end()
-        return self._inner.sweep(spared)
-
-
-def test_a_guest_whose_build_ends_while_another_one_sweeps_stays(state, hypervisor, guest):
-    note = state / "builds" / "b1" / "kept.json"
-    text = note.read_text()
-    note.unlink()
-    with ExitStack() as build:
-        build.enter_context(files.locked(state / "builds" / "b1" / "lock"))
-
-        def end():
-            note.write_text(text)
-            build.close()
-
-        assert sweep(Where(None, state, URI), Noting(Store(state), end)) == []
-    assert everything(state, guest) == (True, True)
-    assert hypervisor.state(guest.domain) is DomainState.RUNNING
-
-
 def test_after_a_reboot_of_the_host_nothing_of_it_is_in_the_way(state, hypervisor, guest):
     hypervisor.destroy(guest.domain)
     assert swept(state) == ["guest that b1 kept, which does not run any more"]

@@ -56,8 +56,7 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
 def sweep_files(state: Path, store: Store) -> list[str]:
     """Remove what killed builds left in the state folder and among temporary files; no libvirt is asked for that."""
     swept = [
-        f"half-made layer {key[:12]}"
-        for key in store.sweep(spare=lambda build: not _is_abandoned(state, build))
+        f"half-made layer {key[:12]}" for key in store.sweep(lambda build: not _is_abandoned(state, build))
     ]
     for folder in (state / "run").glob("*"):
         if _is_abandoned(state, folder.name):
