@@ -94,6 +94,12 @@ def test_a_state_folder_has_one_name_however_it_is_given(tmp_path, capsys, monke
     assert state["detail"].startswith(str(tmp_path / "s"))
 
 
+def test_a_state_folder_that_is_a_link_to_itself_is_told(tmp_path, capsys):
+    (tmp_path / "loop").symlink_to("loop")
+    assert run(["--state", str(tmp_path / "loop"), "builds"]) == 3
+    assert "Too many levels of symbolic links" in capsys.readouterr().err
+
+
 def test_a_project_that_is_none_is_named_with_a_fix(tmp_path, capsys):
     assert run(["recipes", "--project", str(tmp_path)]) == 2
     said = capsys.readouterr().err

@@ -76,7 +76,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        return (self.state_option or default_state()).resolve()
+        return Path(os.path.realpath(self.state_option or default_state()))
 
     @property
     def project(self) -> Path | None:
