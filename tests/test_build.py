@@ -1,5 +1,8 @@
 """What a build does around its stages: it sweeps after killed ones, and asks the plan of a recipe."""
 
+import threading
+
+import libvirt
 import pytest
 
 from goldsmith.compose import Where
@@ -33,6 +36,31 @@ def a_machine(hypervisor, build, state, *, running=True):
 def test_the_machine_of_a_dead_build_is_taken_away(where, hypervisor, running):
     name = a_machine(hypervisor, "dead", where.state, running=running)
     assert sweep(where, Store(where.state)) == [f"machine {name}"]
+    assert hypervisor.state(name) is DomainState.GONE
+
+
+def test_one_that_would_be_forgotten_is_defined_first_so_that_the_variables_of_its_firmware_go(
+    where, hypervisor
+):
+    name = hypervisor.create(
+        XML.format("goldsmith-dead-x", f"goldsmith build=dead state={where.state}"), autodestroy=False
+    )
+    heard: list[int] = []
+    gone = threading.Event()
+
+    def told(_connection, domain, event, _detail, _opaque):
+        if domain.name() == name:
+            heard.append(event)
+            if event == libvirt.VIR_DOMAIN_EVENT_UNDEFINED:
+                gone.set()
+
+    number = hypervisor._connection.domainEventRegisterAny(
+        None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, told, None
+    )
+    assert sweep(where, Store(where.state)) == [f"machine {name}"]
+    assert gone.wait(20)
+    hypervisor._connection.domainEventDeregisterAny(number)
+    assert heard.index(libvirt.VIR_DOMAIN_EVENT_DEFINED) < heard.index(libvirt.VIR_DOMAIN_EVENT_STOPPED)
     assert hypervisor.state(name) is DomainState.GONE
 
 

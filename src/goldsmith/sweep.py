@@ -3,10 +3,12 @@
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from goldsmith.boottest.place import BOOT_TESTS
 from goldsmith.compose import Where
+from goldsmith.errors import GoldsmithError
 from goldsmith.events import Reporter, Warned
 from goldsmith.host import aside, files, guestmount, injected
 from goldsmith.host.hypervisor import Hypervisor, connect
@@ -33,6 +35,8 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
             if not whose or whose[2] != str(where.state) or whose[1] in kept:
                 continue
             if _is_dead(where.state, whose[1]):
+                with suppress(GoldsmithError):  # else libvirt leaves the variables of its firmware behind
+                    hypervisor.persist(domain.name)
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
