@@ -8,7 +8,7 @@ from pathlib import Path
 
 from goldsmith.boottest.place import BOOT_TESTS
 from goldsmith.compose import Where
-from goldsmith.errors import GoldsmithError
+from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.events import Reporter, Warned
 from goldsmith.host import aside, files, guestmount, injected
 from goldsmith.host.hypervisor import Hypervisor, connect
@@ -40,6 +40,10 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
+        unused = injected.remove_unused(
+            lambda: _described(hypervisor), folders=injected.folders_of(where.uri)
+        )
+        swept += [f"file of an installer {path}" for path in unused]
     copies = injected.remove_copies(
         where.state, lambda build: _is_dead(where.state, build), folders=injected.scratch_folders()
     )
@@ -66,6 +70,15 @@ def sweep_files(state: Path, store: Store, kept: Collection[str] | None = None) 
     places = [state, state / "catalog", *(state / "builds").glob("*"), *(state / "store").glob("media/**/")]
     swept += [f"half-written file {path}" for path in (*aside.remove_files(places), *aside.remove_scratch())]
     return swept
+
+
+def _described(hypervisor: Hypervisor) -> str:
+    """Return the descriptions of all guests."""
+    described = ""
+    for guest in hypervisor.domains():
+        with suppress(GuestError):  # gone meanwhile
+            described += hypervisor.xml(guest.name)
+    return described
 
 
 def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:

@@ -1,10 +1,12 @@
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from goldsmith.errors import HostError, ToolError
 from goldsmith.host.process import LocalHost, stoppable
+from goldsmith.host.retry import until
 
 
 def test_a_listener_that_fails_does_not_stop_the_program_and_its_error_is_raised_after_it(
@@ -58,7 +60,7 @@ def test_a_tool_is_ended_when_another_thread_says_so(fake_tool):
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     started = time.monotonic()
-    with pytest.raises(ToolError, match="killed by SIGTERM: sleeper"):
+    with pytest.raises(ToolError, match="killed by SIGINT: sleeper"):
         stoppable(LocalHost(), stop).run("sleeper")
     assert time.monotonic() - started < 30
 
@@ -69,3 +71,25 @@ def test_a_tool_that_may_be_stopped_still_has_its_time_and_its_end(fake_tool):
         stoppable(LocalHost(), threading.Event()).run("sleeper", timeout=1)
     fake_tool("talker", "echo hello")
     assert stoppable(LocalHost(), threading.Event()).run("talker").stdout == "hello\n"
+
+
+CLEANS = """trap 'echo cleaned > "$BIN/cleaned"; exit 0' INT
+sleep 60 & echo $! > "$BIN/behind"
+while :; do sleep 0.1; done"""
+
+
+def test_a_tool_is_ended_so_that_it_cleans_up_and_with_what_it_left_behind(fake_tool, tmp_path):
+    fake_tool("virt-install", CLEANS)
+    with pytest.raises(ToolError, match="no end after 1 s: virt-install"):
+        LocalHost().run("virt-install", timeout=1)
+    assert (tmp_path / "bin" / "cleaned").exists()
+    behind = Path("/proc", (tmp_path / "bin" / "behind").read_text().strip(), "stat")
+    until(lambda: not behind.exists() or " Z " in behind.read_text() or None, what="end of it", deadline=20)
+
+
+def test_a_tool_that_was_stopped_has_not_done_its_work_whatever_it_says(fake_tool):
+    fake_tool("virt-install", CLEANS)
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    with pytest.raises(ToolError, match="killed by SIGINT: virt-install"):
+        stoppable(LocalHost(), stop).run("virt-install")
