@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+import threading
 
+import libvirt
 import pytest
 
 from goldsmith.compose import Where
@@ -47,6 +49,31 @@ def test_a_state_folder_is_the_same_by_every_name(where, hypervisor, tmp_path):
         a_machine(hypervisor, "dead2", where.state / ".." / where.state.name),
     ]
     assert sweep(where, Store(where.state)) == [f"machine {name}" for name in names]
+
+
+def test_one_that_would_be_forgotten_is_defined_first_so_that_the_variables_of_its_firmware_go(
+    where, hypervisor
+):
+    name = hypervisor.create(
+        XML.format("goldsmith-dead-x", f"goldsmith build=dead state={where.state}"), autodestroy=False
+    )
+    heard: list[int] = []
+    gone = threading.Event()
+
+    def told(_connection, domain, event, _detail, _opaque):
+        if domain.name() == name:
+            heard.append(event)
+            if event == libvirt.VIR_DOMAIN_EVENT_UNDEFINED:
+                gone.set()
+
+    number = hypervisor._connection.domainEventRegisterAny(
+        None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, told, None
+    )
+    assert sweep(where, Store(where.state)) == [f"machine {name}"]
+    assert gone.wait(20)
+    hypervisor._connection.domainEventDeregisterAny(number)
+    assert heard.index(libvirt.VIR_DOMAIN_EVENT_DEFINED) < heard.index(libvirt.VIR_DOMAIN_EVENT_STOPPED)
+    assert hypervisor.state(name) is DomainState.GONE
 
 
 def test_hypervisor_of_living_builds_other_state_folders_and_other_people_stay(where, hypervisor, tmp_path):

@@ -15,9 +15,10 @@ from goldsmith.host import files
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.domains import DomainState
 from goldsmith.host.process import LocalHost
+from goldsmith.plan.entered import by_hand
 from goldsmith.plan.keeping import kept_disk, way_of, write_way
 from goldsmith.plan.kept import Keeper, Kept, note_of, standing, write_note
-from goldsmith.plan.stage import Context, by_hand
+from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
 from goldsmith.stages.mended import Mended
 from goldsmith.sweep import sweep

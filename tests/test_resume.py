@@ -1,22 +1,18 @@
 """What it takes to go on with a build that failed: its record, and the guest that it kept."""
 
-import os
-import time
 from dataclasses import replace
 
 import pytest
 
 from goldsmith.compose import Composed
 from goldsmith.errors import GuestError, UsageError
-from goldsmith.plan.kept import ENTERED, write_note
-from goldsmith.plan.planner import keys_of, make_plan
-from goldsmith.plan.store import Store
+from goldsmith.plan.kept import write_note
+from goldsmith.plan.planner import keys_of
 from goldsmith.record import BuildRecord
 from goldsmith.resume import (
     Asked,
     Resuming,
     after_failure,
-    forget_entered,
     give_up,
     resuming,
     told_of,
@@ -24,7 +20,7 @@ from goldsmith.resume import (
     with_mended,
 )
 
-from .keeping import a_build, a_kept_guest, a_layer
+from .keeping import a_build, a_kept_guest
 from .test_runner import Notes, Write
 
 ASKED = Asked("recipes/r.yaml", {"iso": "/m.iso"}, "/project", today=1.5)
@@ -124,24 +120,6 @@ def test_a_step_that_is_mended_in_the_recipe_is_gone_on_with_and_one_before_it_i
     before = [STEPS[0], Write("good", "changed"), *STEPS[2:]]
     with pytest.raises(UsageError, match=r"what comes before step-2-bad has changed\n  fix: .* b1 --drop"):
         with_mended(composed(before), Asked("r", mended=(guest,)))
-
-
-def test_what_a_person_may_have_touched_in_a_running_build_is_not_kept_for_others(state):
-    plan = make_plan("r", STEPS[:3], has=lambda _key: False, last={})
-    store, notes = Store(state), Notes()
-    record = a_build(state, "b1")
-    keys = [step.key for step in plan.steps]
-    a_layer(state, keys[0])
-    forget_entered(record, plan, store, notes)
-    assert store.has(keys[0])
-    mark = record.folder / ENTERED
-    mark.touch()
-    os.utime(mark, ns=(time.time_ns(), time.time_ns()))  # the kernel's own stamp may be some milliseconds old
-    a_layer(state, keys[1], parent=keys[0])
-    a_layer(state, keys[2], parent=keys[1])
-    forget_entered(record, plan, store, notes)
-    assert [store.has(key) for key in keys] == [True, False, False]
-    assert "the results from good on are not kept for other builds" in notes.events[0].text
 
 
 def test_a_failure_and_the_record_say_how_the_guest_is_reached(state, hypervisor):

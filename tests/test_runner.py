@@ -52,18 +52,20 @@ class Write:
                 work.commit()
 
 
-def start(tmp_path, stages, notes=None, forced=lambda name: ""):
+def runner_of(tmp_path, stages, *, notes=None, forced=lambda name: "", has=None):
     store = Store(tmp_path)
     store.prepare()
-    notes = notes or Notes()
-    plan = make_plan("demo", stages, has=store.has, last={}, forced=forced)
-    runner = Runner(plan=plan, store=store, reporter=notes, results={}, expected=lambda name: None)
-    context = Context(
-        build="b",
+    plan = make_plan("demo", stages, has=has or store.has, last={}, forced=forced)
+    return Runner(plan=plan, store=store, reporter=notes or Notes(), results={}, expected=lambda name: None)
+
+
+def context_of(runner, tmp_path, *, folder=None, build="b"):
+    return Context(
+        build=build,
         state=tmp_path,
-        folder=tmp_path,
+        folder=folder or tmp_path,
         uri="test:///default",
-        reporter=notes,
+        reporter=runner.reporter,
         acceleration=Acceleration("qemu", "test"),
         guestfs_env={},
         results=runner.results,
@@ -71,8 +73,12 @@ def start(tmp_path, stages, notes=None, forced=lambda name: ""):
         log_for=lambda stage: print,
         announce=runner.announce,
     )
-    runner.run(context)
-    return runner, notes
+
+
+def start(tmp_path, stages, notes=None, forced=lambda name: ""):
+    runner = runner_of(tmp_path, stages, notes=notes, forced=forced)
+    runner.run(context_of(runner, tmp_path))
+    return runner, runner.reporter
 
 
 def test_each_stage_stands_on_the_disk_before_it_and_a_check_writes_none(tmp_path):

@@ -30,15 +30,16 @@ from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
 from goldsmith.planning import sound_plan
 from goldsmith.record import BuildRecord, History, read_history
+from goldsmith.record.clearing import clear_entered
 from goldsmith.record.masked import Mask, Masked, mask_error, mask_files
-from goldsmith.record.turns import ASKED, await_turn
+from goldsmith.record.turns import REMADE, await_turn
 from goldsmith.resume import (
     NOTHING,
     Asked,
     Resuming,
     after_failure,
-    forget_entered,
     give_up,
+    tell_entered,
     told_of,
     with_kept,
 )
@@ -92,6 +93,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             with store.planning():
                 plan, virt, history = _planned(composed, where, options, host, store, record, reporter)
             tell_swept(sweep_files(where.state, store), reporter)  # also where nothing is prepared
+            clear_entered(store)
             runner = _runner(plan, store, reporter, history, planned)
             if virt:
                 _await_turn(record, plan, reporter)
@@ -113,7 +115,7 @@ def run_build(composed: Composed, where: Where, view: Reporter, options: Options
             mask_files(record.folder, redact)  # qemu and the installer write there themselves
             took = time.monotonic() - started
             if runner:
-                forget_entered(record, runner.plan, store, reporter)
+                tell_entered(record, runner.plan, store, reporter)
             own, kept = took - (outside.seconds - waited), told_of(keeper.guest)
             reporter.tell(_finished(record, composed, runner, end, took, own, kept))
 
@@ -185,7 +187,7 @@ def _prepare(
 
 
 def _await_turn(record: BuildRecord, plan: Plan, reporter: Reporter) -> None:
-    asked = next((step for step in plan.steps if step.reason.startswith(ASKED)), None)
+    asked = next((step for step in plan.steps if step.reason.startswith(REMADE)), None)
     shown = asked or next(step for step in plan.steps if not step.cached)
     await_turn(
         record.folder,
@@ -237,11 +239,8 @@ def _context(
         path = record.log(stage)
 
         def write(line: str) -> None:
-            with (
-                suppress(OSError),
-                path.open("a", encoding="utf-8") as log,
-            ):  # a full disk is told by the stage
-                log.write(redact(line) + "\n")
+            with suppress(OSError), path.open("a", encoding="utf-8") as log:
+                log.write(redact(line) + "\n")  # a full disk is told by the stage
 
         return write
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from goldsmith.compose import Composed
 from goldsmith.plan.freshness import outdated
 from goldsmith.plan.mend import OnWait, Spoiled, damaged, drop
-from goldsmith.plan.planner import Plan, Step, make_plan
+from goldsmith.plan.planner import Plan, Step, keys_of, make_plan
 from goldsmith.plan.store import Store
 from goldsmith.record.past import last_inputs
-from goldsmith.record.turns import ASKED, await_users
+from goldsmith.record.turns import ASKED, ENTERED, await_users
 from goldsmith.stages.fetch import Fetch
 from goldsmith.stages.kept_media import spoiled_media
+from goldsmith.stages.mended import Mended
 from goldsmith.stages.register import image_is_gone
 from goldsmith.stages.upload import gone_uploads
 
@@ -24,6 +25,7 @@ def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool
     """
     names = [stage.name for stage in composed.stages]
     begin = names.index(start) if start in names else len(names)
+    entered = _entered(composed, store)
 
     def has(key: str) -> bool:
         return store.has(key) and not image_is_gone(store.layers / key, store.root.parent / "catalog")
@@ -35,7 +37,9 @@ def plan_of(composed: Composed, store: Store, *, start: str = "", no_cache: bool
     def forced(name: str) -> str:
         if no_cache and name not in known:
             return f"{ASKED}: --no-cache"
-        return f"{ASKED}: --from {start}" if names.index(name) >= begin else ""
+        if names.index(name) >= begin:
+            return f"{ASKED}: --from {start}"
+        return f"{ENTERED} in the guest when {entered[name]} made it" if name in entered else ""
 
     keyed = make_plan(composed.recipe.name, composed.stages, has=has, last={}, forced=forced)
     if keyed.cached:
@@ -77,3 +81,14 @@ def sound_plan(
             return plan, damage, gone
         damage += spoiled
         gone += lost
+
+
+def _entered(composed: Composed, store: Store) -> dict[str, str]:
+    """Return by stage the build in whose guest a person was when it made the result.
+
+    Only a build that goes on from the guest which that one kept may take it.
+    """
+    went_on = {one.guest.build for one in composed.stages if isinstance(one, Mended)}
+    made = zip(composed.stages, keys_of(composed.stages), strict=True)
+    builds = {stage.name: store.entered_by(key) for stage, key in made}
+    return {name: build for name, build in builds.items() if build and build not in went_on}

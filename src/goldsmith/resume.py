@@ -12,9 +12,8 @@ from goldsmith.host import libvirtd
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import release
-from goldsmith.plan.kept import ENTERED, Kept, note_of, read_kept
+from goldsmith.plan.kept import Kept, note_of, read_kept
 from goldsmith.plan.planner import Plan, keys_of
-from goldsmith.plan.stage import Kind
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, BuildState, find, summary_of
 from goldsmith.stages.mended import Mended, usable
@@ -120,16 +119,10 @@ def give_up(found: Resuming, state: Path, reporter: Reporter) -> None:
         reporter.tell(Warned(f"the guest that {guest.build} kept is removed: {found.why}"))
 
 
-def forget_entered(record: BuildRecord, plan: Plan, store: Store, reporter: Reporter) -> None:
-    """Take the layers out of the store that were made after a person had opened a shell in the guest."""
-    mark = record.folder / ENTERED
-    if not mark.exists():
-        return
-    since = mark.stat().st_mtime
-    steps = [step for step in plan.steps if step.stage.kind is Kind.DISK]
-    made = next((step for step in steps if store.has(step.key) and store.created(step.key) >= since), None)
+def tell_entered(record: BuildRecord, plan: Plan, store: Store, reporter: Reporter) -> None:
+    """Tell from which stage on a person may have changed what this build has made."""
+    made = next((step for step in plan.steps if store.entered_by(step.key) == record.id), None)
     if made:
-        store.remove_with_all_on_it(made.key)
         reporter.tell(
             Warned(
                 f"a shell was opened in the guest: the results from {made.stage.name} on are not kept for other builds"

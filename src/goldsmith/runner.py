@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from goldsmith.errors import GoldsmithError, HostError
@@ -17,11 +18,13 @@ from goldsmith.events import (
     StageWaiting,
 )
 from goldsmith.host import files
+from goldsmith.plan.entered import entered
 from goldsmith.plan.planner import Plan, Step
 from goldsmith.plan.reasons import noted_inputs
 from goldsmith.plan.room import require_room
 from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
 from goldsmith.plan.store import Store
+from goldsmith.record.turns import await_end, is_running
 
 Expected = Callable[[str], float | None]
 
@@ -82,15 +85,27 @@ class Runner:
     def _run_next(self, steps: Sequence[Step], context: Context) -> int:
         """Run the first step, with its neighbours of the same group; return how many were dealt with."""
         together = _neighbours(steps)
-        with ExitStack() as locks:
-            for step in together:
-                waiting = self._waiting(step)
-                locks.enter_context(self.store.locked(step.key, on_wait=waiting))
-            if self._made_meanwhile(steps[0]):
-                return self._cached(steps[0])
-            together = together[: self._still_to_make(together)]
-            self._make(together, context)
-        return len(together)
+        while True:
+            with ExitStack() as locks:
+                for step in together:
+                    waiting = self._waiting(step)
+                    locks.enter_context(self.store.locked(step.key, on_wait=waiting))
+                if not (owned := self._owned(together, context)):
+                    if self._made_meanwhile(steps[0]):
+                        return self._cached(steps[0])
+                    together = together[: self._still_to_make(together)]
+                    self._make(together, context)
+                    return len(together)
+            await_end(owned[1], on_wait=self._waiting(owned[0]))  # no lock is held: it may want one
+
+    def _owned(self, together: Sequence[Step], context: Context) -> tuple[Step, Path] | None:
+        """Return a step whose result is of a build alone that still runs, which stands on it, and that one's record."""
+        for step in together:
+            if build := self.store.entered_by(step.key):
+                record = context.folder.parent / build
+                if is_running(record):
+                    return step, record
+        return None
 
     def _still_to_make(self, together: Sequence[Step]) -> int:
         return next(
@@ -100,15 +115,18 @@ class Runner:
     def _made_meanwhile(self, step: Step) -> bool:
         """Say whether another build has made it since the plan; what is older was to be made anew.
 
-        What was made in the future was made while the clock was wrong, and so at another time.
+        What was made in the future was made while the clock was wrong, and so at another time. What a person may
+        have changed is nobody else's.
         """
+        if self.store.entered_by(step.key):
+            return False
         return self.store.has(step.key) and self.planned <= self.store.created(step.key) <= time.time()
 
     def _make(self, together: Sequence[Step], context: Context) -> None:
         self._since = time.monotonic()
         first = together[0]
         self._require_room(together)
-        works = [self._work(step, before) for step, before in self._with_parents(together)]
+        works = [self._work(step, before, context) for step, before in self._with_parents(together)]
         try:
             if first.stage.group:
                 self._start(first.stage.name, first.key)
@@ -164,7 +182,7 @@ class Runner:
                 key = step.key
         return key
 
-    def _work(self, step: Step, parent: str) -> Work:
+    def _work(self, step: Step, parent: str, context: Context) -> Work:
         folder = self.store.begin(step.key)
         before = self.store.layers / parent / "disk.qcow2" if parent else None
 
@@ -177,6 +195,7 @@ class Runner:
                 inputs=noted_inputs(step.stage),
                 seconds=time.monotonic() - self._since,
                 medium=self._medium_of(step),
+                entered=entered(context),
             )
             self.results[step.stage.name] = entry
             return entry

@@ -3,11 +3,13 @@
 import re
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 
 from goldsmith.boottest.place import BOOT_TESTS, SUFFIX
 from goldsmith.compose import Where
+from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.events import Reporter, Warned
 from goldsmith.host import aside, files, guestmount, injected
 from goldsmith.host.appliance import remove_half_made
@@ -40,9 +42,15 @@ def sweep(where: Where, store: Store, mask: Callable[[str], str] = str) -> list[
         for domain in hypervisor.domains(DOMAIN_PREFIX):
             whose = re.fullmatch(r"goldsmith build=(\S+) state=(.*)", domain.description.strip())
             if whose and injected.is_of(whose[2], where.state) and _is_abandoned(where.state, whose[1]):
+                with suppress(GoldsmithError):  # else libvirt leaves the variables of its firmware behind
+                    hypervisor.persist(domain.name)
                 hypervisor.destroy(domain.name)
                 hypervisor.undefine(domain.name)
                 swept.append(f"machine {domain.name}")
+        unused = injected.remove_unused(
+            lambda: _described(hypervisor), folders=injected.folders_of(where.uri)
+        )
+        swept += [f"file of an installer {path}" for path in unused]
     copies = injected.remove_copies(
         where.state, lambda build: _is_dead(where.state, build), folders=injected.scratch_folders()
     )
@@ -84,6 +92,15 @@ def _lock_alone(folder: Path) -> list[str]:
         return []
     shutil.rmtree(folder, ignore_errors=True)
     return [f"lock of {folder.name}"]
+
+
+def _described(hypervisor: Hypervisor) -> str:
+    """Return the descriptions of all guests."""
+    described = ""
+    for guest in hypervisor.domains():
+        with suppress(GuestError):  # gone meanwhile
+            described += hypervisor.xml(guest.name)
+    return described
 
 
 def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from goldsmith.audit.run import BY_ID
 from goldsmith.cli.main import run
+from goldsmith.host.locks import is_locked
 
 VIRT_INSTALL = """
 for word; do case "$word" in pty,log.file=*) console=${word#pty,log.file=};; esac; done
@@ -86,9 +87,10 @@ class Factory:
 
     @property
     def left(self) -> list[Path]:
-        """Return what a build should not leave behind."""
+        """Return what a build should not leave behind; this process keeps a folder until its own end."""
         half = [one for one in self.layers if not (one / "entry.json").exists()]
-        return [*half, *(self.state / "run").glob("*"), *Path(os.environ["TMPDIR"]).iterdir()]
+        temporary = [one for one in Path(os.environ["TMPDIR"]).iterdir() if not is_locked(one / "lock")]
+        return [*half, *(self.state / "run").glob("*"), *temporary]
 
 
 @pytest.fixture

@@ -123,5 +123,7 @@ def test_the_last_gate_reads_every_file_that_is_exported_and_knows_every_secret(
     checks = json.loads((build.folder / "audit.json").read_text())["checks"]
     (found,) = (one["found"] for one in checks if one["id"] == "O-S1")
     for secret in (1, 2, 3):
-        assert re.search(rf"secret {secret} as plain text at byte \d+ \(also in s.raw, s.vmdk\)", found)
+        assert re.search(
+            rf"secret {secret} as plain text at byte \d+ \(also in image.raw, image.vmdk\)", found
+        )
     assert not any(value in found for value in secrets.values())

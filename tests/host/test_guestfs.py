@@ -1,10 +1,15 @@
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+import goldsmith
 from goldsmith.errors import HostError, ToolError
 from goldsmith.host.accel import Acceleration
+from goldsmith.host.aside import remove_scratch
 from goldsmith.host.guestfs import (
     TOOLS,
     environment,
@@ -22,6 +27,37 @@ def test_the_appliance_follows_the_acceleration_whatever_the_shell_holds(tmp_pat
     assert environment(TCG, cache=tmp_path / "a")["LIBGUESTFS_BACKEND_SETTINGS"] == "force_tcg"
     assert environment(Acceleration("kvm", ""), cache=tmp_path / "a")["LIBGUESTFS_BACKEND_SETTINGS"] == ""
     assert (tmp_path / "a").is_dir()
+
+
+LEAVES = """
+import os, sys
+from pathlib import Path
+from goldsmith.host.accel import Acceleration
+from goldsmith.host.guestfs import environment
+place = Path(environment(Acceleration("qemu", "test"), cache=Path(sys.argv[1]))["LIBGUESTFS_TMPDIR"])
+(place / "overlay1.qcow2").write_bytes(b"left")
+print(place, flush=True)
+if sys.argv[2] == "killed":
+    os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("how", ["ends", "killed"])
+def test_what_a_killed_tool_leaves_goes_at_the_end_or_at_the_next_start(tmp_path, monkeypatch, how):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    env = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(goldsmith.__file__).parents[1])}
+    env.pop("LIBGUESTFS_TMPDIR", None)
+    ran = subprocess.run(
+        [sys.executable, "-c", LEAVES, str(tmp_path / "cache"), how],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    place = Path(ran.stdout.strip())
+    assert place.is_relative_to(tmp_path)
+    assert place.exists() is (how == "killed")
+    assert remove_scratch() == ([place.parent] if how == "killed" else [])
+    assert not place.exists()
 
 
 def test_a_script_is_read_by_one_guestfish(fake_tool, tmp_path):

@@ -2,12 +2,15 @@
 
 import errno
 import os
+import signal
+import threading
 
 import pytest
 
 from goldsmith.errors import ToolError
 from goldsmith.host.guestmount import drop_dead, mounted
 from goldsmith.host.process import LocalHost
+from goldsmith.host.retry import until
 
 
 def test_a_mount_whose_appliance_died_is_taken_away_and_no_other(tmp_path, fake_tool, monkeypatch):
@@ -55,3 +58,30 @@ def test_the_mount_ends_with_the_block_also_when_that_fails(tmp_path, fake_tool)
     assert shown
     assert end.calls == [["--quiet", str(place)]]
     assert not place.exists()
+
+
+@pytest.mark.parametrize("shows", ["", 'for place; do :; done; mkdir "$place/etc"'], ids=["before", "after"])
+def test_ctrl_c_tells_the_program_to_stop_and_does_not_wait_for_guestunmount(tmp_path, fake_tool, shows):
+    fake_tool(
+        "guestmount",
+        f"""trap 'echo told > "$BIN/told"; exit' INT
+{shows}
+echo > "$BIN/starts"
+while :; do sleep 0.1; done""",
+    )
+    end = fake_tool("guestunmount", "sleep 60")
+    tools = tmp_path / "bin"
+
+    def press():
+        until(lambda: (tools / "starts").exists() or None, what="start of guestmount", deadline=20)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def within():
+        with mounted(tmp_path / "i.qcow2", driver="qcow2", host=LocalHost(), env={}):
+            threading.Event().wait(20)
+
+    threading.Thread(target=press).start()
+    with pytest.raises(KeyboardInterrupt):
+        within()
+    assert (tools / "told").exists()
+    assert end.calls == []

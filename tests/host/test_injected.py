@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from goldsmith.host.injected import remove_copies, signature
+from goldsmith.host.injected import SYSTEM, folders_of, remove_copies, remove_unused, signature
 
 
 @pytest.fixture
@@ -49,3 +49,34 @@ def test_a_folder_whose_files_were_about_to_be_injected_goes_as_a_whole(boot, tm
     (folder / "ks.cfg").write_text(f"rootpw x\n{signature('dead', tmp_path)}")
     assert remove_copies(tmp_path, lambda build: True, folders=(boot,)) == [folder]
     assert not folder.exists()
+
+
+def test_kernels_and_initrds_that_nobody_uses_go_when_they_are_old(boot):
+    old, named, opened, young, other = (
+        boot / name
+        for name in (
+            "virtinst-a-vmlinuz",
+            "virtinst-b-initrd.img",
+            "virtinst-c-vmlinuz",
+            "virtinst-d-vmlinuz",
+            "x",
+        )
+    )
+    for path in (old, named, opened, young, other):
+        path.write_bytes(b"kernel")
+    long_ago = {"folders": (boot, boot / "none"), "older_than": -60.0}  # what was made in this minute is old
+    assert remove_unused(lambda: "", folders=(boot,)) == []
+    with opened.open("rb"):
+        young.unlink()
+        assert remove_unused(lambda: f"<initrd>{named}</initrd>", **long_ago) == [old]
+    assert sorted(one.name for one in boot.iterdir()) == sorted([named.name, opened.name, other.name])
+    asked = []
+    assert remove_unused(lambda: asked.append(1) or "", folders=(boot / "none",)) == []
+    assert asked == [], "no guest is asked about where there is nothing"
+
+
+def test_only_the_libvirt_whose_guests_are_known_has_its_files_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folders_of("qemu:///system") == (SYSTEM,)
+    assert folders_of("qemu:///session") == (tmp_path / "virt-manager" / "boot",)
+    assert folders_of("test:///default") == folders_of("qemu+ssh://elsewhere/system") == ()

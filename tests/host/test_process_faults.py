@@ -7,6 +7,7 @@ import pytest
 from goldsmith.errors import HostError, ToolError
 from goldsmith.host.guestfs import fish
 from goldsmith.host.process import LocalHost, stoppable
+from goldsmith.host.retry import until
 
 
 def test_a_listener_that_fails_does_not_stop_the_program_and_its_error_is_raised_after_it(
@@ -60,7 +61,7 @@ def test_a_tool_is_ended_when_another_thread_says_so(fake_tool):
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     started = time.monotonic()
-    with pytest.raises(ToolError, match="killed by SIGTERM: sleeper"):
+    with pytest.raises(ToolError, match="killed by SIGINT: sleeper"):
         stoppable(LocalHost(), stop).run("sleeper")
     assert time.monotonic() - started < 30
 
@@ -88,3 +89,25 @@ def test_an_appliance_gets_the_full_name_of_its_image(fake_tool, tmp_path, monke
     tool = fake_tool("guestfish")
     fish(LocalHost(), "x", image=Path("nbd:x"), format="raw", read_only=True, inspect=True, env={})
     assert tool.calls == [["--ro", "--format=raw", "-a", f"{tmp_path}/nbd:x", "-i"]]
+
+
+CLEANS = """trap 'echo cleaned > "$BIN/cleaned"; exit 0' INT
+sleep 60 & echo $! > "$BIN/behind"
+while :; do sleep 0.1; done"""
+
+
+def test_a_tool_is_ended_so_that_it_cleans_up_and_with_what_it_left_behind(fake_tool, tmp_path):
+    fake_tool("virt-install", CLEANS)
+    with pytest.raises(ToolError, match="no end after 1 s: virt-install"):
+        LocalHost().run("virt-install", timeout=1)
+    assert (tmp_path / "bin" / "cleaned").exists()
+    behind = Path("/proc", (tmp_path / "bin" / "behind").read_text().strip(), "stat")
+    until(lambda: not behind.exists() or " Z " in behind.read_text() or None, what="end of it", deadline=20)
+
+
+def test_a_tool_that_was_stopped_has_not_done_its_work_whatever_it_says(fake_tool):
+    fake_tool("virt-install", CLEANS)
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    with pytest.raises(ToolError, match="killed by SIGINT: virt-install"):
+        stoppable(LocalHost(), stop).run("virt-install")

@@ -12,6 +12,7 @@ import libvirt
 import pytest
 
 from goldsmith.errors import GuestError
+from goldsmith.guests.leaving import taken_away
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.unheld import Unheld, unheld
 
@@ -116,3 +117,57 @@ def test_a_guest_that_is_missing_is_still_told() -> None:
             Hypervisor(Unheld(connection), "test:///default").thaw("nobody")
     finally:
         connection.close()
+
+
+class SlowStart:
+    """Stands for a guest whose start takes its time: it runs when ``left`` is set, if that is ever."""
+
+    def __init__(self) -> None:
+        self.left, self.started = threading.Event(), threading.Event()
+        self.asked: list[str] = []
+        self.runs = False
+        self.stuck = False
+
+    def createWithFlags(self, _flags: int) -> None:  # noqa: N802
+        self.asked.append("start")
+        self.left.wait(LONG)
+        self.runs = True
+        self.started.set()
+
+    def destroy(self) -> None:
+        self.asked.append("destroy")
+        if self.stuck:
+            self.left.wait(LONG)
+        self.runs = False
+
+    def undefineFlags(self, _flags: int) -> None:  # noqa: N802
+        self.asked.append("undefine")
+
+
+@pytest.fixture
+def starting() -> Iterator[SlowStart]:
+    slow = SlowStart()
+    yield slow
+    slow.left.set()
+
+
+def start(guest: SlowStart) -> None:
+    hypervisor = Hypervisor(Unheld(Connection(guest)), "test:///")  # type: ignore[arg-type]
+    with taken_away(hypervisor, "guest", lambda: True):
+        hypervisor.start("guest", autodestroy=False)
+
+
+def test_a_guest_whose_start_was_interrupted_is_taken_away_when_it_has_started(starting: SlowStart) -> None:
+    threading.Timer(1.0, starting.left.set).start()
+    with interrupted(lambda: "start" in starting.asked):
+        start(starting)
+    assert starting.started.wait(LONG)
+    assert starting.asked == ["start", "destroy", "undefine"]
+    assert not starting.runs
+
+
+def test_a_libvirt_that_does_not_answer_a_start_holds_up_no_interrupt(starting: SlowStart) -> None:
+    starting.stuck = True
+    with interrupted(lambda: "start" in starting.asked):
+        start(starting)
+    assert starting.asked == ["start", "destroy"]

@@ -29,22 +29,25 @@ def booted(
 ) -> Iterator[Session]:
     """Power a machine on; on every way out it is destroyed, unless it fails and ``keep`` says that it stays.
 
-    libvirt ends it too if this process is killed; one that may stay would end with the connection, so that this is
-    left to the sweep of the next build.
+    It is defined first, so that libvirt forgets the variables of its firmware with it. libvirt powers it off too if
+    this process is killed; one that may stay would end with the connection, so that this is left to the sweep of the
+    next build.
     """
     xml = host.run(*machines.boot(machine, seed=seed), timeout=120).stdout
     hypervisor.destroy(machine.name)
-    hypervisor.create(xml, autodestroy=keep is None)
-    session = Session(
-        hypervisor=hypervisor,
-        machine=machine,
-        access=access,
-        console=ConsoleFile(machine.console),
-        on_console=on_console,
-        boot_timeout=boot_timeout,
-        legacy_ssh=legacy_ssh,
-    )
+    hypervisor.undefine(machine.name)
     with taken_away(hypervisor, machine.name, keep):
+        hypervisor.define(xml)
+        hypervisor.start(machine.name, autodestroy=keep is None)
+        session = Session(
+            hypervisor=hypervisor,
+            machine=machine,
+            access=access,
+            console=ConsoleFile(machine.console),
+            on_console=on_console,
+            boot_timeout=boot_timeout,
+            legacy_ssh=legacy_ssh,
+        )
         try:
             yield session
             session.listen()

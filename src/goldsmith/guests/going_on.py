@@ -54,6 +54,7 @@ def going_on(
     awake: list[bool] = []  # one that does not wake is booted instead, and never kept
     with taken_away(hypervisor, machine.name, (lambda: bool(awake) and keep()) if keep else None):
         hypervisor.restore(memory, here)
+        hypervisor.persist(machine.name)  # so that the variables of its firmware go with it
         session = Session(
             hypervisor=hypervisor,
             machine=machine,

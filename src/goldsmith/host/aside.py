@@ -3,12 +3,14 @@
 Each is locked while its maker lives, so that what a killed process left is known for that and can go.
 """
 
+import atexit
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from goldsmith.errors import HostError
@@ -53,6 +55,15 @@ def scratch(what: str, *, within: Path | None = None) -> Iterator[Path]:
         folder = Path(name, "in")
         folder.mkdir(mode=0o700)
         yield folder
+
+
+@cache
+def lasting(what: str, *, within: Path | None = None) -> Path:
+    """Give a folder of this process for what its programs leave when they are killed; it goes when this one ends."""
+    stack = ExitStack()
+    folder = stack.enter_context(scratch(what, within=within))
+    atexit.register(stack.close)
+    return folder
 
 
 def remove_scratch() -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError
 from goldsmith.host.accel import Acceleration
+from goldsmith.host.aside import lasting
 from goldsmith.host.closed import PASSED, make_folder
 from goldsmith.host.process import Host
 
@@ -24,15 +25,18 @@ FIX = (
 def environment(acceleration: Acceleration, *, cache: Path) -> dict[str, str]:
     """Return the variables for every libguestfs tool; ``cache`` keeps the appliance and is made here.
 
-    The settings are always said: what the user's shell holds must not decide whether the appliance starts.
+    The settings are always said: what the user's shell holds must not decide whether the appliance starts. A tool that
+    is killed leaves its overlays, which lie where the next start finds them.
     """
     make_folder(cache, PASSED)
+    chosen = os.environ.get("LIBGUESTFS_TMPDIR")
     kvm = acceleration.virt_type == "kvm"
     return {
         "LIBGUESTFS_BACKEND": "direct",
         "LIBGUESTFS_BACKEND_SETTINGS": "" if kvm else _EMULATED,
         "LIBGUESTFS_CACHEDIR": str(cache),
         "LIBGUESTFS_MEMSIZE": "1280",
+        "LIBGUESTFS_TMPDIR": str(lasting("guestfs", within=Path(chosen) if chosen else None)),
         "LIBGUESTFS_SMP": str(min(4, os.cpu_count() or 1)) if kvm else "1",  # TCG only loses by more
     }
 

@@ -18,6 +18,7 @@ _FIX = (
 _NAME = "mount"
 _START = 300.0  # seconds for the appliance, and its look for a system
 _END = 60.0
+_SOON = 3.0  # where nothing is mounted, or somebody has pressed Ctrl-C
 
 
 @contextmanager
@@ -34,16 +35,24 @@ def mounted(image: Path, *, driver: str, host: Host, env: Mapping[str, str]) -> 
         child = host.start(
             PROGRAM, "--no-fork", "--ro", f"--format={driver}", "-a", image, "-i", place, env=env, fix=_FIX
         )
+        patience = _SOON
         try:
             what = f"mount of {image.name}"
             retry.until(lambda: _there(child, place), what=what, deadline=_START, fix=_FIX, error=HostError)
+            patience = _END
             yield place
+        except KeyboardInterrupt:
+            patience = _SOON
+            raise
         finally:
-            with suppress(GoldsmithError):
-                host.run("guestunmount", "--quiet", place, timeout=_END, ok=range(256))
-            child.stop(_END)
+            if patience == _SOON:
+                child.interrupt()  # guestunmount ends no program that has not mounted yet
+            else:
+                with suppress(GoldsmithError):
+                    host.run("guestunmount", "--quiet", place, timeout=patience, ok=range(256))
+            child.stop(patience)
             if place.is_mount() or _is_dead(place):
-                _detach(host, place)
+                _detach(host, place, timeout=patience)
 
 
 def drop_dead(host: Host, mounts: Path = Path("/proc/self/mounts")) -> list[str]:
@@ -53,14 +62,14 @@ def drop_dead(host: Host, mounts: Path = Path("/proc/self/mounts")) -> list[str]
         _, where, kind, *_ = line.split(" ")
         place = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), where))  # a space is \040
         if kind.startswith("fuse") and f"/goldsmith-{_NAME}-" in where and _is_dead(place):
-            _detach(host, place)
+            _detach(host, place, timeout=_END)
             gone.append(str(place))
     return gone
 
 
-def _detach(host: Host, place: Path) -> None:
+def _detach(host: Host, place: Path, *, timeout: float) -> None:
     with suppress(GoldsmithError):
-        host.run("fusermount", "-u", "-z", place, timeout=_END, ok=range(256))
+        host.run("fusermount", "-u", "-z", place, timeout=timeout, ok=range(256))
 
 
 def _there(child: Child, place: Path) -> bool | None:

@@ -1,4 +1,4 @@
-"""The copies of kickstarts that virt-install leaves behind when it is killed.
+"""What virt-install leaves behind when it is killed: copies of kickstarts, kernels and initrds.
 
 --initrd-inject puts the kickstart into a copy of the installer's initrd, readable for qemu, and virt-install removes
 that copy at its end (virtinst/install/installertreemedia.py, installerinject.py). A kickstart may hold secrets.
@@ -7,6 +7,7 @@ that copy at its end (virtinst/install/installertreemedia.py, installerinject.py
 import os
 import re
 import shutil
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,6 +35,14 @@ def is_of(said: str, state: Path) -> bool:
     return "\0" not in said and os.path.realpath(said) == os.path.realpath(state)
 
 
+def folders_of(uri: str) -> tuple[Path, ...]:
+    """Return those of them that the guests of this libvirt alone use."""
+    system, own = scratch_folders()
+    if uri.startswith("qemu:///"):
+        return (system,) if uri.startswith("qemu:///system") else (own,)
+    return ()
+
+
 def remove_copies(state: Path, is_mine: Callable[[str], bool], *, folders: tuple[Path, ...]) -> list[Path]:
     """Remove what was left of builds of this state folder for whose id ``is_mine`` says so; return what it was."""
     removed = []
@@ -44,6 +53,43 @@ def remove_copies(state: Path, is_mine: Callable[[str], bool], *, folders: tuple
                 removed.append(path)
                 break
     return removed
+
+
+def remove_unused(
+    named: Callable[[], str], *, folders: tuple[Path, ...], older_than: float = 600.0
+) -> list[Path]:
+    """Remove the kernels and initrds that a killed virt-install left, and return them.
+
+    They are the user's own, older than ``older_than`` seconds, in no description of a guest (``named`` gives all of
+    them), and no process has them open.
+    """
+    found = [one for folder in folders for one in _candidates(folder) if one.name.startswith("virtinst-")]
+    left = [one for one in found if _is_old(one, older_than)]
+    if not left:
+        return []
+    known, opened = named(), _open_files()
+    removed = []
+    for path in left:
+        with suppress(OSError):
+            if path.is_file() and str(path) not in known and path.resolve() not in opened:
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def _is_old(path: Path, seconds: float) -> bool:
+    with suppress(OSError):
+        found = path.lstat()
+        return found.st_uid == os.getuid() and max(found.st_mtime, found.st_ctime) < time.time() - seconds
+    return False
+
+
+def _open_files() -> set[Path]:
+    opened = set()
+    for one in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # it ended meanwhile, or is another user's
+            opened.add(one.readlink())
+    return opened
 
 
 def _candidates(folder: Path) -> Iterator[Path]:

@@ -281,19 +281,20 @@ def _wait(process: subprocess.Popen[str], timeout: float | None, stop: threading
         if time.monotonic() > until:
             raise subprocess.TimeoutExpired(process.args, timeout or 0)
     _end(process)
-    return process.wait()
+    return process.wait() or -signal.SIGINT  # what ends well when it is stopped has not done its work
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    for sign, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+    """End a program and all that it started; at SIGINT virt-install cleans up, at SIGTERM it does not."""
+    for sign, patience in ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 3.0)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-            return
+            break
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)  # what it started in the background hears no SIGINT
 
 
 def _ended(code: int) -> str:
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit status {code} from"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code} from"

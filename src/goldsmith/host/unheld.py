@@ -3,15 +3,26 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+_STARTS = (
+    "createXML",
+    "createWithFlags",
+    "restoreFlags",
+)  # what comes of these is to be taken away afterwards
+_START = 4.0  # seconds that an interrupt waits for the answer of such a call
+_NEXT = 1.0  # and for each further one while that has not come
+_left: list[Future[Any]] = []
 
 
-def unheld(call: Callable[..., Value], *given: Any) -> Value:
+def unheld(call: Callable[..., Value], *given: Any, patience: float = 0.0) -> Value:
     """Return what ``call`` returns; in the main thread, a signal is heard while it lasts.
 
-    A call that an interrupt leaves behind goes on in a thread that no end of the process waits for.
+    An interrupt waits up to ``patience`` seconds for the answer, so that what the call makes is there to be cleaned up.
+    A call that it leaves behind goes on in a thread that no end of the process waits for; where its answer was waited
+    for, the library may be stuck, and then no clean-up waits long for it either: the interrupt goes on.
     """
     if threading.current_thread() is not threading.main_thread():
         return call(*given)
@@ -24,6 +35,17 @@ def unheld(call: Callable[..., Value], *given: Any) -> Value:
             answer.set_exception(error)
 
     threading.Thread(target=ask, name="unheld", daemon=True).start()
+    _left[:] = [one for one in _left if not one.done()]
+    try:
+        answer.exception(_NEXT if _left else None)
+    except TimeoutError:
+        raise KeyboardInterrupt from None
+    except KeyboardInterrupt:
+        with suppress(TimeoutError):
+            answer.exception(patience)
+        if patience and not answer.done():
+            _left.append(answer)
+        raise
     return answer.result()
 
 
@@ -35,4 +57,5 @@ class Unheld:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._held, name)
-        return (lambda *given: unheld(found, *given)) if callable(found) else found
+        patience = _START if name in _STARTS else 0.0
+        return (lambda *given: unheld(found, *given, patience=patience)) if callable(found) else found

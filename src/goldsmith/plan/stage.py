@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from goldsmith.events import Reporter
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.process import Host
-from goldsmith.plan.kept import ENTERED, MENDED, Keeper
+from goldsmith.plan.kept import Keeper
 from goldsmith.recipe.steps import Refresh
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -83,18 +83,6 @@ class Context:
         1.0  # how many times longer than the recipe says a guest is waited for, since it is slow here
     )
     keeper: Keeper = field(default_factory=Keeper, repr=False)
-
-
-def by_hand(context: Context) -> tuple[str, ...]:
-    """Say what a person may have changed in the image of this build, for its manifest and its catalog entry."""
-    told = [
-        f"went on from the guest that {one.removeprefix(MENDED)} kept"
-        for one in context.results
-        if one.startswith(MENDED)
-    ]
-    if (context.folder / ENTERED).exists():
-        told.append("a shell was opened in its guest")
-    return tuple(told)
 
 
 class Stage(Protocol):

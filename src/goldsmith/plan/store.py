@@ -22,6 +22,7 @@ from goldsmith.plan.stage import REFRESH, Entry, Inputs, Json
 
 SEAL = "entry.json"
 _PLANS = "plans.lock"  # shared by builds that plan, held alone by whoever clears
+_ENTERED = "entered_by"  # noted only where it is so
 KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
 
 
@@ -40,6 +41,7 @@ class EntryInfo:
     seconds: float
     size: int  # bytes allocated on disk
     medium: str = ""
+    entered: str = ""  # the build in whose guest a shell had been opened
 
     @property
     def below(self) -> str:
@@ -100,6 +102,10 @@ class Store:
         self.prepare()
         return files.locked(self.locks / _PLANS, on_wait=on_wait)
 
+    def entered_by(self, key: str) -> str:
+        """Return the build in whose guest a shell had been opened when the entry was made; "" where none had."""
+        return str(self.facts(key).get(_ENTERED, ""))
+
     def created(self, key: str) -> float:
         """Return when the entry was made, in seconds since the epoch; 0 where there is none."""
         return _info(Entry(key, self.layers / key), self.facts(key)).created
@@ -125,8 +131,12 @@ class Store:
         inputs: Inputs,
         seconds: float,
         medium: str = "",
+        entered: str = "",
     ) -> Entry:
-        """Make what lies in the folder of ``key`` an entry: everything on disk first, its seal last."""
+        """Make what lies in the folder of ``key`` an entry: everything on disk first, its seal last.
+
+        ``entered`` is the build where a shell was opened in its guest: no other build may take the entry.
+        """
         folder = self.layers / key
         files.fsync_tree(folder)
         noted: dict[str, Json] = {
@@ -139,6 +149,7 @@ class Store:
             "seconds": round(seconds, 3),
             "size": sum(files.allocated(path) for path in folder.rglob("*") if path.is_file()),
             damage.FILES: damage.note(folder, seal=SEAL),
+            **({_ENTERED: entered} if entered else {}),
         }
         files.write_atomically(self._seal(key), sealed_text(noted), mode=0o600)
         return Entry(key, folder)
@@ -276,4 +287,5 @@ def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
         seconds=number("seconds"),
         size=int(number("size")) + memory.size_of(entry.folder),
         medium=str(noted.get("medium", "")),
+        entered=str(noted.get(_ENTERED, "")),
     )

@@ -1,5 +1,6 @@
 """Take entries out of a store in which builds run: nothing that one of them has in its plan, or is going to have."""
 
+import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from goldsmith.host.files import try_lock
 from goldsmith.plan.kept import standing
+from goldsmith.plan.pruning import Item, old_ones
 from goldsmith.plan.store import EntryInfo, Store, on_top_of
 from goldsmith.record.reading import read_builds
 from goldsmith.record.story import BuildState
@@ -59,6 +61,19 @@ def clear(store: Store, wanted: Iterable[tuple[str, float]], *, also_on_them: bo
         if not (free and store.created(key) == made and _removed(store, [*above, key])):
             stay.add(key)
     return stay
+
+
+def clear_entered(store: Store) -> None:
+    """Remove what was made after a shell had been opened in the guest, of builds that are over.
+
+    No plan takes it. What a kept guest or another entry stands on stays.
+    """
+    found = [one for one in store.entries() if one.entered]
+    if found:
+        items = [Item(one.entry.key, one.created, one.size, (one.below,)) for one in found]
+        going = [(one.key, one.created) for one in old_ones(items, made_before=math.inf)]
+        with store.clearing(on_wait=lambda _holder: None):
+            clear(store, going, also_on_them=False)
 
 
 def _removed(store: Store, keys: Iterable[str]) -> bool:

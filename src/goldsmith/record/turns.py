@@ -11,6 +11,8 @@ from goldsmith.record.reading import BuildSummary, read_builds, summary_of
 from goldsmith.record.story import BuildState
 
 ASKED = "asked for"  # how the reason begins of a stage that is made anew although its result is there
+ENTERED = "a shell was opened"  # so too: what a person may have changed is of the build alone that made it
+REMADE = (ASKED, ENTERED)
 _POLL = 0.2  # seconds
 
 
@@ -24,12 +26,22 @@ def await_turn(folder: Path, keys: Collection[str], *, remakes: bool, on_wait: C
     if mine is None:
         return
     for other in _earlier(mine, keys):
-        if remakes or any(str(one.get("reason", "")).startswith(ASKED) for one in _stages(other)):
-            if is_locked(other.folder / LOCK):
-                on_wait(f"build {other.id}")
-            with outside.waiting():
-                while is_locked(other.folder / LOCK):
-                    time.sleep(_POLL)
+        if remakes or any(str(one.get("reason", "")).startswith(REMADE) for one in _stages(other)):
+            await_end(other.folder, on_wait=on_wait)
+
+
+def await_end(folder: Path, *, on_wait: Callable[[str], None]) -> None:
+    """Return when the build with this record does not run any more."""
+    if is_running(folder):
+        on_wait(f"build {folder.name}")
+    with outside.waiting():
+        while is_running(folder):
+            time.sleep(_POLL)
+
+
+def is_running(folder: Path) -> bool:
+    """Say whether the build with this record runs."""
+    return is_locked(folder / LOCK)
 
 
 def await_users(

@@ -19,7 +19,8 @@ from goldsmith.errors import CatalogError, GateError, HostError
 from goldsmith.events import Progress, Warned
 from goldsmith.host import files
 from goldsmith.plan.damage import noted_in
-from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work, by_hand
+from goldsmith.plan.entered import by_hand
+from goldsmith.plan.stage import Context, Entry, Inputs, Kind, Work
 from goldsmith.publish.item import FACTS
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.promotion import CHANNELS, ChannelPart

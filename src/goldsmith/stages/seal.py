@@ -25,7 +25,8 @@ from goldsmith.events import PhaseStarted, Warned
 from goldsmith.host import files
 from goldsmith.host.process import Host
 from goldsmith.plan.damage import noted_in
-from goldsmith.plan.stage import Context, Inputs, Kind, Work, by_hand
+from goldsmith.plan.entered import by_hand
+from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.plan.store import SEAL
 from goldsmith.recipe.model import Recipe
 from goldsmith.stages.exported import exported, image_file, made_at
