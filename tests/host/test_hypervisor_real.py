@@ -113,6 +113,38 @@ def test_a_guest_goes_on_from_its_memory_on_another_layer(hypervisor, disk, name
     assert str(first) not in hypervisor.xml(name)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="asks for the firmware variables of the system's guests")
+def test_the_variables_of_a_firmware_go_with_a_guest_also_with_one_that_went_on_from_its_memory(
+    hypervisor, disk, name
+):
+    variables, image = Path(f"/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"), disk.with_name("memory")
+    first, second = (disk.with_name(one) for one in ("first.qcow2", "second.qcow2"))
+    for overlay in (first, second):
+        HOST.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "disk.qcow2", overlay)
+    xml = guest_xml(name, disk).replace("<os>", '<os firmware="efi">').replace('"pc"', '"q35"')
+    xml = xml.replace('bus="ide"', 'bus="sata"').replace(">64<", ">128<")
+    xml = xml.replace("<devices>", "<features><acpi/></features><devices>")
+    hypervisor.define(xml)
+    hypervisor.start(name)
+    assert variables.exists()
+    hypervisor.snapshot_with_memory(name, disk="vda", overlay=first, memory=image)
+    hypervisor.destroy(name)
+    hypervisor.undefine(name)
+    assert not variables.exists()
+
+    place = {"vda": second}
+    hypervisor.restore(
+        image,
+        lambda text: moved(text, disks=place, console=disk.with_name("console"), description="another build"),
+    )
+    hypervisor.persist(name)
+    assert hypervisor.state(name) == DomainState.RUNNING
+    assert variables.exists()
+    hypervisor.destroy(name)
+    hypervisor.undefine(name)
+    assert not variables.exists()
+
+
 def test_kill_9_of_its_owner_ends_a_guest(hypervisor, disk, name):
     xml = disk.with_name("guest.xml")
     xml.write_text(guest_xml(name, disk))
