@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.host.files import try_lock
-from goldsmith.plan.kept import standing
+from goldsmith.plan.kept import ENTERED, standing
 from goldsmith.plan.pruning import Item, old_ones
 from goldsmith.plan.store import EntryInfo, Store, on_top_of
 from goldsmith.record.reading import read_builds
@@ -68,6 +68,8 @@ def clear_entered(store: Store) -> None:
 
     No plan takes it. What a kept guest or another entry stands on stays.
     """
+    if not any((store.root.parent / "builds").glob(f"*/{ENTERED}")):
+        return
     found = [one for one in store.entries() if one.entered]
     if found:
         items = [Item(one.entry.key, one.created, one.size, (one.below,)) for one in found]
