@@ -14,6 +14,7 @@ from goldsmith.artifact.provenance import MANIFEST
 from goldsmith.events import BuildStarted, StageOutlook
 from goldsmith.host.files import human_size
 from goldsmith.host.sealed import sealed_text
+from goldsmith.media.named import NAMED
 from goldsmith.plan.kept import Kept, write_note
 from goldsmith.plan.store import Store
 from goldsmith.recipe.outputs import output_schemas
@@ -253,3 +254,11 @@ def test_what_was_added_by_hand_is_removed_by_hand(factory):
     assert factory("media", "remove", "own.img").out == "removed own.img, 98 KiB\n"
     assert media(factory) == {}
     assert list((factory.state / "store/media").iterdir()) == []
+
+
+def test_a_medium_that_is_made_here_is_listed_by_its_name(factory):
+    place = NAMED["goldsmith-demo-installer"].path(factory.state)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"x")
+    (row,) = json.loads(factory("store", "list", "--json").out)
+    assert (row["kind"], row["name"]) == ("medium", "goldsmith-demo-installer")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ from pathlib import Path
 from goldsmith.errors import HostError
 from goldsmith.host.files import allocated
 from goldsmith.media.library import Library, Medium, Origin
-from goldsmith.media.named import drop_made
+from goldsmith.media.named import NAMED, drop_made
 from goldsmith.plan.store import EntryInfo, Store
 from goldsmith.record.clearing import keys_in_use
 from goldsmith.record.reading import read_builds
@@ -54,10 +55,11 @@ def kept_media(state: Path) -> list[KeptMedium]:
     library = library_of(state)
     made = library.folder / "made"
     paths = made.iterdir() if made.is_dir() else ()
-    matches = ((_MADE.fullmatch(path.name), path) for path in sorted(paths))
+    found = [(match[1], path) for path in sorted(paths) if (match := _MADE.fullmatch(path.name))]
+    names = _names(state) if found else {}
     return [
         *map(_of_library, library.list()),
-        *(_made(match[1], path) for match, path in matches if match),
+        *(_made(key, path, names.get(path, path.name)) for key, path in found),
     ]
 
 
@@ -138,6 +140,15 @@ def _of_library(one: Medium) -> KeptMedium:
     return KeptMedium(one.sha256, one.name, one.path, allocated(one.path), created, remade)
 
 
-def _made(key: str, path: Path) -> KeptMedium:
+def _names(state: Path) -> dict[Path, str]:
+    """Return the names of media that are made here, by where they are; one of other inputs than now has none."""
+    names: dict[Path, str] = {}
+    for name, one in NAMED.items():
+        with suppress(HostError):  # this host cannot make it
+            names[one.path(state)] = name
+    return names
+
+
+def _made(key: str, path: Path, name: str) -> KeptMedium:
     about = path.stat()
-    return KeptMedium(key, path.name, path, allocated(path), about.st_mtime, Remade.MAKING)
+    return KeptMedium(key, name, path, allocated(path), about.st_mtime, Remade.MAKING)
