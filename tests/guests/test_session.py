@@ -223,3 +223,12 @@ def test_a_guest_that_was_paused_otherwise_is_told_as_such(session, paused):
         session.still_well()
     assert caught.value.problem.startswith(f"QEMU has paused the guest {NAME}")
     assert "virsh suspend" in caught.value.fix
+
+
+def test_only_a_guest_that_runs_is_asked_to_write_its_logs(session):
+    asked = []
+    session.ssh.run = lambda command, **_more: asked.append(command)
+    session.flush()
+    session.hypervisor.destroy(NAME)
+    session.flush()
+    assert asked == ["sync"]

@@ -147,7 +147,8 @@ class Session:
         if self._ssh is None or self._standing.ended:
             return
         with suppress(GoldsmithError):  # it is about to end anyway
-            self._ssh.run("sync", timeout=_FLUSH)
+            if self.hypervisor.state(self.name) is DomainState.RUNNING:
+                self._ssh.run("sync", timeout=_FLUSH)
 
     def evidence(self) -> Sequence[str]:
         self.listen()
