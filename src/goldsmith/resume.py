@@ -12,7 +12,7 @@ from goldsmith.host import libvirtd
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import release
-from goldsmith.plan.kept import Kept, note_of, read_kept
+from goldsmith.plan.kept import ENTERED, Kept, note_of, read_kept
 from goldsmith.plan.planner import Plan, keys_of
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, BuildState, find, summary_of
@@ -121,6 +121,8 @@ def give_up(found: Resuming, state: Path, reporter: Reporter) -> None:
 
 def tell_entered(record: BuildRecord, plan: Plan, store: Store, reporter: Reporter) -> None:
     """Tell from which stage on a person may have changed what this build has made."""
+    if not (record.folder / ENTERED).exists():
+        return
     made = next((step for step in plan.steps if store.entered_by(step.key) == record.id), None)
     if made:
         reporter.tell(

@@ -71,7 +71,7 @@ def sweep_files(state: Path, store: Store) -> list[str]:
             shutil.rmtree(folder, ignore_errors=True)
             swept.append(f"seed of {folder.name}")
     swept += [f"mount {place}" for place in guestmount.drop_dead(LocalHost())]
-    places = [state, *_written(state)]
+    places = _written(state)
     swept += [f"half-written file {path}" for path in aside.remove_files(places)]
     half_made = (*aside.remove_folders(places), *remove_half_made(state / "cache"), *aside.remove_scratch())
     swept += [f"half-made folder {path}" for path in half_made]
@@ -82,8 +82,9 @@ def sweep_files(state: Path, store: Store) -> list[str]:
 
 
 def _written(state: Path) -> list[Path]:
+    """Return the folders with something hidden in them, so that each start looks once into thousands of others."""
     found = (one for pattern in _WRITTEN for one in glob(pattern, root_dir=state))  # noqa: PTH207  Path.glob raises where a folder goes
-    return [state / one for one in found]
+    return [state / one for one in ("", *found) if aside.holds_hidden(f"{state}/{one}")]
 
 
 def _lock_alone(folder: Path) -> list[str]:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Unpack
 
 from goldsmith.guests import machine as machines
 from goldsmith.guests.access import TemporaryAccess
-from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
-from goldsmith.guests.session import OnLine, Session
+from goldsmith.guests.session import Manner, Session, attended
 from goldsmith.host.hypervisor import Hypervisor
 from goldsmith.host.process import Host
 
@@ -22,10 +22,8 @@ def booted(
     *,
     access: TemporaryAccess,
     seed: Path | None,
-    boot_timeout: float,
-    legacy_ssh: bool,
-    on_console: OnLine,
     keep: Keep | None = None,
+    **manner: Unpack[Manner],
 ) -> Iterator[Session]:
     """Power a machine on; on every way out it is destroyed, unless it fails and ``keep`` says that it stays.
 
@@ -39,17 +37,5 @@ def booted(
     with taken_away(hypervisor, machine.name, keep):
         hypervisor.define(xml)
         hypervisor.start(machine.name, autodestroy=keep is None)
-        session = Session(
-            hypervisor=hypervisor,
-            machine=machine,
-            access=access,
-            console=ConsoleFile(machine.console),
-            on_console=on_console,
-            boot_timeout=boot_timeout,
-            legacy_ssh=legacy_ssh,
-        )
-        try:
+        with attended(hypervisor, machine, access, manner) as session:
             yield session
-            session.listen()
-        finally:
-            session.close()

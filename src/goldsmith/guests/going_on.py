@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Unpack
 
 from goldsmith.errors import GuestError
 from goldsmith.guests.access import TemporaryAccess
-from goldsmith.guests.console import ConsoleFile
 from goldsmith.guests.leaving import Keep, taken_away
 from goldsmith.guests.machine import Machine
-from goldsmith.guests.session import OnLine, Session
+from goldsmith.guests.session import Manner, Session, attended
 from goldsmith.host.domains import moved
 from goldsmith.host.hypervisor import Hypervisor
 
@@ -35,10 +35,8 @@ def going_on(
     frozen: bool,
     access: TemporaryAccess,
     seed: Path,
-    boot_timeout: float,
-    legacy_ssh: bool,
-    on_console: OnLine,
     keep: Keep | None = None,
+    **manner: Unpack[Manner],
 ) -> Iterator[Session]:
     """Let a machine go on from ``memory``; on every way out it is destroyed, but where it fails and ``keep`` says so.
 
@@ -55,23 +53,12 @@ def going_on(
     with taken_away(hypervisor, machine.name, (lambda: bool(awake) and keep()) if keep else None):
         hypervisor.restore(memory, here)
         hypervisor.persist(machine.name)  # so that the variables of its firmware go with it
-        session = Session(
-            hypervisor=hypervisor,
-            machine=machine,
-            access=access,
-            console=ConsoleFile(machine.console),
-            on_console=on_console,
-            boot_timeout=PATIENCE,
-            legacy_ssh=legacy_ssh,
-        )
-        try:
+        with attended(hypervisor, machine, access, manner) as session:
+            session.boot_timeout = PATIENCE
             _wake(session, frozen=frozen)
-            session.boot_timeout = boot_timeout
+            session.boot_timeout = manner["boot_timeout"]
             awake.append(True)
             yield session
-            session.listen()
-        finally:
-            session.close()
 
 
 def _wake(session: Session, *, frozen: bool) -> None:

@@ -1,8 +1,8 @@
 """A running guest that is customized: log in, act, boot anew, take layers live, power off."""
 
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, TypeVar
@@ -32,6 +32,21 @@ class Manner(TypedDict):
     boot_timeout: float
     legacy_ssh: bool
     on_console: OnLine
+
+
+@contextmanager
+def attended(
+    hypervisor: Hypervisor, machine: Machine, access: TemporaryAccess, manner: Manner
+) -> Iterator["Session"]:
+    """Give the session of a machine that has power; what its console says until the end is passed on."""
+    session = Session(
+        hypervisor=hypervisor, machine=machine, access=access, console=ConsoleFile(machine.console), **manner
+    )
+    try:
+        yield session
+        session.listen()
+    finally:
+        session.close()
 
 
 def free_port() -> int:

@@ -98,6 +98,13 @@ def remove_folders(folders: Iterable[Path]) -> list[Path]:
     return _remove_dead(one for one in made if not one.name.startswith(_NEW))
 
 
+def holds_hidden(folder: str) -> bool:
+    """Say whether anything hidden lies in a folder, as all does that is made aside."""
+    with suppress(OSError), os.scandir(folder) as found:
+        return any(one.name.startswith(".") for one in found)
+    return False
+
+
 def _remove_dead(folders: Iterable[Path], *, own: bool = False) -> list[Path]:
     """Remove those of these folders whose makers do not live any more, with ``own`` only the user's; return which."""
     removed = []

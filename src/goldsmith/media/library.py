@@ -117,10 +117,6 @@ class Library:
         """Say whether a medium holds its bytes; one that nobody has written to since it was read is not read again."""
         return sha256_of(medium.path, memo=self._memo) == medium.sha256
 
-    def drop(self, medium: Medium) -> None:
-        """Remove a medium that is damaged; whoever needs it gets it again."""
-        shutil.rmtree(medium.path.parent, ignore_errors=True)
-
     def remove(self, sha256: str, *, by_hand: bool = False) -> bool:
         """Remove a medium, its description first; one that was added ``by_hand`` only where that is said, too."""
         place = self.folder / sha256

@@ -32,7 +32,7 @@ def old_ones(items: Sequence[Item], *, made_before: float, used: Container[str] 
         if key not in needed:
             needed.add(key)
             open_ends += below.get(key, ())
-    return _topmost_first([one for one in items if one.key not in needed])
+    return topmost_first([one for one in items if one.key not in needed])
 
 
 def to_fit(items: Sequence[Item], size: int, *, used: Container[str] = ()) -> list[Item]:
@@ -61,7 +61,8 @@ def circular(entries: Sequence[EntryInfo]) -> list[EntryInfo]:
     return [one for one in entries if comes_back(down_from(one.entry.key, below.__getitem__))]
 
 
-def _topmost_first(items: Sequence[Item]) -> list[Item]:
+def topmost_first(items: Sequence[Item]) -> list[Item]:
+    """Return items in the order in which they can go: each before what it needs."""
     left, ordered = list(items), list[Item]()
     while left:
         needed = {key for one in left for key in one.below}

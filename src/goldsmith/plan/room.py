@@ -49,8 +49,8 @@ def needs(stages: Sequence[Stage], *, recipe: str, before: str, store: Store) ->
     said = [without_dates(stage.inputs()) for stage in stages]
     estimate = _estimate(before, store)
     found: list[Need] = []
-    for stage in stages:
-        need = _as_before(stage, said, recipe, made)
+    for stage, says in zip(stages, said, strict=True):
+        need = _as_before(stage.name, says, said, recipe, made)
         if need is None and stage.kind is Kind.DISK:
             need = replace(estimate, stage=stage.name) if estimate else _first(stage)
             estimate = None
@@ -75,14 +75,15 @@ def require_room(
     files.need_space(store.layers, size, what=what)
 
 
-def _as_before(stage: Stage, said: Sequence[Inputs], recipe: str, made: Sequence[Facts]) -> Need | None:
-    """Return what a stage took before; ``said`` is what all say that run with it.
+def _as_before(
+    name: str, says: Inputs, said: Sequence[Inputs], recipe: str, made: Sequence[Facts]
+) -> Need | None:
+    """Return what a stage took before, by what it ``says``; ``said`` is what all say that run with it.
 
     Steps change their names with their place, so what they say tells; the name tells only of one that was changed.
     """
-    says = without_dates(stage.inputs())
-    named = [one for one in made if one.get("stage") == stage.name]
-    if is_step(stage.name):
+    named = [one for one in made if one.get("stage") == name]
+    if is_step(name):
         alike = [one for one in made if is_step(str(one.get("stage"))) and _says(one) == says]
         found = alike or [one for one in named if one.get("recipe") == recipe and _says(one) not in said]
     else:
@@ -96,7 +97,7 @@ def _as_before(stage: Stage, said: Sequence[Inputs], recipe: str, made: Sequence
         return None
     whose = found[0].get("recipe")
     known_by = "as it took in an earlier build" if whose == recipe else f"as {whose} took"
-    return Need(stage.name, max(LEAST, int(_size(found[0]) * _MORE)), known_by)
+    return Need(name, max(LEAST, int(_size(found[0]) * _MORE)), known_by)
 
 
 def _estimate(before: str, store: Store) -> Need | None:

@@ -1,6 +1,5 @@
 """Take entries out of a store in which builds run: nothing that one of them has in its plan, or is going to have."""
 
-import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from goldsmith.host.files import try_lock
 from goldsmith.plan.kept import ENTERED, standing
-from goldsmith.plan.pruning import Item, old_ones
+from goldsmith.plan.pruning import Item, topmost_first
 from goldsmith.plan.store import EntryInfo, Store, on_top_of
 from goldsmith.record.reading import read_builds
 from goldsmith.record.story import BuildState
@@ -73,7 +72,7 @@ def clear_entered(store: Store) -> None:
     found = [one for one in store.entries() if one.entered]
     if found:
         items = [Item(one.entry.key, one.created, one.size, (one.below,)) for one in found]
-        going = [(one.key, one.created) for one in old_ones(items, made_before=math.inf)]
+        going = [(one.key, one.created) for one in topmost_first(items)]
         with store.clearing(on_wait=lambda _holder: None):
             clear(store, going, also_on_them=False)
 

@@ -120,7 +120,7 @@ class Fetch:
         if kept and not library.intact(kept):
             context.reporter.tell(Warned(f"{kept.path} was damaged, and is got again"))
             if Path(self.source.location) != kept.path:
-                library.drop(kept)
+                library.remove(kept.sha256, by_hand=True)
             kept = None
         if kept:
             with self._doubted(context):
