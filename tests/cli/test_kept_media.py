@@ -262,3 +262,10 @@ def test_a_medium_that_is_made_here_is_listed_by_its_name(factory):
     place.write_bytes(b"x")
     (row,) = json.loads(factory("store", "list", "--json").out)
     assert (row["kind"], row["name"]) == ("medium", "goldsmith-demo-installer")
+
+
+def test_a_medium_that_is_made_here_is_not_removed_by_its_name_and_the_way_is_told(factory):
+    done = factory("media", "remove", "goldsmith-demo-installer")
+    assert done.code == 2
+    assert "there is no medium goldsmith-demo-installer that was added" in done.err
+    assert "fix: goldsmith store prune --unused" in done.err

@@ -73,9 +73,10 @@ def add(settings: Settings, *, path: Path) -> None:
 @click.argument("name")
 @pass_settings
 def remove(settings: Settings, *, name: str) -> None:
-    """Remove a medium by its name or digest, however it came here; a build that uses it now keeps it."""
+    """Remove a medium that was added, copied or downloaded, by its name or digest; a build that uses it keeps it."""
     from goldsmith.cli.store import waiting
     from goldsmith.host.files import human_size
+    from goldsmith.media.named import NAMED
     from goldsmith.plan.store import Store
     from goldsmith.record.media import keys_kept
 
@@ -83,7 +84,9 @@ def remove(settings: Settings, *, name: str) -> None:
     with store.clearing(on_wait=waiting(settings)):
         medium = library.find(name)
         if medium is None:
-            raise UsageError(f"there is no medium {name}", fix="goldsmith media list shows what is kept")
+            made = "goldsmith store prune --unused removes what is made here, once nothing needs it"
+            fix = made if name in NAMED else "goldsmith media list shows what is kept"
+            raise UsageError(f"there is no medium {name} that was added, copied or downloaded", fix=fix)
         kept = keys_kept(store)
         if kept is None or medium.sha256 in kept:
             raise HostError(
