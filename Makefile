@@ -4,7 +4,7 @@ export SET JUNIT REPORT
 GOLDSMITH := .venv/bin/goldsmith
 PYTHON := .venv/bin/python
 # Two workers: a guest under TCG keeps one core busy, and more than one at a time makes all of them late.
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # Every recipe is a target; those that begin with _ are only there to be extended.
 RECIPES := $(filter-out _% demo,$(patsubst recipes/%.yaml,%,$(wildcard recipes/*.yaml)))
 

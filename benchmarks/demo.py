@@ -32,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", default="/var/tmp/goldsmith-bench")
     os.environ["GOLDSMITH_STATE"] = parser.parse_args().state
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, each start compiles all modules anew
     build()  # the medium and the appliance are made outside of the measured run
     full = build("--no-cache")
     print(f"{'stage':<28}{'seconds':>9}")

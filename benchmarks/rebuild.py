@@ -71,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", default="/var/tmp/goldsmith-bench")
     os.environ["GOLDSMITH_STATE"] = parser.parse_args().state
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, each start compiles all modules anew
     with tempfile.TemporaryDirectory(prefix="goldsmith-bench-") as place:
         folder = project(Path(place))
         build(folder, "layered")  # the medium and the appliance are made outside of the measured runs

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.real
 
 def test_a_guest_that_never_lets_us_in_is_given_up_with_its_console(demo, in_project):
     text = (
-        "machine: {timeouts: {boot: 150 s, without_kvm: 1}}\n"
-        "customize:\n  - run: systemctl mask ssh.service ssh.socket\n  - reboot: true\n"
+        "machine: {timeouts: {boot: 90 s, without_kvm: 1}}\n"
+        "customize:\n  append:\n    - run: systemctl mask ssh.service ssh.socket\n    - reboot: true\n"
     )
     goldsmith = in_project(locked=text)
     done = goldsmith.build("locked")

@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
-from xml.sax.saxutils import escape
 
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _PACKAGE = re.compile(r"-?(@\^?[A-Za-z0-9][A-Za-z0-9_.+:() -]*|[A-Za-z0-9][A-Za-z0-9_.+*?:~\[\]-]*)")
@@ -14,6 +13,7 @@ _PACKAGE_PART = re.compile(r"[A-Za-z0-9_.+*?:~-]+")
 _HEADING = re.compile(r"[ \t]*(%[A-Za-z][A-Za-z-]*)")
 _SCRIPTS = {"%pre", "%post", "%pre-install", "%onerror", "%traceback"}
 _SECTIONS = {*_SCRIPTS, "%packages", "%addon", "%anaconda", "%certificate"}
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _USE_SH = "write {{ ... | sh }}, without quotes around it"
 
 
@@ -215,4 +215,4 @@ def _xml(text: str) -> str:
     for sign in text:
         if (ord(sign) < 32 and sign not in "\t\n") or 0xD800 <= ord(sign) < 0xE000 or sign in "\ufffe\uffff":
             raise Refused("holds a character that XML cannot hold", "give it as plain text")
-    return escape(text, {'"': "&quot;", "'": "&#39;"})
+    return text.translate(_XML)
