@@ -133,6 +133,20 @@ def test_the_iso_holds_payload_kernel_installer_and_treeinfo(host, tmp_path):
     assert list(out.parent.iterdir()) == [out]
 
 
+def test_what_comes_from_packages_is_made_again_once_a_byte_of_it_changed(host, tmp_path):
+    build(tmp_path)
+    (root,) = (tmp_path / "cache").glob("demo-root-*/")
+    assert build(tmp_path)[1][0] == "making the installer's initramfs", "it is kept"
+    for name in ("vmlinuz", "payload.squashfs", "digests.json"):
+        spoiled = bytearray((root / name).read_bytes())
+        spoiled[-3] ^= 1
+        (root / name).write_bytes(spoiled)
+        assert build(tmp_path)[1][0] == "making a bookworm root file system with mmdebstrap", name
+    (root / "vmlinuz").write_bytes(b"")  # as after a power cut
+    build(tmp_path)
+    assert (tmp_path / "seen/tree/images/pxeboot/vmlinuz").read_bytes() == b"kernel"
+
+
 def test_a_stand_in_for_rhel_is_named_as_libosinfo_knows_it_and_says_its_architecture(host, tmp_path):
     build(tmp_path, product=Product("6.10", redhat=True, arch="i386"))
     tree = tmp_path / "seen/tree"

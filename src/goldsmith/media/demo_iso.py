@@ -13,10 +13,10 @@ from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host.aside import aside
-from goldsmith.host.files import need_space
+from goldsmith.host.files import fsync_tree, need_space
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host, Listener
-from goldsmith.media import initramfs, rootfs
+from goldsmith.media import initramfs, kept, rootfs
 from goldsmith.media.aptsources import Distribution, read_apt_sources, this_distribution
 
 VERSION = 2  # raise it when equal inputs start to give another ISO
@@ -116,8 +116,9 @@ def build_installer(
         made = work / "made.iso"
         host.run(*_xorriso(tree, made, product.label), fix="apt-get install xorriso", on_line=on_line)
         made.chmod(0o644)
-        _fsync(made)
+        fsync_tree(made)
         made.replace(out)
+    fsync_tree(out)
     return out
 
 
@@ -133,11 +134,11 @@ def _nothing(text: str) -> None:
 
 
 def _root(host: Host, distribution: Distribution, cache: Path, on_line: Listener | None, say: Said) -> Path:
-    """Return the folder with all that comes from packages, made now unless it is there."""
+    """Return the folder with all that comes from packages, made now unless it is there and whole."""
     facts = json.dumps(rootfs.inputs(distribution), sort_keys=True).encode()
     folder = cache / f"demo-root-{hashlib.sha256(facts).hexdigest()[:16]}"
     with locked(cache / f"{folder.name}.lock"):
-        if folder.is_dir():
+        if kept.is_whole(folder):
             return folder
         rootfs.check_rights(root=os.geteuid() == 0, user=getpass.getuser())
         need_space(cache, SPACE, what="the demo installer")
@@ -156,7 +157,7 @@ def _root(host: Host, distribution: Distribution, cache: Path, on_line: Listener
             if not (ready / "vmlinuz").is_file():
                 raise HostError("the installer's kernel package holds no kernel", fix="apt-get update")
             shutil.copyfile(parts.boot_image, ready / "eltorito.img")
-            ready.replace(folder)
+            kept.keep(ready, folder)
     return folder
 
 
@@ -190,11 +191,3 @@ def _xorriso(tree: Path, target: Path, label: str) -> list[str | Path]:
     boot = ["-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
     names = ["-sysid", "LINUX", "-V", label]
     return ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", *names, *boot, "-o", target, tree]
-
-
-def _fsync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

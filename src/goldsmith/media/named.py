@@ -63,14 +63,13 @@ class Makeable(ABC):
                 make_folder(folder, PASSED)
             _note(path).unlink(missing_ok=True)  # it is of another file
             self._make(host, path, state / "cache" / "installer", on_line=on_line, on_phase=on_phase)
-        if not _note(path).exists():
             files.write_atomically(_note(path), sealed_text({"made": files.sha256_of(path)}))
         return path
 
     def _is_damaged(self, path: Path, state: Path) -> bool:
         """Say whether what was made has changed since; it is not read again while nobody writes to it."""
         if not _note(path).exists():
-            return False  # made before it was noted, or its process was killed just then
+            return True  # nobody knows: its process was killed before it was noted
         noted = unsealed(_note(path).read_bytes()) or {}
         return files.sha256_of(path, memo=state / "digests.json") != noted.get("made")
 

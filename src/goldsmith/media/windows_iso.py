@@ -11,6 +11,7 @@ from pathlib import Path
 
 from goldsmith.errors import UsageError
 from goldsmith.host.aside import aside
+from goldsmith.host.files import fsync_tree
 from goldsmith.host.process import Host, Listener
 from goldsmith.media import initramfs, windows_root
 from goldsmith.media.aptsources import Distribution, this_distribution
@@ -78,7 +79,9 @@ def build_windows(
         _lay_out(host, tree, parts, release, {"version": version, "fault": fault.value}, on_line)
         host.run(*_xorriso(tree, made, release.label), fix="apt-get install xorriso", on_line=on_line)
         made.chmod(0o644)
+        fsync_tree(made)
         made.replace(out)
+    fsync_tree(out)
     return out
 
 

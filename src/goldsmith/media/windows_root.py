@@ -18,7 +18,7 @@ from goldsmith.host.aside import aside
 from goldsmith.host.files import need_space
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host, Listener
-from goldsmith.media import initramfs, rootfs
+from goldsmith.media import initramfs, kept, rootfs
 from goldsmith.media.aptsources import Distribution, read_apt_sources
 
 VERSION = 1  # raise it when equal packages start to give another root
@@ -104,7 +104,7 @@ def _settle() -> str:
 def make_root(
     host: Host, distribution: Distribution, cache: Path, on_line: Listener | None, say: Said
 ) -> Path:
-    """Return the folder with all that comes from packages, made now unless it is there.
+    """Return the folder with all that comes from packages, made now unless it is there and whole.
 
     It holds ``vmlinuz``, ``busybox``, ``modules/``, ``root.squashfs``, GRUB's images in ``boot/`` and ``python``, which
     names the Python in the root. Raises HostError
@@ -114,7 +114,7 @@ def make_root(
     folder = cache / f"windows-root-{hashlib.sha256(facts).hexdigest()[:16]}"
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / f"{folder.name}.lock"):
-        if folder.is_dir():
+        if kept.is_whole(folder):
             return folder
         rootfs.check_rights(root=os.geteuid() == 0, user=getpass.getuser())
         need_space(cache, SPACE, what="the Windows stand-in")
@@ -136,7 +136,7 @@ def make_root(
             target = ready / "root.squashfs"
             options = (*rootfs.SQUASHFS, "-all-root", "-no-progress", "-quiet")
             host.run("mksquashfs", made / "tree", target, *options, fix="apt-get install squashfs-tools")
-            ready.replace(folder)
+            kept.keep(ready, folder)
     return folder
 
 
