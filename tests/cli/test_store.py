@@ -134,6 +134,21 @@ def test_an_image_of_the_catalog_outlives_the_entry_that_it_came_from(state, ent
     assert catalog.file_of(catalog.get(image.id)).read_bytes() == b"x" * 5000
 
 
+@pytest.mark.parametrize("name", ["size", "seconds", "created"])
+def test_a_number_that_none_can_be_is_found_by_verify_and_stops_neither_list_nor_prune(
+    state, entry, capsys, name
+):
+    entry("a", days=90)
+    seal = Store(state).layers / ("a" * 64) / "entry.json"
+    seal.write_text(json.dumps({**json.loads(seal.read_text()), name: float("inf")}))
+    for words in (["list"], ["list", "--json"], ["prune"], ["prune", "--to-size", "1 KiB"]):
+        assert run(["store", *words]) == 0
+    assert run(["store", "verify"]) == 1
+    assert "entry.json has other content than when it was made" in capsys.readouterr().out
+    assert run(["store", "verify", "--apply"]) == 0
+    assert left(state) == []
+
+
 def test_the_list_shows_what_is_kept_the_oldest_first(entry, capsys):
     entry("b", days=1)
     entry("a", days=3, on="b")

@@ -3,7 +3,6 @@
 A layer names the one below it by a relative path, so the whole state folder can be moved or copied.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from goldsmith.host import files
 from goldsmith.host.closed import PASSED, PRIVATE, close, close_state, make_folder
 from goldsmith.host.locks import shared
 from goldsmith.host.sealed import is_whole, sealed_text
-from goldsmith.plan import damage, memory
+from goldsmith.plan import damage, memory, notes
 from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import REFRESH, Entry, Inputs, Json
 
@@ -83,11 +82,7 @@ class Store:
 
     def facts(self, key: str) -> Mapping[str, Json]:
         """Return what was noted when the entry was made; empty where it is unreadable."""
-        try:
-            noted = json.loads(self._seal(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        return notes.read(self._seal(key))
 
     def locked(self, key: str, *, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the key, so that of two builds one makes it and the other takes it."""
@@ -274,18 +269,14 @@ def comes_back(way: Sequence[str]) -> bool:
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
-    def number(name: str) -> float:
-        value = noted.get(name)
-        return float(value) if isinstance(value, int | float) else 0.0
-
     return EntryInfo(
         entry=entry,
         stage=str(noted.get("stage", "")),
         recipe=str(noted.get("recipe", "")),
         parent=str(noted.get("parent", "")),
-        created=number("created"),
-        seconds=number("seconds"),
-        size=int(number("size")) + memory.size_of(entry.folder),
+        created=notes.number(noted, "created"),
+        seconds=notes.number(noted, "seconds"),
+        size=int(notes.number(noted, "size")) + memory.size_of(entry.folder),
         medium=str(noted.get("medium", "")),
         entered=str(noted.get(_ENTERED, "")),
     )
