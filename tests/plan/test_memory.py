@@ -119,6 +119,16 @@ def test_a_memory_whose_note_is_not_whole_is_swept_and_its_layer_stays(layer, tm
     assert store.damage(layer.name, thorough=True) == []
 
 
+def test_a_note_that_cannot_be_written_costs_the_memory_and_not_the_build(layer, tmp_path):
+    with Keeper(tmp_path / "run" / "build", MACHINE) as keeper:
+        image = keeper.place(layer.name)
+        image.write_bytes(b"memory")
+        keeper.keep(layer, Memory(image, LIFE, frozen=True))
+        (layer / memory.PLACE / memory.NOTE).mkdir()  # nothing can take its place
+    assert kept_with(layer, MACHINE) is None
+    assert (layer / "disk.qcow2").read_bytes() == b"layer"
+
+
 def test_a_memory_whose_digest_is_not_known_yet_is_neither_damaged_nor_thrown_away(layer, tmp_path):
     keep(layer, tmp_path)
     (layer / memory.PLACE / memory.NOTE).unlink()

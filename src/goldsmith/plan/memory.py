@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from goldsmith.errors import HostError
 from goldsmith.host import files
 from goldsmith.host.sealed import sealed_text, unsealed
 from goldsmith.plan.stage import Json
@@ -86,7 +87,7 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         self._reading.shutdown(wait=True)
         for memory, digest in self._waiting:
-            with suppress(OSError):  # it is an extra
+            with suppress(OSError, HostError):  # it is an extra
                 _sign(memory, digest.result(), self._machine)
 
     def stop(self) -> None:
@@ -202,7 +203,7 @@ def _life(facts: Mapping[str, Json]) -> Life | None:
 
 def _whole(layer: Path, facts: Mapping[str, Json]) -> bool:
     image = layer / PLACE / IMAGE
-    with suppress(OSError):
+    with suppress(OSError, HostError):  # it may go while it is looked at
         if image.stat().st_size == facts.get("size"):
             return files.sha256_of(image) == facts.get("sha256")
     return False
