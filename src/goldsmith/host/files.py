@@ -160,6 +160,12 @@ def fsync_tree(folder: Path) -> None:
         _fsync(folder.parent)
 
 
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder with all it holds, as far as that can be; say whether it is gone. No link is followed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not os.path.lexists(folder)
+
+
 def allocated(path: Path) -> int:
     """Return the bytes that a file takes on its disk; holes take none."""
     return path.stat().st_blocks * 512

@@ -3,6 +3,7 @@
 A layer names the one below it by a relative path, so the whole state folder can be moved or copied.
 """
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ SEAL = "entry.json"
 _PLANS = "plans.lock"  # shared by builds that plan, held alone by whoever clears
 _ENTERED = "entered_by"  # noted only where it is so
 KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
+_OURS = re.compile(rf"[0-9a-f]{{64}}|{KEPT_PREFIX}.+")  # what folders are called that builds make here
 
 
 @dataclass(frozen=True)
@@ -216,22 +218,23 @@ class Store:
         return aside
 
     def sweep(self, spare: Callable[[str], bool] = lambda _: False) -> list[str]:
-        """Remove what killed builds left half made; return the keys.
+        """Remove what killed builds left half made; return the keys of what is gone.
 
-        A disk that was set aside for a build stays where ``spare`` says so of it; it is asked just before.
+        A disk that was set aside for a build stays where ``spare`` says so of it; it is asked just before. So does all
+        that no build makes here, such as ``lost+found``.
         """
         swept: list[str] = []
         if not self.layers.is_dir():
             return swept
         for folder in sorted(self.layers.iterdir()):
-            if self.has(folder.name) and not memory.half_made(folder):
+            if not _is_ours(folder) or (self.has(folder.name) and not memory.half_made(folder)):
                 continue
             if folder.name.startswith(KEPT_PREFIX) and spare(folder.name.removeprefix(KEPT_PREFIX)):
                 continue
             with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
                 if mine and not self.has(folder.name):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    swept.append(folder.name)
+                    gone = files.remove_folder(folder)
+                    swept += [folder.name] if gone else []
                 elif mine and memory.half_made(folder):
                     memory.forget(folder)
         return swept
@@ -266,6 +269,10 @@ def down_from(key: str, parent_of: Callable[[str], str]) -> list[str]:
 def comes_back(way: Sequence[str]) -> bool:
     """Say whether a way down ends where it has been: an entry that stands on itself."""
     return way[-1] in way[:-1]
+
+
+def _is_ours(folder: Path) -> bool:
+    return bool(_OURS.fullmatch(folder.name)) and folder.is_dir() and not folder.is_symlink()
 
 
 def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
