@@ -97,6 +97,19 @@ def test_private_files_of_a_dead_build_go_and_those_of_a_living_one_stay(where):
     assert [one.name for one in (where.state / "run").iterdir()] == ["alive"]
 
 
+def test_what_lies_among_the_folders_of_builds_and_does_not_go_is_not_told(where, tmp_path):
+    (other := tmp_path / "other").mkdir()
+    for place in ("run", "boot-tests"):
+        (folder := where.state / place).mkdir(parents=True, exist_ok=True)
+        (folder / "notes-boot").write_text("mine")
+        (folder / "link-boot").symlink_to(other)
+        (folder / "dead-boot").mkdir()
+    assert sweep(where, Store(where.state)) == ["seed of dead-boot", "lock of dead-boot"]
+    assert sweep(where, Store(where.state)) == []
+    for place in ("run", "boot-tests"):
+        assert sorted(one.name for one in (where.state / place).iterdir()) == ["link-boot", "notes-boot"]
+
+
 DIES = """
 import os, signal, sys
 from pathlib import Path

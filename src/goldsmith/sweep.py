@@ -1,7 +1,6 @@
 """What killed builds have left, taken away when the next one starts."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from glob import glob
@@ -68,8 +67,7 @@ def sweep_files(state: Path, store: Store) -> list[str]:
     ]
     for folder in (state / "run").glob("*"):
         if _is_abandoned(state, folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-            swept.append(f"seed of {folder.name}")
+            swept += _removed(folder, "seed")
     swept += [f"mount {place}" for place in guestmount.drop_dead(LocalHost())]
     places = _written(state)
     swept += [f"half-written file {path}" for path in aside.remove_files(places)]
@@ -88,11 +86,16 @@ def _written(state: Path) -> list[Path]:
 
 
 def _lock_alone(folder: Path) -> list[str]:
-    """Remove a folder that holds nothing but a lock; return what it was."""
-    if any(one.name != "lock" for one in folder.iterdir()):
-        return []
-    shutil.rmtree(folder, ignore_errors=True)
-    return [f"lock of {folder.name}"]
+    """Remove a folder that holds nothing but a lock; return what it was, once it is gone."""
+    with suppress(OSError):  # it is none, or another process removes it
+        if {one.name for one in folder.iterdir()} <= {"lock"}:
+            return _removed(folder, "lock")
+    return []
+
+
+def _removed(folder: Path, what: str) -> list[str]:
+    """Remove a folder; return what it was of a build, once it is gone."""
+    return [f"{what} of {folder.name}"] if files.remove_folder(folder) else []
 
 
 def _described(hypervisor: Hypervisor) -> str:

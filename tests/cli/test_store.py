@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,7 +15,7 @@ import pytest
 from goldsmith.catalog.entry import NewImage
 from goldsmith.catalog.local import LocalCatalog
 from goldsmith.cli.main import run
-from goldsmith.cli.store_prune import drop
+from goldsmith.cli.store_prune import BrokenOff, drop
 from goldsmith.cli.store_verify import damaged_entries, damaged_media, damaged_records, remove
 from goldsmith.events import BuildFinished, BuildStarted, StageOutlook
 from goldsmith.host.locks import locked
@@ -134,6 +136,21 @@ def test_an_image_of_the_catalog_outlives_the_entry_that_it_came_from(state, ent
     assert catalog.file_of(catalog.get(image.id)).read_bytes() == b"x" * 5000
 
 
+@pytest.mark.parametrize("name", ["size", "seconds", "created"])
+def test_a_number_that_none_can_be_is_found_by_verify_and_stops_neither_list_nor_prune(
+    state, entry, capsys, name
+):
+    entry("a", days=90)
+    seal = Store(state).layers / ("a" * 64) / "entry.json"
+    seal.write_text(json.dumps({**json.loads(seal.read_text()), name: float("inf")}))
+    for words in (["list"], ["list", "--json"], ["prune"], ["prune", "--to-size", "1 KiB"]):
+        assert run(["store", *words]) == 0
+    assert run(["store", "verify"]) == 1
+    assert "entry.json has other content than when it was made" in capsys.readouterr().out
+    assert run(["store", "verify", "--apply"]) == 0
+    assert left(state) == []
+
+
 def test_the_list_shows_what_is_kept_the_oldest_first(entry, capsys):
     entry("b", days=1)
     entry("a", days=3, on="b")
@@ -218,6 +235,56 @@ def test_a_download_that_broke_off_long_ago_is_removed_unless_somebody_goes_on_w
     with locked(aside / "busy.lock"):
         assert run(["store", "prune", "--apply"]) == 0
     assert sorted(one.name for one in aside.iterdir() if one.is_dir()) == ["busy", "young"]
+
+
+def test_links_that_lead_nowhere_are_neither_media_nor_in_the_way(state, entry, capsys):
+    entry("a", days=90)
+    made, part = state / "store/media/made" / f"{'ab' * 16}.iso", state / "store/media/partial/one"
+    for folder in (made.parent, part, state / "other"):
+        folder.mkdir(parents=True)
+    made.symlink_to(state / "nowhere")
+    made.with_name(f"{'cd' * 16}.iso").mkdir()  # no medium either
+    (part / "loop").symlink_to("loop")
+    (part.parent / "two").symlink_to(state / "other")
+    (part / "medium").write_bytes(b"x" * 1000)
+    for one in (part / "loop", part / "medium", part, state / "other"):
+        os.utime(one, (0, time.time() - 40 * DAY), follow_symlinks=False)
+    assert run(["store", "list"]) == 0
+    assert "1 entries, 0 media, " in capsys.readouterr().out
+    assert run(["store", "prune"]) == 0
+    assert (
+        "would remove (--apply does it) 1 entries, 0 media, 1 broken-off downloads, "
+        in capsys.readouterr().out
+    )
+    assert run(["store", "prune", "--apply", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["keys"], told["media"], told["downloads"]) == (["a" * 64], [], [str(part)])
+    assert left(state) == []
+    assert not part.exists()
+    assert (state / "other").is_dir()
+    assert made.is_symlink()
+
+
+def test_what_goes_while_it_is_looked_at_is_left_out(state, capsys):
+    part, made = state / "store/media/partial/one", state / "store/media/made" / f"{'ab' * 16}.iso"
+    made.parent.mkdir(parents=True)
+    ends = threading.Event()
+
+    def come_and_go():
+        while not ends.is_set():
+            for folder in (part / "file", part / "more"):
+                folder.mkdir(parents=True)
+                (folder / "medium").touch()
+            made.touch()
+            made.unlink()
+            shutil.rmtree(part)
+
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(come_and_go)
+        codes = {run(["store", *words]) for _ in range(60) for words in (["list"], ["prune"])}
+        ends.set()
+        going.result(timeout=20)
+    assert codes == {0}, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("days", ["-1", "nan", "inf", "-inf", "NaN"])
@@ -341,10 +408,11 @@ def test_what_was_made_anew_since_it_was_looked_at_stays(entry, state):
 def test_a_download_that_somebody_goes_on_with_by_now_stays(state):
     part = state / "store/media/partial/one"
     part.mkdir(parents=True)
+    found = [BrokenOff(part, 0)]
     with locked(part.with_name("one.lock")):
-        drop([part])
+        assert drop(found) == []
     assert part.exists()
-    drop([part])
+    assert drop(found) == found
     assert not part.exists()
 
 

@@ -281,6 +281,8 @@ def test_sizes_are_written_for_people(size, text):
         (123, "2 min 3 s"),
         (3600, "1 h"),
         (3900, "1 h 5 min"),
+        (float("inf"), "an unknown time"),
+        (float("nan"), "an unknown time"),
     ],
 )
 def test_times_are_written_for_people(seconds, text):

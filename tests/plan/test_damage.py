@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,6 +95,25 @@ def test_every_byte_of_the_seal_counts(store):
         seal.write_bytes(whole)
         flip(seal, at=at)
         assert said(store) != [], whole[at : at + 20]
+
+
+@pytest.mark.parametrize("name", ["size", "created", "seconds"])
+@pytest.mark.parametrize("rotted", ["5e1065216", "-1e999", "NaN", "-7", "1" * 999, "[7]"])
+def test_a_number_that_none_can_be_is_told_and_stops_nobody(store, name, rotted):
+    seal = store.layers / BELOW / "entry.json"
+    seal.write_text(re.sub(rf'(?m)^( "{name}": ).*,$', rf"\g<1>{rotted},", seal.read_text()))
+    assert said(store) == ["entry.json has other content than when it was made"]
+    (one,) = (one for one in store.entries() if one.entry.key == BELOW)
+    assert getattr(one, name) == 0
+    assert store.created(BELOW) == one.created
+
+
+@pytest.mark.parametrize("depth", [993, 994, 100_000])  # of the first two the loader makes something
+def test_a_seal_that_is_nested_too_deeply_is_told_and_stops_nobody(store, depth):
+    seal = store.layers / BELOW / "entry.json"
+    seal.write_text('{"files": {}, "inputs": ' + "[" * depth + "]" * depth + "}")
+    assert [one.file for one in store.damage(BELOW, thorough=True)] == ["entry.json"]
+    assert store.keys() == [BELOW, ABOVE]
 
 
 def test_a_copy_of_the_store_is_whole(store, tmp_path):

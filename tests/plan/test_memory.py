@@ -1,3 +1,5 @@
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -77,6 +79,62 @@ def test_a_note_that_rotted_is_of_no_use_and_no_bug(layer, tmp_path):
         assert kept_with(layer, MACHINE) is None
         if not note.exists():
             keep(layer, tmp_path)
+
+
+def rotted(note):
+    """Yield the notes that differ in one bit from a whole one; a space more or less says nothing else."""
+    whole = note.read_bytes()
+    for at in range(0, len(whole), 3):
+        if not whole[at : at + 1].isspace():
+            note.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            yield whole[at : at + 20]
+
+
+def test_a_note_with_one_wrong_byte_is_told_and_its_memory_is_never_used(layer, tmp_path):
+    keep(layer, tmp_path)
+    store, kept = Store(tmp_path), tmp_path / "kept"
+    shutil.copytree(layer / memory.PLACE, kept)
+    for where in rotted(kept / memory.NOTE):
+        shutil.copytree(kept, layer / memory.PLACE, dirs_exist_ok=True)
+        assert [one.file for one in store.damage(layer.name, thorough=True)] == [memory.PLACE], where
+        assert memory.life_of(layer) == "", where
+        assert kept_with(layer, MACHINE) is None, where
+        assert not (layer / memory.PLACE).exists(), where
+    assert store.damage(layer.name, thorough=True) == []
+
+
+@pytest.mark.parametrize("without_seal", [True, False])
+def test_a_memory_whose_note_is_not_whole_is_swept_and_its_layer_stays(layer, tmp_path, without_seal):
+    keep(layer, tmp_path)
+    note = layer / memory.PLACE / memory.NOTE
+    said = json.loads(note.read_text())
+    if without_seal:  # as notes of earlier versions are
+        del said["seal"]
+    else:
+        said["life"]["lived"] = 1e6
+    note.write_text(json.dumps(said))
+    store = Store(tmp_path)
+    assert store.sweep() == []
+    assert not (layer / memory.PLACE).exists()
+    assert store.damage(layer.name, thorough=True) == []
+
+
+def test_a_note_that_cannot_be_written_costs_the_memory_and_not_the_build(layer, tmp_path):
+    with Keeper(tmp_path / "run" / "build", MACHINE) as keeper:
+        image = keeper.place(layer.name)
+        image.write_bytes(b"memory")
+        keeper.keep(layer, Memory(image, LIFE, frozen=True))
+        (layer / memory.PLACE / memory.NOTE).mkdir()  # nothing can take its place
+    assert kept_with(layer, MACHINE) is None
+    assert (layer / "disk.qcow2").read_bytes() == b"layer"
+
+
+def test_a_memory_whose_digest_is_not_known_yet_is_neither_damaged_nor_thrown_away(layer, tmp_path):
+    keep(layer, tmp_path)
+    (layer / memory.PLACE / memory.NOTE).unlink()
+    assert Store(tmp_path).damage(layer.name, thorough=True) == []
+    assert kept_with(layer, MACHINE) is None
+    assert (layer / memory.PLACE / memory.IMAGE).exists()
 
 
 def test_verify_tells_a_memory_that_rotted(layer, tmp_path):

@@ -64,6 +64,15 @@ def test_an_earlier_result_of_the_same_stage_tells_and_the_newest_best(store, ma
         assert need(store, Makes(stage, said=said)) == [(110 * MIB, "as it took in an earlier build")]
 
 
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), -(1 << 40), 1 << 70])
+def test_a_size_that_none_can_be_tells_nothing(store, made, size):
+    made("a", "install", size, inputs={"family": "rhel7"})
+    assert need(store, Makes("install", said={"family": "rhel7"})) == [
+        (LEAST, "as it took in an earlier build")
+    ]
+    assert need(store, Makes("step-1-x"), before="a") == [(LEAST, "a tenth of install, estimated")]
+
+
 def test_an_install_is_as_large_as_one_of_the_same_family(store, made):
     made("a", "install", 1000 * MIB, recipe="other", inputs={"family": "rhel7"})
     assert need(store, Makes("install", said={"family": "rhel7"})) == [(1100 * MIB, "as other took")]

@@ -33,6 +33,23 @@ def test_what_a_killed_build_left_is_swept_and_entries_stay(tmp_path):
     assert not (store.layers / half).exists()
 
 
+def test_what_no_build_makes_is_neither_swept_nor_told(tmp_path):
+    store, whole = filled(tmp_path)
+    commit(store, whole)
+    (other := tmp_path / "other").mkdir()
+    for folder in ("lost+found", "B" * 64, "b" * 63, "old-" + "b" * 64):
+        (store.layers / folder).mkdir()
+    for file in ("notes.txt", "c" * 64, "kept-notes"):
+        (store.layers / file).write_text("mine")
+    for link, target in (("d" * 64, other), ("kept-b1", other), ("e" * 64, tmp_path / "nowhere")):
+        (store.layers / link).symlink_to(target)
+    before, locks = sorted(store.layers.iterdir()), sorted(store.locks.iterdir())
+    assert store.sweep() == []
+    assert sorted(store.layers.iterdir()) == before
+    assert sorted(store.locks.iterdir()) == locks
+    assert other.is_dir()
+
+
 def test_what_another_build_is_making_is_not_swept(tmp_path):
     store, key = filled(tmp_path)
     with store.locked(key, on_wait=lambda holder: None):

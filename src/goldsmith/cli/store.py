@@ -70,9 +70,6 @@ def prune(
 
     asked = store_prune.Asked(days, None if limit is None else _size(limit), unused, keep_newest)
     found = store_prune.prune(settings.state, asked, apply=apply, on_wait=waiting(settings))
-    lines = found.lines
-    if apply:
-        store_prune.drop(found.downloads)
     if settings.json:
         settings.emit(
             {
@@ -82,11 +79,11 @@ def prune(
                 "media": [one.key for one in found.media],
                 "in_use": found.keys_in_use,
                 "damaged": [one.entry.key for one in found.damaged],
-                "downloads": [str(one) for one in found.downloads],
+                "downloads": [str(one.folder) for one in found.downloads],
             }
         )
         return
-    for line in lines:
+    for line in found.lines:
         click.echo(line)
     verb = "removed" if apply else "would remove (--apply does it)"
     count = (

@@ -1,13 +1,15 @@
 """What ``goldsmith store prune`` takes away, and what of it has to stay."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from os import stat_result, walk
 from pathlib import Path
+from stat import S_ISREG
 
-from goldsmith.host.files import human_size
+from goldsmith.errors import HostError
+from goldsmith.host.files import human_size, remove_folder
 from goldsmith.host.locks import is_locked, try_lock
 from goldsmith.plan.pruning import Item, circular, old_ones, to_fit
 from goldsmith.plan.store import EntryInfo, Store
@@ -34,6 +36,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class BrokenOff:
+    """A download that nobody went on with; ``size`` is in bytes."""
+
+    folder: Path
+    size: int
+
+
+@dataclass(frozen=True)
 class Pruned:
     """What went, or would go; ``in_use`` had to stay, and so had what is ``damaged``. ``size`` is in bytes."""
 
@@ -42,7 +52,7 @@ class Pruned:
     damaged: list[EntryInfo]
     media: list[KeptMedium]
     media_in_use: list[KeptMedium]
-    downloads: list[Path]
+    downloads: list[BrokenOff]
     size: int
 
     @property
@@ -60,13 +70,14 @@ class Pruned:
         told += [_medium_line(one) for one in self.media]
         told += [f"{_medium_line(one)}  in use" for one in self.media_in_use]
         return told + [
-            f"a download that broke off  {one.name}  {human_size(_bytes(one))}" for one in self.downloads
+            f"a download that broke off  {one.folder.name}  {human_size(one.size)}" for one in self.downloads
         ]
 
 
 def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], None]) -> Pruned:
     """Find what is to go, and take it away where ``apply`` says so: no build can plan with it meanwhile."""
     store = Store(state)
+    downloads = _broken_off(state, asked.before)  # before anything goes, so that all that went is told
     with store.clearing(on_wait=on_wait) if apply else nullcontext():
         found = entries_of(store)
         damaged = circular(found)
@@ -79,7 +90,8 @@ def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], No
         if apply:  # a kill leaves none without the one below it
             stay = clear(store, [(one.entry.key, one.created) for one in doomed], also_on_them=False)
             stay |= clear_media(store, media)
-    downloads = _broken_off(state, asked.before)
+    if apply:
+        downloads = drop(downloads)
     gone = [one for one in doomed if one.entry.key not in stay]
     media_gone = [one for one in media if one.key not in stay]
     return Pruned(
@@ -91,16 +103,18 @@ def prune(state: Path, asked: Asked, *, apply: bool, on_wait: Callable[[str], No
         downloads=downloads,
         size=sum(one.size for one in gone)
         + sum(one.size for one in media_gone)
-        + sum(map(_bytes, downloads)),
+        + sum(one.size for one in downloads),
     )
 
 
-def drop(downloads: list[Path]) -> None:
-    """Remove downloads that broke off, but those that somebody has gone on with by now."""
+def drop(downloads: list[BrokenOff]) -> list[BrokenOff]:
+    """Remove downloads that broke off, but those that somebody has gone on with by now; return which went."""
+    gone: list[BrokenOff] = []
     for one in downloads:
-        with try_lock(one.with_name(f"{one.name}.lock")) as free:
-            if free:
-                shutil.rmtree(one, ignore_errors=True)
+        with suppress(HostError), try_lock(one.folder.with_name(f"{one.folder.name}.lock")) as free:
+            if free and remove_folder(one.folder):
+                gone.append(one)
+    return gone
 
 
 def _items(entries: Mapping[str, EntryInfo], media: Mapping[str, KeptMedium]) -> Iterator[Item]:
@@ -132,16 +146,24 @@ def _doomed(
     return [one.key for one in doomed]
 
 
-def _broken_off(state: Path, before: float) -> list[Path]:
-    """Return the folders of downloads that nobody went on with since ``before`` (seconds since the epoch)."""
+def _broken_off(state: Path, before: float) -> list[BrokenOff]:
+    """Return the downloads that nobody went on with since ``before`` (seconds since the epoch)."""
     place = state / "store" / "media" / "partial"
-    found = [one for one in place.iterdir() if one.is_dir()] if place.is_dir() else []
-    return sorted(
-        one
-        for one in found
-        if not is_locked(place / f"{one.name}.lock")
-        and all(part.stat().st_mtime < before for part in (one, *one.rglob("*")))
-    )
+    folders = sorted(place.iterdir()) if place.is_dir() else []
+    found: list[BrokenOff] = []
+    for folder in (one for one in folders if one.is_dir() and not one.is_symlink()):
+        parts = [] if is_locked(place / f"{folder.name}.lock") else list(_parts(folder))
+        if parts and all(part.st_mtime < before for part in parts):
+            found.append(BrokenOff(folder, sum(part.st_size for part in parts if S_ISREG(part.st_mode))))
+    return found
+
+
+def _parts(folder: Path) -> Iterator[stat_result]:
+    """Yield what a folder and all in it are, of links themselves; what goes meanwhile is left out."""
+    inside = (Path(at, name) for at, folders, names in walk(folder) for name in (*folders, *names))
+    for path in (folder, *inside):
+        with suppress(FileNotFoundError):
+            yield path.lstat()
 
 
 def _line(one: EntryInfo) -> str:
@@ -150,7 +172,3 @@ def _line(one: EntryInfo) -> str:
 
 def _medium_line(one: KeptMedium) -> str:
     return f"{one.key[:12]}  medium  {one.name}  {human_size(one.size)}"
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import time
@@ -160,6 +161,12 @@ def fsync_tree(folder: Path) -> None:
         _fsync(folder.parent)
 
 
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder with all it holds, as far as that can be; say whether it is gone. No link is followed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not os.path.lexists(folder)
+
+
 def allocated(path: Path) -> int:
     """Return the bytes that a file takes on its disk; holes take none."""
     return path.stat().st_blocks * 512
@@ -196,6 +203,8 @@ def human_size(size: float) -> str:
 
 def human_time(seconds: float) -> str:
     """Write seconds as people read them: ``0.4 s``, ``12 s``, ``2 min 3 s``, ``1 h 5 min``."""
+    if not math.isfinite(seconds):  # of a damaged record
+        return "an unknown time"
     if seconds < 9.95:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     whole = round(seconds)

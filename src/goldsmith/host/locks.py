@@ -75,7 +75,7 @@ def hold(file: int) -> None:
 def is_locked(path: Path) -> bool:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}", fix="see to the permissions of this file") from None

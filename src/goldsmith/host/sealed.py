@@ -16,7 +16,10 @@ def sealed_text(facts: Mapping[str, Any], *, key: str = DIGEST) -> str:
 
 def is_whole(facts: Mapping[str, Any], *, key: str = DIGEST) -> bool:
     """Say whether the facts are as they were when they were sealed."""
-    return facts.get(key) == _digest(_others(facts, key))
+    try:
+        return bool(facts.get(key) == _digest(_others(facts, key)))
+    except RecursionError:  # nested too deeply, as nothing is that was sealed
+        return False
 
 
 def unsealed(text: str | bytes, *, key: str = DIGEST) -> dict[str, Any] | None:

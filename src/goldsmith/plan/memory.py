@@ -1,8 +1,8 @@
 """The memory of the guest at the moment a layer was finished, kept beside it: a later build goes on from there.
 
-It is an extra: a build without it boots the layer. So it is never part of the key or of the seal of its entry, and one
-that is damaged, or of another machine, is thrown away. Whoever has it can read the guest's memory and log in to a guest
-that goes on from it: only the owner of the store can.
+It is an extra: a build without it boots the layer. So it is never part of the key or of the seal of its entry, its note
+has a seal of its own, and one that is damaged, or of another machine, is thrown away. Whoever has it can read the
+guest's memory and log in to a guest that goes on from it: only the owner of the store can.
 """
 
 import json
@@ -13,12 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from goldsmith.errors import HostError
 from goldsmith.host import files
+from goldsmith.host.sealed import sealed_text, unsealed
 from goldsmith.plan.stage import Json
 
 PLACE = "memory"  # the folder of it in the layer's entry
 IMAGE = "image"  # what the hypervisor wrote
 NOTE = "memory.json"
+_SEAL = "seal"  # its key with the digest of all the others
 _SHARE = 0.15  # of the time a guest has lived that may be spent on keeping its memory
 _PACE = 2 << 30  # bytes of a machine's memory in a second, until it is known: most of it is zeros
 _LARGEST = 4 << 30  # bytes of memory of a machine, and what must stay free on the disk
@@ -84,7 +87,7 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         self._reading.shutdown(wait=True)
         for memory, digest in self._waiting:
-            with suppress(OSError):  # it is an extra
+            with suppress(OSError, HostError):  # it is an extra
                 _sign(memory, digest.result(), self._machine)
 
     def stop(self) -> None:
@@ -118,14 +121,15 @@ def _sign(memory: Memory, digest: str, machine: Machine) -> None:
         "sha256": digest,
         "size": memory.image.stat().st_size,
     }  # the image is not synced: what a crash leaves of it has another digest
-    files.write_atomically(memory.image.parent / NOTE, json.dumps(facts, indent=1), mode=0o600)
+    files.write_atomically(memory.image.parent / NOTE, sealed_text(facts, key=_SEAL), mode=0o600)
 
 
 def kept_with(layer: Path, machine: Machine) -> Memory | None:
     """Return the memory that was kept with a layer, whole and of this very machine; another one is thrown away."""
-    facts = _facts(layer)
-    if facts is None:
+    noted = _noted(layer)
+    if noted is None:
         return None
+    facts = unsealed(noted, key=_SEAL) or {}
     life = _life(facts)
     same = facts.get("machine") == json.loads(json.dumps(asdict(machine)))
     if life is None or not same or not _whole(layer, facts):
@@ -136,7 +140,7 @@ def kept_with(layer: Path, machine: Machine) -> Memory | None:
 
 def life_of(layer: Path) -> str:
     """Return whose memory is kept with a layer; "" where none is."""
-    life = _life(_facts(layer) or {})
+    life = _life(_facts(layer))
     return life.ident if life else ""
 
 
@@ -158,15 +162,17 @@ def size_of(layer: Path) -> int:
 
 def damaged(layer: Path) -> bool:
     """Say whether what is kept with a layer is other than when it was written; reads it all."""
-    facts = _facts(layer)
-    if facts is None or (_life(facts) and _whole(layer, facts)):
+    noted = _noted(layer)
+    if noted is None:  # it is being written
         return False
-    return _facts(layer) == facts  # else it was forgotten or written anew while it was read
+    facts = unsealed(noted, key=_SEAL) or {}
+    whole = _life(facts) and _whole(layer, facts)
+    return not whole and _noted(layer) == noted  # else it was forgotten or written anew while it was read
 
 
 def half_made(layer: Path) -> bool:
-    """Say whether a memory is kept with a layer that has no readable note, so that it is of no use."""
-    return (layer / PLACE).is_dir() and _facts(layer) is None
+    """Say whether a memory is kept with a layer whose note is missing or damaged, so that it is of no use."""
+    return (layer / PLACE).is_dir() and not _facts(layer)
 
 
 @contextmanager
@@ -176,12 +182,15 @@ def alone(life: str, locks: Path) -> Iterator[bool]:
         yield mine
 
 
-def _facts(layer: Path) -> dict[str, Json] | None:
-    try:
-        facts = json.loads((layer / PLACE / NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return facts if isinstance(facts, dict) else None
+def _noted(layer: Path) -> bytes | None:
+    with suppress(OSError):
+        return (layer / PLACE / NOTE).read_bytes()
+    return None
+
+
+def _facts(layer: Path) -> dict[str, Json]:
+    """Return what was noted of a memory; empty where there is no note, or a damaged one."""
+    return unsealed(_noted(layer) or b"", key=_SEAL) or {}
 
 
 def _life(facts: Mapping[str, Json]) -> Life | None:
@@ -194,7 +203,7 @@ def _life(facts: Mapping[str, Json]) -> Life | None:
 
 def _whole(layer: Path, facts: Mapping[str, Json]) -> bool:
     image = layer / PLACE / IMAGE
-    with suppress(OSError):
+    with suppress(OSError, HostError):  # it may go while it is looked at
         if image.stat().st_size == facts.get("size"):
             return files.sha256_of(image) == facts.get("sha256")
     return False

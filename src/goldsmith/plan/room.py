@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from goldsmith.host import files
+from goldsmith.plan.notes import number
 from goldsmith.plan.reasons import is_step, without_dates
 from goldsmith.plan.stage import Inputs, Json, Kind, Stage
 from goldsmith.plan.store import Store, down_from
@@ -43,7 +44,7 @@ def needs(stages: Sequence[Stage], *, recipe: str, before: str, store: Store) ->
     """
     made = sorted(
         map(store.facts, store.keys()),
-        key=lambda one: (one.get("recipe") == recipe, _number(one, "created")),
+        key=lambda one: (one.get("recipe") == recipe, number(one, "created")),
         reverse=True,
     )
     said = [without_dates(stage.inputs()) for stage in stages]
@@ -125,13 +126,8 @@ def _says(facts: Facts) -> Inputs:
     return without_dates(inputs) if isinstance(inputs, Mapping) else {}
 
 
-def _number(facts: Facts, name: str) -> float:
-    value = facts.get(name)
-    return value if isinstance(value, int | float) else 0
-
-
 def _size(facts: Facts) -> int:
-    return int(_number(facts, "size"))
+    return int(number(facts, "size"))
 
 
 def _taken(store: Store, key: str) -> int:

@@ -3,7 +3,7 @@
 A layer names the one below it by a relative path, so the whole state folder can be moved or copied.
 """
 
-import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from goldsmith.host import files
 from goldsmith.host.closed import PASSED, PRIVATE, close, close_state, make_folder
 from goldsmith.host.locks import shared
 from goldsmith.host.sealed import is_whole, sealed_text
-from goldsmith.plan import damage, memory
+from goldsmith.plan import damage, memory, notes
 from goldsmith.plan.damage import Damage
 from goldsmith.plan.stage import REFRESH, Entry, Inputs, Json
 
@@ -24,6 +24,7 @@ SEAL = "entry.json"
 _PLANS = "plans.lock"  # shared by builds that plan, held alone by whoever clears
 _ENTERED = "entered_by"  # noted only where it is so
 KEPT_PREFIX = "kept-"  # of folders beside the entries: disks of guests that were left on purpose
+_OURS = re.compile(rf"[0-9a-f]{{64}}|{KEPT_PREFIX}.+")  # what folders are called that builds make here
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,7 @@ class Store:
 
     def facts(self, key: str) -> Mapping[str, Json]:
         """Return what was noted when the entry was made; empty where it is unreadable."""
-        try:
-            noted = json.loads(self._seal(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        return notes.read(self._seal(key))
 
     def locked(self, key: str, *, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the key, so that of two builds one makes it and the other takes it."""
@@ -221,22 +218,23 @@ class Store:
         return aside
 
     def sweep(self, spare: Callable[[str], bool] = lambda _: False) -> list[str]:
-        """Remove what killed builds left half made; return the keys.
+        """Remove what killed builds left half made; return the keys of what is gone.
 
-        A disk that was set aside for a build stays where ``spare`` says so of it; it is asked just before.
+        A disk that was set aside for a build stays where ``spare`` says so of it; it is asked just before. So does all
+        that no build makes here, such as ``lost+found``.
         """
         swept: list[str] = []
         if not self.layers.is_dir():
             return swept
         for folder in sorted(self.layers.iterdir()):
-            if self.has(folder.name) and not memory.half_made(folder):
+            if not _is_ours(folder) or (self.has(folder.name) and not memory.half_made(folder)):
                 continue
             if folder.name.startswith(KEPT_PREFIX) and spare(folder.name.removeprefix(KEPT_PREFIX)):
                 continue
             with files.try_lock(self.locks / f"{folder.name}.lock") as mine:
                 if mine and not self.has(folder.name):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    swept.append(folder.name)
+                    gone = files.remove_folder(folder)
+                    swept += [folder.name] if gone else []
                 elif mine and memory.half_made(folder):
                     memory.forget(folder)
         return swept
@@ -273,19 +271,19 @@ def comes_back(way: Sequence[str]) -> bool:
     return way[-1] in way[:-1]
 
 
-def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
-    def number(name: str) -> float:
-        value = noted.get(name)
-        return float(value) if isinstance(value, int | float) else 0.0
+def _is_ours(folder: Path) -> bool:
+    return bool(_OURS.fullmatch(folder.name)) and folder.is_dir() and not folder.is_symlink()
 
+
+def _info(entry: Entry, noted: Mapping[str, Json]) -> EntryInfo:
     return EntryInfo(
         entry=entry,
         stage=str(noted.get("stage", "")),
         recipe=str(noted.get("recipe", "")),
         parent=str(noted.get("parent", "")),
-        created=number("created"),
-        seconds=number("seconds"),
-        size=int(number("size")) + memory.size_of(entry.folder),
+        created=notes.number(noted, "created"),
+        seconds=notes.number(noted, "seconds"),
+        size=int(notes.number(noted, "size")) + memory.size_of(entry.folder),
         medium=str(noted.get("medium", "")),
         entered=str(noted.get(_ENTERED, "")),
     )

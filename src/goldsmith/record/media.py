@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from stat import S_ISREG
 
 from goldsmith.errors import HostError
 from goldsmith.host.files import allocated
@@ -51,16 +52,17 @@ class KeptMedium:
 
 
 def kept_media(state: Path) -> list[KeptMedium]:
-    """Return all media of a state folder."""
+    """Return all media of a state folder; one that goes meanwhile, or is a link that leads nowhere, is none."""
     library = library_of(state)
     made = library.folder / "made"
     paths = made.iterdir() if made.is_dir() else ()
     found = [(match[1], path) for path in sorted(paths) if (match := _MADE.fullmatch(path.name))]
     names = _names(state) if found else {}
-    return [
+    media = [
         *map(_of_library, library.list()),
         *(_made(key, path, names.get(path, path.name)) for key, path in found),
     ]
+    return [one for one in media if one]
 
 
 def media_of(entries: Iterable[EntryInfo]) -> Mapping[str, tuple[str, ...]]:
@@ -131,13 +133,16 @@ def _key_of(noted: Mapping[str, object]) -> Iterable[str]:
         yield sha256
 
 
-def _of_library(one: Medium) -> KeptMedium:
+def _of_library(one: Medium) -> KeptMedium | None:
     try:
         created = datetime.fromisoformat(one.added).timestamp()
     except ValueError:
         created = 0.0
     remade = _BY_ORIGIN.get(one.origin, Remade.HAND)
-    return KeptMedium(one.sha256, one.name, one.path, allocated(one.path), created, remade)
+    try:
+        return KeptMedium(one.sha256, one.name, one.path, allocated(one.path), created, remade)
+    except OSError:
+        return None
 
 
 def _names(state: Path) -> dict[Path, str]:
@@ -149,6 +154,11 @@ def _names(state: Path) -> dict[Path, str]:
     return names
 
 
-def _made(key: str, path: Path, name: str) -> KeptMedium:
-    about = path.stat()
-    return KeptMedium(key, name, path, allocated(path), about.st_mtime, Remade.MAKING)
+def _made(key: str, path: Path, name: str) -> KeptMedium | None:
+    try:
+        about = path.stat()
+        size = allocated(path)
+    except OSError:
+        return None
+    is_file = S_ISREG(about.st_mode)
+    return KeptMedium(key, name, path, size, about.st_mtime, Remade.MAKING) if is_file else None
