@@ -15,6 +15,7 @@ from goldsmith.guests.causes.installers import (
     EXACT,
     LARGER,
     MEDIUM,
+    MEMORY,
     SAME,
     SHOW,
     STORAGE,
@@ -30,6 +31,15 @@ ANACONDA = (
         line=1,
         example="The following problem occurred on line 12 of the kickstart file:\n\nUnknown command: bogus",
         source="pykickstart/errors.py",
+    ),
+    Failure(
+        # A graphical one that is told to need more than there is goes on in text mode.
+        re.compile(r"requires (\d+) MB of memory to install, but you only have (\d+) MB on this machine"),
+        "the installer needs {1} MB of memory and has {2} MB",
+        MEMORY,
+        example="Red Hat Enterprise Linux requires 1280 MB of memory to install, but you only have 941 MB on this "
+        "machine.",
+        source="anaconda 21, anaconda; pyanaconda/startup_utils.py, check_memory",
     ),
     *SAME,
     *STORAGE,

@@ -24,6 +24,7 @@ EXIT = (
     detail(r"No (?:match for argument:|package) (\S+)", "; package {1} was not found", every=True),
 )
 ENDS = r"The installer will now terminate"
+MEMORY = "raise machine.memory"
 EXACT = (detail(r"The exact error message is:", ": {1}", until=ENDS),)
 
 SAME = (
