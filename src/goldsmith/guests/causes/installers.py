@@ -125,7 +125,8 @@ STORAGE = (
     ),
     Failure(
         re.compile(
-            r"No disks (?:found|detected)|No usable disks|Sorry, (?:no|no usable) disks|"
+            # "No disks detected" alone is said by others, too, such as kdump.
+            r"No disks detected\.\s+Please shut down|No usable disks|Sorry, (?:no|no usable) disks|"
             r"no valid devices were found on which to create"
         ),
         "the installer sees no disk",
@@ -136,7 +137,7 @@ STORAGE = (
     Failure(
         re.compile(
             r"not enough free space on disks|Unable to allocate requested partition scheme|"
-            r"Could not allocate requested partitions|(?:Error: )?insufficient (?:disk )?space|"
+            r"Could not allocate requested partitions|for the following reason\(s\): .*insufficient disk space|"
             r"[Nn]ot enough free space on selected disks|You need more space on the following file ?systems|"
             r"Your selected packages require \d+ MB"
         ),
