@@ -33,6 +33,15 @@ ANACONDA = (
         source="pykickstart/errors.py",
     ),
     Failure(
+        re.compile(r"An error occurred during reading the kickstart file"),
+        "the installer does not accept the kickstart",
+        SHOW,
+        vague=True,  # its text, which comes after it, may name a line or a disk
+        details=(detail(r"An error occurred during reading the kickstart file", ": {1}", until=ENDS),),
+        example="An error occurred during reading the kickstart file:",
+        source="pyanaconda/kickstart.py of RHEL 8 and later, parseKickstart",
+    ),
+    Failure(
         # A graphical one that is told to need more than there is goes on in text mode.
         re.compile(r"requires (\d+) MB of memory to install, but you only have (\d+) MB on this machine"),
         "the installer needs {1} MB of memory and has {2} MB",
