@@ -125,6 +125,14 @@ ANACONDA = (
     ),
     *CONTENT,
     Failure(
+        re.compile(r"^pyanaconda\.errors\.ScriptError\b"),
+        "a %pre script with --erroronfail failed",
+        "logs/anaconda.log of the build's folder may have its output; goldsmith render shows the script",
+        vague=True,  # the installer's log has its line and its exit status
+        example="pyanaconda.errors.ScriptError",
+        source="pyanaconda/errors.py of RHEL 8 and later, ErrorHandler.cb before there is a user interface",
+    ),
+    Failure(
         re.compile(r"The installation was stopped due to (an error|incomplete spokes|[^.]*)"),
         "the installer stopped due to {1}",
         "read the console above it",

@@ -13,7 +13,11 @@ _PACKAGE = "remove it from install.packages, or add the repository that has it t
 SCRIPT = "its last lines are above; they are the script's own"
 MEDIUM = "compare the medium's sha256 with the vendor's; goldsmith media list shows what is kept"
 CRASH = (
-    detail(r"^\s*File \"([^\"]+)\", line (\d+), in (\S+)", " at {1}:{2} in {3}", first=True),
+    detail(
+        r"^\s*File \"([^\"]+)\", line (\d+), in (\S+)",
+        " at {1}:{2} in {3}",
+        order=r"Traceback \(most recent call (first|last)\)",  # python-meh writes the one, Python the other
+    ),
     detail(
         r"^((?:[\w.]+\.)?(?:\w*(?:Error|Exception|Fault|Failure)\b(?::? .*)?|(?:[A-Z][a-z]+){2,}: \S.*))$",
         ": {1}",
@@ -29,7 +33,7 @@ EXACT = (detail(r"The exact error message is:", ": {1}", until=ENDS),)
 
 SAME = (
     Failure(
-        re.compile(r"Error code (\d+) running the kickstart script at line (\d+)"),
+        re.compile(r"Error code (-?\d+) running the kickstart script at line (\d+)"),
         "the kickstart script at line {2} ended with exit status {1}",
         SCRIPT,
         waits=True,  # only one with --erroronfail ends the install
