@@ -239,6 +239,23 @@ printf '%s\\n' '10:22:31,990 ERR anaconda: Error code 3 running the kickstart sc
     assert "| cp: no such\n" in done.err
 
 
+def test_a_pre_script_that_only_the_installers_log_has_is_told_with_its_output(factory, fake_tool):
+    fake_tool(
+        "virt-install",
+        f"""{VIRT_INSTALL}
+mkdir -p "${{console%/*}}/logs"
+printf '%s\\n' '10:22:31,989 INFO program: cp: no such' \\
+    '10:22:31,990 ERR anaconda: Error code 3 running the kickstart script at line 7' \\
+    > "${{console%/*}}/logs/anaconda.log"
+echo Running pre-installation scripts > "$console"
+""",
+    )
+    done = factory("build", "r")
+    assert done.code == 4
+    assert "the kickstart script at line 7 ended with exit status 3" in done.err
+    assert "program: cp: no such\n" in done.err
+
+
 def test_a_medium_that_is_not_there_says_where_one_is_obtained(factory, monkeypatch):
     monkeypatch.setenv("RHSM_ORG", "an organization")
     monkeypatch.setenv("RHSM_KEY", "a key of it")

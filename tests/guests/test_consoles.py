@@ -58,9 +58,15 @@ def test_a_transcript_gives_exactly_its_cause(told):
 
 def said_in_the_log(told):
     """Return the lines of Anaconda's own log that name the cause."""
-    messages = anaconda_log.errors(FOLDER / told.get("sent", "none"))
+    log = FOLDER / told.get("sent", "none")
+    script = anaconda_log.failed_script(log) if "pre-script" in told["file"] else ()
     return next(
-        (one for one in messages if re.search(r" anaconda: There was|The following error", one[0])), ()
+        (
+            one
+            for one in anaconda_log.errors(log)
+            if re.search(r" anaconda: There was|The following error", one[0])
+        ),
+        script,
     )
 
 
@@ -80,14 +86,15 @@ def ends_as_told(told, go_on) -> GuestError | None:
     "told", [one for one in INDEX if one["console"] not in ("boot", "windows")], ids=lambda one: one["file"]
 )
 def test_an_install_with_this_console_ends_as_it_should(told):
-    console = FAMILIES[told["console"]].console
+    console, log = FAMILIES[told["console"]].console, FOLDER / told.get("sent", "none")
     watch = InstallWatch(
         console,
         LIMITS,
         stage="install",
         now=0,
         place_of=lambda line: Mark("kickstarts/own.ks.j2", line + 100),
-        errors=lambda: anaconda_log.errors(FOLDER / told.get("sent", "none")),
+        errors=lambda: anaconda_log.errors(log),
+        failed_script=lambda: anaconda_log.failed_script(log),
     )
 
     def go_on():

@@ -59,6 +59,45 @@ def test_an_error_in_the_installers_log_that_ends_no_install_is_no_cause():
         one.powered_off()
 
 
+PRE = ["10:22:31,990 INFO program: vgremove: command not found", LOGGED[0][0].replace("code 3", "code -9")]
+
+
+def in_pre(*lines, script=PRE, **more):
+    one = logging([PRE[1]], failed_script=lambda: script, **more)
+    hear(one, "Running pre-installation scripts", *lines)
+    return one
+
+
+@pytest.mark.parametrize(
+    "ends", [[], ["Pane is dead"], ["Traceback (most recent call last):", "TypeError: exc"]]
+)
+def test_a_pre_script_that_ends_the_install_is_named_by_the_installers_log(ends):
+    one = in_pre(*ends, "[  21.3] Power down.", place_of=lambda line: Mark("own.ks.j2", line))
+    with pytest.raises(
+        GuestError, match=r"^own\.ks\.j2:61: the kickstart script at line 61 ended with exit"
+    ) as caught:
+        one.powered_off()
+    assert "exit status -9 (in" in caught.value.problem
+    assert caught.value.evidence[-2:] == tuple(PRE)
+
+
+def test_no_clock_is_waited_for_where_the_installer_says_that_a_pre_script_has_ended_it():
+    one = in_pre("Traceback (most recent call last):", "    raise exn", "pyanaconda.errors.ScriptError")
+    with pytest.raises(
+        GuestError, match=r"script at line 61 ended with exit status -9 \(in phase 'running %pre'"
+    ):
+        one.tick(5)
+
+
+def test_a_pre_script_that_was_gone_on_after_is_no_cause():
+    with pytest.raises(GuestError, match=UNKNOWN):
+        in_pre(script=[]).powered_off()
+    with pytest.raises(GuestError, match=UNKNOWN):
+        in_pre("Starting automated install..").powered_off()
+    with pytest.raises(GuestError, match="the installer sees no disk"):
+        in_pre("No usable disks selected").powered_off()
+
+
 def test_a_line_that_grows_is_no_silence_and_tells_the_phase():
     one = watch(limits=Limits(total=100, silence=5, phase=90))
     hear(one, "Running pre-installation scripts")

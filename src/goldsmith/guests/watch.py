@@ -23,12 +23,14 @@ UNKNOWN = "cause unknown: nothing that is known as a failure was on the console"
 OUTLIVED = (
     "cause unknown: the guest went on after the only sign of trouble on its console, the first line shown"
 )
+IN_PRE = "running %pre"  # the phase in which the installer has no user interface yet
 AT_THE_END = ("finishing", "powering off")  # phases that no cause is too old for
 
 PlaceOf = Callable[[int], Mark | None]  # the template's line that made a line of the kickstart
 ScriptOf = Callable[[int], str]  # the head of the script that a line of the kickstart is in
 StatusOf = Callable[[int], str]  # with which exit status that script ended, or ""
 Errors = Callable[[], Iterable[Sequence[str]]]  # the errors in the installer's own log, each in lines
+Script = Callable[[], Sequence[str]]  # what that log has of a script that failed last, its exit status last
 
 
 @dataclass(frozen=True)
@@ -149,11 +151,12 @@ class InstallWatch(Watch):
         script_of: ScriptOf = lambda _line: "",
         status_of: StatusOf = lambda _line: "",
         errors: Errors = tuple,
+        failed_script: Script = tuple,
     ) -> None:
         super().__init__(console, limits, stage=stage, now=now, phase="starting the machine")
         self._place_of, self._script_of, self._status_of = place_of, script_of, status_of
-        self._errors = errors
-        self._reached, self._heard = -1, 0
+        self._errors, self._failed_script = errors, failed_script
+        self._reached, self._heard, self._in_pre = -1, 0, False
         self._marker = Marker(console.marker)
 
     def line(self, text: str, now: float) -> Iterator[Event]:
@@ -207,8 +210,17 @@ class InstallWatch(Watch):
         found = super()._diagnosis(stuck=stuck)
         if self._diagnoser.certain:
             return found
-        logged = self._logged()
+        logged = self._logged_of_pre() or self._logged()
         return logged if logged and not (found and logged.failure.vague) else found
+
+    def _logged_of_pre(self) -> Diagnosis | None:
+        """Return what the installer's log says of a script of %pre that has ended the install."""
+        if not self._in_pre or not (lines := self._failed_script()):
+            return None
+        diagnoser = Diagnoser(self._console.failures)
+        diagnoser.line(lines[-1])
+        found = diagnoser.diagnosis(stuck=True)  # that it has ended the install is known by now
+        return replace(found, said=tuple(lines)) if found else None
 
     def _logged(self) -> Diagnosis | None:
         """Return what the first error in the installer's log means that names a cause, or the last that is vague."""
@@ -231,5 +243,6 @@ class InstallWatch(Watch):
                 self._reached, self._phase_since, self.phase = at, now, phase.name
                 if phase.name not in AT_THE_END:
                     self._diagnoser.went_further()
+                    self._in_pre = phase.name == IN_PRE
                 yield PhaseStarted(self._stage, phase.name)
                 return

@@ -150,6 +150,7 @@ class Install:
             script_of=self.kickstart.script,
             status_of=lambda line: anaconda_log.script_status(log, line),
             errors=lambda: anaconda_log.errors(log),
+            failed_script=lambda: anaconda_log.failed_script(log),
         )
         started = False  # virt-install makes the domain paused
         while True:

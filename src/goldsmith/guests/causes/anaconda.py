@@ -15,6 +15,7 @@ from goldsmith.guests.causes.installers import (
     EXACT,
     LARGER,
     MEDIUM,
+    MEMORY,
     SAME,
     SHOW,
     STORAGE,
@@ -30,6 +31,24 @@ ANACONDA = (
         line=1,
         example="The following problem occurred on line 12 of the kickstart file:\n\nUnknown command: bogus",
         source="pykickstart/errors.py",
+    ),
+    Failure(
+        re.compile(r"An error occurred during reading the kickstart file"),
+        "the installer does not accept the kickstart",
+        SHOW,
+        vague=True,  # its text, which comes after it, may name a line or a disk
+        details=(detail(r"An error occurred during reading the kickstart file", ": {1}", until=ENDS),),
+        example="An error occurred during reading the kickstart file:",
+        source="pyanaconda/kickstart.py of RHEL 8 and later, parseKickstart",
+    ),
+    Failure(
+        # A graphical one that is told to need more than there is goes on in text mode.
+        re.compile(r"requires (\d+) MB of memory to install, but you only have (\d+) MB on this machine"),
+        "the installer needs {1} MB of memory and has {2} MB",
+        MEMORY,
+        example="Red Hat Enterprise Linux requires 1280 MB of memory to install, but you only have 941 MB on this "
+        "machine.",
+        source="anaconda 21, anaconda; pyanaconda/startup_utils.py, check_memory",
     ),
     *SAME,
     *STORAGE,
@@ -105,6 +124,14 @@ ANACONDA = (
         source="python-meh, ui/text.py",
     ),
     *CONTENT,
+    Failure(
+        re.compile(r"^pyanaconda\.errors\.ScriptError\b"),
+        "a %pre script with --erroronfail failed",
+        "logs/anaconda.log of the build's folder may have its output; goldsmith render shows the script",
+        vague=True,  # the installer's log has its line and its exit status
+        example="pyanaconda.errors.ScriptError",
+        source="pyanaconda/errors.py of RHEL 8 and later, ErrorHandler.cb before there is a user interface",
+    ),
     Failure(
         re.compile(r"The installation was stopped due to (an error|incomplete spokes|[^.]*)"),
         "the installer stopped due to {1}",

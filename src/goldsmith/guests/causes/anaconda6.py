@@ -8,7 +8,7 @@ import re
 from goldsmith.guests.causes.content import CONTENT, REPOSITORY
 from goldsmith.guests.causes.failure import Failure, detail
 from goldsmith.guests.causes.firmware import FIRMWARE
-from goldsmith.guests.causes.installers import CRASH, MEDIUM, SAME, SHOW, STORAGE
+from goldsmith.guests.causes.installers import CRASH, MEDIUM, MEMORY, SAME, SHOW, STORAGE
 from goldsmith.guests.causes.linux import EARLY_BOOT, KERNEL
 
 _QUESTION = "the installer has a question that the kickstart does not answer, and would wait for ever"
@@ -53,6 +53,15 @@ ANACONDA_6 = (
         details=(detail(r"Command line mode requires all choices", ": {1}", until=r"^\(?'?\w+'?,? \["),),
         example="Command line mode requires all choices to be specified in a kickstart configuration file.",
         source="anaconda 13.21, cmdline.py, messageWindow",
+    ),
+    Failure(
+        re.compile(
+            r"You do not have enough RAM to\s+install\b"
+        ),  # one "to use the graphical installer" goes on
+        "the installer needs more memory than the machine has",
+        MEMORY,
+        example="You do not have enough RAM to install Red Hat Enterprise Linux on this machine.",
+        source="anaconda 13.21, loader/loader.c, checkForRam; anaconda, check_memory",
     ),
     *SAME,
     *STORAGE,

@@ -18,22 +18,29 @@ _PRINTK = re.compile(r"\[ *\d+\.\d{3,6}\] ")  # the kernel writes in the middle 
 class Detail:
     """What lines near a failure add to its cause: ``text`` is appended to it, with the groups of the pattern.
 
-    The line that is nearest to the end counts, or the nearest to the beginning where ``first`` says so; with
-    ``every`` each of them does, the first groups joined. ``until`` takes for ``{1}`` the lines after the matching
-    one, up to the one that it matches.
+    The line that is nearest to the end counts; with ``every`` each of them does, the first groups joined. ``until``
+    takes for ``{1}`` the lines after the matching one, up to the one that it matches. ``order`` matches the head of
+    a traceback: below the last one the line counts that its group names, "first" or "last"; none without a head.
     """
 
     pattern: re.Pattern[str]
     text: str
-    first: bool = False
     every: bool = False
     until: re.Pattern[str] | None = None
+    order: re.Pattern[str] | None = None
 
     def found_in(self, lines: Sequence[str]) -> str:
+        which = "last"
+        if self.order:
+            heads = [(at, head[1]) for at, line in enumerate(lines) if (head := self.order.search(line))]
+            if not heads:
+                return ""
+            start, which = heads[-1]
+            lines = _unwrapped(lines[start:])
         matches = [(at, match) for at, line in enumerate(lines) for match in self.pattern.finditer(line)]
         if not matches:
             return ""
-        at, match = matches[0 if self.first else -1]
+        at, match = matches[0 if which == "first" else -1]
         if self.every:
             return self.text.format(match[0], ", ".join(dict.fromkeys(one[1] for _, one in matches)))
         if self.until:
@@ -99,9 +106,23 @@ class Diagnosis:
 
 
 def detail(
-    pattern: str, text: str, *, first: bool = False, every: bool = False, until: str | None = None
+    pattern: str, text: str, *, every: bool = False, until: str | None = None, order: str | None = None
 ) -> Detail:
-    return Detail(re.compile(pattern), text, first, every, re.compile(until) if until else None)
+    compiled = [re.compile(one) if one else None for one in (until, order)]
+    return Detail(re.compile(pattern), text, every, *compiled)
+
+
+def _joined(before: str, after: str) -> str:
+    """Return the line that tmux has wrapped into these two."""
+    return before + " " * (WIDTHS[1] - len(before)) + after
+
+
+def _unwrapped(lines: Sequence[str]) -> list[str]:
+    """Return the lines, with each one that may have been wrapped what it may go on with."""
+    return [
+        _joined(line, after) if len(line) in WIDTHS else line
+        for line, after in zip(lines, [*lines[1:], ""], strict=True)
+    ]
 
 
 class Diagnoser:
@@ -132,7 +153,7 @@ class Diagnoser:
         self._window.append(text)
         before, self._wrapped = self._wrapped, text if len(text) in WIDTHS else ""
         if before:
-            whole = before + " " * (WIDTHS[1] - len(before)) + text
+            whole = _joined(before, text)
             known = self._known_in(whole)
             if known and known[1].end() > len(before):
                 self._window[-1] = whole  # as it was meant, for the details

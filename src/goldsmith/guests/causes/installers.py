@@ -13,7 +13,11 @@ _PACKAGE = "remove it from install.packages, or add the repository that has it t
 SCRIPT = "its last lines are above; they are the script's own"
 MEDIUM = "compare the medium's sha256 with the vendor's; goldsmith media list shows what is kept"
 CRASH = (
-    detail(r"^\s*File \"([^\"]+)\", line (\d+), in (\S+)", " at {1}:{2} in {3}", first=True),
+    detail(
+        r"^\s*File \"([^\"]+)\", line (\d+), in (\S+)",
+        " at {1}:{2} in {3}",
+        order=r"Traceback \(most recent call (first|last)\)",  # python-meh writes the one, Python the other
+    ),
     detail(
         r"^((?:[\w.]+\.)?(?:\w*(?:Error|Exception|Fault|Failure)\b(?::? .*)?|(?:[A-Z][a-z]+){2,}: \S.*))$",
         ": {1}",
@@ -24,11 +28,12 @@ EXIT = (
     detail(r"No (?:match for argument:|package) (\S+)", "; package {1} was not found", every=True),
 )
 ENDS = r"The installer will now terminate"
+MEMORY = "raise machine.memory"
 EXACT = (detail(r"The exact error message is:", ": {1}", until=ENDS),)
 
 SAME = (
     Failure(
-        re.compile(r"Error code (\d+) running the kickstart script at line (\d+)"),
+        re.compile(r"Error code (-?\d+) running the kickstart script at line (\d+)"),
         "the kickstart script at line {2} ended with exit status {1}",
         SCRIPT,
         waits=True,  # only one with --erroronfail ends the install
@@ -124,7 +129,8 @@ STORAGE = (
     ),
     Failure(
         re.compile(
-            r"No disks (?:found|detected)|No usable disks|Sorry, (?:no|no usable) disks|"
+            # "No disks detected" alone is said by others, too, such as kdump.
+            r"No disks detected\.\s+Please shut down|No usable disks|Sorry, (?:no|no usable) disks|"
             r"no valid devices were found on which to create"
         ),
         "the installer sees no disk",
@@ -135,7 +141,7 @@ STORAGE = (
     Failure(
         re.compile(
             r"not enough free space on disks|Unable to allocate requested partition scheme|"
-            r"Could not allocate requested partitions|(?:Error: )?insufficient (?:disk )?space|"
+            r"Could not allocate requested partitions|for the following reason\(s\): .*insufficient disk space|"
             r"[Nn]ot enough free space on selected disks|You need more space on the following file ?systems|"
             r"Your selected packages require \d+ MB"
         ),
