@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .keeping import guest, hypervisor, state  # noqa: F401
+from .keeping import guest, hypervisor, libvirt_anew, state  # noqa: F401
 from .tokens import token  # noqa: F401
 
 SRC = Path(__file__).parents[1] / "src"

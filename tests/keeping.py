@@ -1,6 +1,6 @@
 """A guest of libvirt's test driver that a failed build has kept, with all that belongs to it.
 
-The fixtures ``state``, ``hypervisor`` and ``guest`` are there for all tests.
+The fixtures ``state``, ``hypervisor``, ``guest`` and ``libvirt_anew`` are there for all tests.
 """
 
 from dataclasses import replace
@@ -13,12 +13,15 @@ from goldsmith.events import BuildFinished, BuildStarted
 from goldsmith.guests.access import Way
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import LocalHost
+from goldsmith.host.qemu_log import qemu_log
 from goldsmith.plan.keeping import write_way
 from goldsmith.plan.kept import Kept, write_note
 from goldsmith.plan.store import KEPT_PREFIX, Store
 from goldsmith.record import BuildRecord
 
 URI = "test:///default"
+STARTED = "2026-11-29 23:27:09.893+0000: starting up libvirt version: 9.0.0\n"
+SHUT_DOWN = f"{STARTED}2026-11-29 23:27:54.720+0000: shutting down, reason=shutdown\n"
 XML = (
     "<domain type='test'><name>{0}</name><description>{1}</description><memory>65536</memory>"
     "<os><type>hvm</type></os></domain>"
@@ -85,6 +88,23 @@ def a_kept_guest(state: Path, hypervisor: Hypervisor, build: str = "b1", **chang
     guest = replace(guest, **changes)
     write_note(state / "builds", guest)
     return guest
+
+
+@pytest.fixture
+def libvirt_anew(hypervisor, tmp_path, monkeypatch):
+    """Let libvirt know of a guest that is off what it does after a start: its definition; QEMU's log has ``text``."""
+
+    def anew(guest: Kept, text: str) -> None:
+        definition = hypervisor.xml(guest.domain)
+        hypervisor.destroy(guest.domain)
+        hypervisor.undefine(guest.domain)
+        hypervisor.define(definition)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        log = qemu_log(guest.domain, guest.uri)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text)
+
+    return anew
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from goldsmith.artifact import qemuimg
 from goldsmith.compose import Where
 from goldsmith.errors import GuestError, HostError
+from goldsmith.events import Warned
 from goldsmith.host import files
 from goldsmith.host.accel import Acceleration
 from goldsmith.host.domains import DomainState
@@ -21,13 +22,19 @@ from goldsmith.plan.kept import Keeper, Kept, note_of, standing, write_note
 from goldsmith.plan.stage import Context
 from goldsmith.plan.store import Store
 from goldsmith.stages.mended import Mended
-from goldsmith.sweep import sweep
+from goldsmith.sweep import sweep, tell_in_doubt
 
-from .keeping import URI, WAY, XML
+from .keeping import SHUT_DOWN, STARTED, URI, WAY, XML
 
 
 def swept(state):
     return sweep(Where(None, state, URI), Store(state))
+
+
+def told_in_doubt(state):
+    told = Told()
+    tell_in_doubt(Where(None, state, URI), told)
+    return told.events
 
 
 def everything(state, guest):
@@ -93,6 +100,54 @@ def test_a_guest_that_was_shut_down_from_inside_is_still_there_to_go_on_from(sta
     hypervisor.shutdown(guest.domain)
     assert swept(state) == []
     assert everything(state, guest) == (True, True)
+
+
+def test_a_guest_that_was_shut_down_from_inside_stays_and_is_gone_on_from_when_libvirt_has_started_anew(
+    state, hypervisor, guest, libvirt_anew
+):
+    libvirt_anew(guest, SHUT_DOWN)
+    assert swept(state) == []
+    assert everything(state, guest) == (True, True)
+    assert told_in_doubt(state) == []
+    store = take(state, guest)
+    assert b"../below/disk.qcow2" in store.get("mended").disk.read_bytes()
+    assert note_of(state / "builds", "b1").ended == "gone on with by b9"
+
+
+def test_a_guest_that_fell_with_its_host_goes(state, hypervisor, guest, libvirt_anew):
+    libvirt_anew(guest, STARTED)
+    assert swept(state) == ["guest that b1 kept, which does not run any more"]
+    assert everything(state, guest) == (False, False)
+
+
+def test_a_guest_that_fell_with_its_host_is_not_gone_on_from(state, hypervisor, guest, libvirt_anew):
+    libvirt_anew(guest, STARTED)
+    with pytest.raises(HostError, match="the guest that b1 kept is gone: it does not run any more"):
+        take(state, guest)
+
+
+def test_a_guest_that_nobody_can_tell_the_end_of_stays_until_a_person_drops_it_and_is_not_gone_on_from(
+    state, hypervisor, guest, libvirt_anew
+):
+    libvirt_anew(guest, "")
+    assert swept(state) == []
+    assert everything(state, guest) == (True, True)
+    assert told_in_doubt(state) == [
+        Warned(
+            "the guest that b1 kept is off, and stays: nobody can tell how it ended",
+            fix="goldsmith shell b1 --drop takes it away",
+        )
+    ]
+    with pytest.raises(HostError, match=r"does not tell whether it was shut down.*\n  fix: .* b1 --drop"):
+        take(state, guest)
+
+
+def test_a_guest_that_nobody_can_tell_the_end_of_goes_where_its_disk_has_gone(
+    state, hypervisor, guest, libvirt_anew
+):
+    libvirt_anew(guest, "")
+    kept_disk(state, guest).unlink()
+    assert swept(state) == ["guest that b1 kept, which does not run any more"]
 
 
 def test_a_build_that_is_not_asked_keeps_nothing_and_a_guest_that_is_off_is_not_kept(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from goldsmith.compose import Composed
-from goldsmith.errors import GuestError, UsageError
+from goldsmith.errors import GuestError, HostError, UsageError
 from goldsmith.plan.kept import write_note
 from goldsmith.plan.planner import keys_of
 from goldsmith.record import BuildRecord
@@ -20,7 +20,7 @@ from goldsmith.resume import (
     with_mended,
 )
 
-from .keeping import a_build, a_kept_guest
+from .keeping import SHUT_DOWN, a_build, a_kept_guest
 from .test_runner import Notes, Write
 
 ASKED = Asked("recipes/r.yaml", {"iso": "/m.iso"}, "/project", today=1.5)
@@ -57,6 +57,18 @@ def test_a_guest_that_nothing_can_be_made_of_is_given_up_and_said_so(state, hype
     assert why in notes.events[0].text
     assert not (state / "run" / "b1").exists()
     assert resuming(state / "builds", "b1").given_up is None
+
+
+def test_after_a_start_of_libvirt_the_log_of_qemu_tells_whether_a_guest_is_gone_on_from(
+    state, hypervisor, libvirt_anew
+):
+    a_build(state, "b1", asked=ASKED.as_json())
+    guest = a_kept_guest(state, hypervisor)
+    libvirt_anew(guest, SHUT_DOWN)
+    assert resuming(state / "builds", "b1").asked.mended == (guest,)
+    libvirt_anew(guest, "")
+    with pytest.raises(HostError, match=r"b1 kept is off, and .*\n  fix: goldsmith shell b1 --drop, then"):
+        resuming(state / "builds", "b1")
 
 
 def test_what_cannot_be_gone_on_with_is_refused_with_the_way_out(state):

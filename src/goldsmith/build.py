@@ -46,7 +46,7 @@ from goldsmith.resume import (
 from goldsmith.runner import Begun, Runner
 from goldsmith.stages.attested import check_signer
 from goldsmith.stages.register import first_image, next_steps
-from goldsmith.sweep import sweep, sweep_files, tell_swept
+from goldsmith.sweep import sweep, sweep_files, tell_in_doubt, tell_swept
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ def _prepare(
         reporter.tell(Warned("the appliance of libguestfs has changed since it was made, and is made again"))
     libvirtd.ensure_running(host, where.uri)
     tell_swept(sweep(where, store, composed.vault.redactor), reporter)
+    tell_in_doubt(where, reporter)
     libvirtd.ensure_network_of(composed.machine.network, where.uri)
     record.rendered.mkdir(exist_ok=True)
     if composed.kickstart:

@@ -16,7 +16,7 @@ from goldsmith.plan.kept import ENTERED, Kept, note_of, read_kept
 from goldsmith.plan.planner import Plan, keys_of
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, BuildState, find, summary_of
-from goldsmith.stages.mended import Mended, usable
+from goldsmith.stages.mended import Mended, require_known_end, usable
 
 BY = "gone on with by "  # how the note of a kept guest ends that another build took
 
@@ -75,6 +75,7 @@ def resuming(builds: Path, name: str) -> Resuming:
         if not note.resumable:
             what = "a boot test" if note.boots else "an install"
             return Resuming(asked, note, f"{what} cannot be gone on with: it begins again")
+        require_known_end(hypervisor, note, builds.parent)
         if not usable(hypervisor, note):
             return Resuming(asked, note, "it does not run any more: the last good layer is gone on with")
     return Resuming(replace(asked, mended=(*asked.mended, note)))

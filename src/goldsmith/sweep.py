@@ -14,7 +14,7 @@ from goldsmith.host import aside, files, guestmount, injected
 from goldsmith.host.appliance import remove_half_made
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import LocalHost
-from goldsmith.plan.keeping import release, stands
+from goldsmith.plan.keeping import in_doubt, release, stands
 from goldsmith.plan.kept import standing
 from goldsmith.plan.store import Store
 from goldsmith.record.document import read_document
@@ -112,11 +112,23 @@ def tell_swept(swept: Iterable[str], reporter: Reporter) -> None:
         reporter.tell(Warned(f"removed what a killed build had left: {found}"))
 
 
+def tell_in_doubt(where: Where, reporter: Reporter) -> None:
+    """Tell of kept guests that stay although they are off, because nobody can tell how they ended."""
+    if guests := [one for one in standing(where.state) if one.uri == where.uri]:
+        with connect(where.uri) as hypervisor:
+            for guest in guests:
+                if in_doubt(hypervisor, guest, where.state):
+                    told = (
+                        f"the guest that {guest.build} kept is off, and stays: nobody can tell how it ended"
+                    )
+                    reporter.tell(Warned(told, fix=f"goldsmith shell {guest.build} --drop takes it away"))
+
+
 def _fallen(where: Where, hypervisor: Hypervisor) -> list[str]:
     """Take away kept guests that do not stand any more; return what was found."""
     swept: list[str] = []
     for guest in standing(where.state):
-        if guest.uri == where.uri and not stands(hypervisor, guest):
+        if guest.uri == where.uri and not stands(hypervisor, guest, where.state):
             release(guest, hypervisor, where.state, why="it did not run any more")
             swept.append(f"guest that {guest.build} kept, which does not run any more")
     return swept

@@ -23,6 +23,7 @@ from goldsmith.host.hypervisor_disks import Disks
 from goldsmith.host.hypervisor_memory import Memories
 from goldsmith.host.hypervisor_networks import Networks
 from goldsmith.host.hypervisor_words import translated, version
+from goldsmith.host.qemu_log import qemu_log, shut_down_by_itself
 from goldsmith.host.unheld import Unheld, unheld
 
 __all__ = ["DomainInfo", "DomainState", "Hypervisor", "Screenshot", "connect"]
@@ -100,10 +101,16 @@ class Hypervisor(Networks, Disks, Memories):
         except GuestError:
             return DomainState.GONE
 
-    def left_by_itself(self, name: str) -> bool:
-        """Say whether a guest is off because its own system shut down: its disk is then as that left it."""
+    def left_by_itself(self, name: str) -> bool | None:
+        """Say whether a guest is off because its own system shut down: its disk is then as that left it.
+
+        libvirt has forgotten that once it was started anew, and QEMU's log tells it; None where that does not.
+        """
         with suppress(GuestError), self._guest(name) as guest:
-            return bool(guest.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN])
+            how = tuple(guest.state())
+            if how == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN):
+                return shut_down_by_itself(qemu_log(name, self.uri))
+            return how == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN)
         return False
 
     def shutdown(self, name: str, *, button: bool = False) -> None:

@@ -32,9 +32,19 @@ def release(guest: Kept, hypervisor: Hypervisor, state: Path, *, why: str) -> No
     write_note(state / guest.home, replace(guest, ended=why))
 
 
-def stands(hypervisor: Hypervisor, guest: Kept) -> bool:
-    """Say whether there is still something to look at, or to go on from."""
-    return hypervisor.state(guest.domain) in STANDING or hypervisor.left_by_itself(guest.domain)
+def stands(hypervisor: Hypervisor, guest: Kept, state: Path) -> bool:
+    """Say whether there is still something to look at, or to go on from, or may be."""
+    standing = hypervisor.state(guest.domain) in STANDING or hypervisor.left_by_itself(guest.domain)
+    return standing or in_doubt(hypervisor, guest, state)
+
+
+def in_doubt(hypervisor: Hypervisor, guest: Kept, state: Path) -> bool:
+    """Say whether a guest is off and nobody can tell how it ended.
+
+    It may have been shut down from inside, so that its disk stays; or its host fell, so that nothing is made of it.
+    """
+    disk = state / "run" / guest.mark if guest.boots else kept_disk(state, guest)
+    return hypervisor.left_by_itself(guest.domain) is None and disk.exists()
 
 
 def staying(keeper: Keeper, place: Place, record: Path, *, stage: str, parent: str = "") -> Stay | None:

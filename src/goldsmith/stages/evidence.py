@@ -16,7 +16,7 @@ from goldsmith.errors import GoldsmithError, GuestError
 from goldsmith.guests.console import clean
 from goldsmith.host import files
 from goldsmith.host.hypervisor import Hypervisor
-from goldsmith.host.libvirtd import SYSTEM
+from goldsmith.host.qemu_log import qemu_log
 from goldsmith.plan.stage import Context
 
 FAILURE = "failure"  # folder of the build's record
@@ -44,7 +44,7 @@ def last_look(hypervisor: Hypervisor, name: str, console: Path, context: Context
             said = [line for line in map(clean, lines) if line][-TAIL:]
             (folder / "console.txt").write_text("\n".join(said) + "\n", encoding="utf-8")
         with suppress(OSError):
-            shutil.copyfile(_qemu_log(name, context.uri), folder / "qemu.log")
+            shutil.copyfile(qemu_log(name, context.uri), folder / "qemu.log")
         raise
 
 
@@ -105,10 +105,3 @@ def _folder(context: Context) -> Path:
     folder = context.folder / FAILURE
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-def _qemu_log(name: str, uri: str) -> Path:
-    if uri.startswith(SYSTEM):
-        return Path("/var/log/libvirt/qemu") / f"{name}.log"
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "libvirt/qemu/log" / f"{name}.log"

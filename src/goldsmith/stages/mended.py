@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from goldsmith.artifact import qemuimg
 from goldsmith.errors import GuestError, HostError, ToolError
@@ -11,7 +12,8 @@ from goldsmith.events import PhaseStarted
 from goldsmith.host import retry
 from goldsmith.host.domains import DomainState
 from goldsmith.host.hypervisor import Hypervisor, connect
-from goldsmith.plan.keeping import forget_label, kept_disk, release, way_of
+from goldsmith.host.qemu_log import qemu_log
+from goldsmith.plan.keeping import forget_label, in_doubt, kept_disk, release, way_of
 from goldsmith.plan.kept import MENDED, Kept, note_of
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.plan.store import Store
@@ -65,6 +67,8 @@ class Mended:
         """Refuse a guest that is gone, and one whose disk stands on a layer that was made anew meanwhile."""
         build = self.guest.build
         note = note_of(context.state / "builds", build)
+        if note and not note.ended:
+            require_known_end(hypervisor, note, context.state)
         if note is None or note.ended or not usable(hypervisor, self.guest):
             ended = note.ended if note and note.ended else "it does not run any more"
             raise HostError(
@@ -120,7 +124,17 @@ class Mended:
             )
 
 
+def require_known_end(hypervisor: Hypervisor, guest: Kept, state: Path) -> None:
+    """Refuse a kept guest of which nobody can tell how it ended; it is a person who says that it may go."""
+    if in_doubt(hypervisor, guest, state):
+        log = qemu_log(guest.domain, guest.uri)
+        raise HostError(
+            f"the guest that {guest.build} kept is off, and {log} does not tell whether it was shut down from inside",
+            fix=f"goldsmith shell {guest.build} --drop, then build again from the last good layer",
+        )
+
+
 def usable(hypervisor: Hypervisor, guest: Kept) -> bool:
     """Say whether a kept guest still runs, or was shut down from inside."""
     running = hypervisor.state(guest.domain) in (DomainState.RUNNING, DomainState.PAUSED)
-    return running or hypervisor.left_by_itself(guest.domain)
+    return running or bool(hypervisor.left_by_itself(guest.domain))
