@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -144,8 +144,18 @@ def into(state, guest, sshd):  # noqa: F811
         "    sys.exit(run(sys.argv[1:]))\n"
     )
     env = {**os.environ, "PYTHONPATH": f"{SRC}:{SRC.parent}", "TERM": "xterm"}
-    argv = [sys.executable, "-c", program, "shell", "b1", "-q"]
-    return lambda *words, **options: subprocess.Popen([*argv, *words], env=env, **options)
+    return Shell([sys.executable, "-c", program, "shell", "b1", "-q"], env)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Starts ``goldsmith shell`` for the guest of b1."""
+
+    argv: list[str]
+    env: dict[str, str]
+
+    def __call__(self, *words, **options):
+        return subprocess.Popen([*self.argv, *words], env=self.env, **options)
 
 
 def test_a_command_has_our_streams_and_its_exit_status_is_ours(into):
@@ -166,6 +176,72 @@ def test_json_has_the_lines_of_a_command(into):
     process = into("--json", "--", "echo one; echo two; exit 3", stdout=subprocess.PIPE)
     told = json.loads(process.communicate(timeout=60)[0])
     assert (process.returncode, told["exit_code"], told["lines"]) == (3, 3, ["one", "two"])
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(into):
+    process = into(
+        "--",
+        "seq 1 300000; sleep 60",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"1\n"
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(60)) == (b"", 1)
+
+
+def test_a_full_disk_is_told_as_one(into):
+    with Path("/dev/full").open("wb") as full:
+        process = into("--", "seq 1 300000", stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+        said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 3
+    assert said.startswith("No space left on device\n  fix: make room")
+    assert said.count("\n") == 2
+
+
+def test_a_command_that_a_signal_has_ended_has_the_status_that_ssh_gives_it(into):
+    pipe = subprocess.PIPE
+    process = into("--", "echo one; kill -TERM $$", stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    assert process.communicate(timeout=60) == (b"one\n", b"")
+    assert process.returncode == 255
+    process = into("--json", "--", "kill -TERM $$", stdin=subprocess.DEVNULL, stdout=pipe)
+    told = json.loads(process.communicate(timeout=60)[0])
+    assert (process.returncode, told["exit_code"]) == (255, 255)
+
+
+def test_a_command_that_ends_before_it_has_read_all_has_its_own_status(into):
+    process = into("--", "exit 3", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate(b"line\n" * 2_000_000, timeout=60) == (b"", b"")
+    assert process.returncode == 3
+
+
+def test_a_stream_that_is_closed_is_an_empty_one(state, guest, into):
+    def bare(*words, closed=(0,)):
+        close = " ".join(f"{one}>&-" for one in closed)
+        argv = ["/bin/sh", "-c", f'exec "$@" {close}', "sh", *into.argv, *words]
+        return subprocess.run(argv, env=into.env, capture_output=True, timeout=60, check=False)
+
+    done = bare("--", "cat; echo there; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"there\n", b"")
+    done = bare("--", "echo there; exit 7", closed=(1,))
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"", b"")
+    (state / "run" / "b1" / "access" / "way.json").unlink()
+    done = bare()
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"the serial console needs a terminal" in done.stderr
+
+
+def test_a_guest_that_goes_away_meanwhile_is_told_as_gone(into):
+    process = into(
+        "--",
+        "kill -KILL $PPID; sleep 60",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert b"the guest went away" in process.communicate(timeout=60)[1]
+    assert process.returncode == 4
 
 
 def test_a_person_gets_a_terminal_of_the_same_size_and_ours_is_as_before(into):

@@ -223,7 +223,7 @@ def _enter(
                 fix=f"goldsmith shell {found.build.id}",
             )
         return None
-    from goldsmith.host.shell_terminal import attach
+    from goldsmith.host.shell_terminal import attach, status
 
     line = command[0] if len(command) == 1 else shlex.join(command)
     try:
@@ -232,7 +232,7 @@ def _enter(
                 return attach(inside, line)
             lines: list[str] = []
             ran = inside.run(line, on_line=lines.append, timeout=_DAY)
-            return _told(settings, found, ran.code, lines)
+            return _told(settings, found, status(ran.code), lines)
     except GuestError as error:
         if command:
             raise
@@ -265,7 +265,7 @@ def _console(found: Found) -> int:
     if found.windows:
         click.echo("Windows says nothing on its serial port: its screen is the way in", err=True)
         return 0
-    if sys.stdin.isatty():
+    if sys.stdin and sys.stdin.isatty():
         if not shutil.which("virsh"):
             raise HostError("virsh is not installed", fix="install libvirt-clients")
         click.echo("Ctrl-] leaves the console; Enter makes it speak", err=True)

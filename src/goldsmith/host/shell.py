@@ -67,7 +67,7 @@ class GuestShell:
                 code = channel.recv_exit_status()
             finally:
                 channel.close()
-        if code == -1 and not self._alive():
+        if code == -1 and not self.answers():
             raise self._lost(f"running {command}", lines)
         return Ran(code, lines.tail)
 
@@ -176,6 +176,12 @@ class GuestShell:
         if transport is None:
             raise EOFError
         return transport
+
+    def answers(self) -> bool:
+        """Say whether the connection stands, by a question across it: paramiko knows late of its end."""
+        with suppress(paramiko.SSHException, EOFError, OSError):
+            self._transport().global_request("keepalive@openssh.com", wait=True)
+        return self._alive()
 
     def _alive(self) -> bool:
         transport = self._client.get_transport()
