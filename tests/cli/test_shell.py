@@ -83,9 +83,7 @@ def test_drop_takes_the_guest_its_disk_and_its_keys_away(state, guest, hyperviso
     assert shell("b1", "--drop")[0] == 2
 
 
-def test_a_guest_that_is_being_built_is_found_and_the_build_is_told_that_somebody_came(
-    state, hypervisor, shell
-):
+def test_a_guest_that_is_being_built_is_found(state, hypervisor, shell):
     with BuildRecord.create(state / "builds", recipe="r", build_id="b2") as record:
         record.tell(BuildStarted("b2", "r", ()))
         code, _, err = shell("b2")
@@ -93,13 +91,10 @@ def test_a_guest_that_is_being_built_is_found_and_the_build_is_told_that_somebod
         assert "runs no guest at this moment" in err
         hypervisor.define(XML.format("goldsmith-b2-install", f"goldsmith build=b2 state={state}"))
         hypervisor.start("goldsmith-b2-install", autodestroy=False)
-        assert not (record.folder / "entered").exists()
         assert json.loads(shell("b2", "--json")[1])["kept"] is False
-        assert not (record.folder / "entered").exists()
         code, _, err = shell("b2")
         assert code == 0
         assert "a change goes into its image" in err
-        assert (record.folder / "entered").exists()
 
 
 def test_without_ssh_and_without_a_terminal_the_end_of_the_console_is_shown(state, guest, shell, hypervisor):
@@ -120,6 +115,23 @@ def test_windows_says_where_its_screen_is(state, guest, shell):
     assert "its screen is the way in" in err
 
 
+def test_a_windows_that_is_being_built_and_whose_agent_does_not_answer_notes_nothing(
+    state, hypervisor, shell
+):
+    about = 'xmlns:l="http://libosinfo.org/xmlns/libvirt/domain/1.0"'
+    windows = (
+        f'<metadata><l:libosinfo {about}><l:os id="http://microsoft.com/win/2k22"/></l:libosinfo></metadata>'
+    )
+    with BuildRecord.create(state / "builds", recipe="r", build_id="b2") as record:
+        record.tell(BuildStarted("b2", "r", ()))
+        xml = XML.format("goldsmith-b2-x", f"goldsmith build=b2 state={state}")
+        hypervisor.define(xml.replace("<memory>", f"{windows}<memory>"))
+        hypervisor.start("goldsmith-b2-x", autodestroy=False)
+        code, _, err = shell("b2", "--", "ver")
+        assert (code, "the agent of the guest goldsmith-b2-x does not answer" in err) == (4, True)
+        assert not (record.folder / "entered").exists()
+
+
 def way_to(server):
     return Way(
         server.user,
@@ -131,25 +143,34 @@ def way_to(server):
     )
 
 
-@pytest.fixture
-def into(state, guest, sshd):  # noqa: F811
-    """Let SSH into the guest lead to a real server; return a command line of its own process."""
-    write_way(state / "run" / "b1", way_to(sshd()), guest.domain)
+def program_of(domain, description):
+    """Return a program with a guest of libvirt's test driver, which no other process has, and its environment."""
     program = (
         "import sys; from goldsmith.host.hypervisor import connect\n"
         "from tests.keeping import URI, XML\n"
         "from goldsmith.cli.main import run\n"
         "with connect(URI) as one:\n"
-        f"    one.create(XML.format({guest.domain!r}, 'd'), autodestroy=False)\n"
+        f"    one.create(XML.format({domain!r}, {description!r}), autodestroy=False)\n"
         "    sys.exit(run(sys.argv[1:]))\n"
     )
-    env = {**os.environ, "PYTHONPATH": f"{SRC}:{SRC.parent}", "TERM": "xterm"}
-    return Shell([sys.executable, "-c", program, "shell", "b1", "-q"], env)
+    return [sys.executable, "-c", program], {
+        **os.environ,
+        "PYTHONPATH": f"{SRC}:{SRC.parent}",
+        "TERM": "xterm",
+    }
+
+
+@pytest.fixture
+def into(state, guest, sshd):  # noqa: F811
+    """Let SSH into the guest lead to a real server; return a command line of its own process."""
+    write_way(state / "run" / "b1", way_to(sshd()), guest.domain)
+    argv, env = program_of(guest.domain, "d")
+    return Shell([*argv, "shell", "b1", "-q"], env)
 
 
 @dataclass(frozen=True)
 class Shell:
-    """Starts ``goldsmith shell`` for the guest of b1."""
+    """Starts ``goldsmith shell`` for the guest of a build."""
 
     argv: list[str]
     env: dict[str, str]
@@ -260,6 +281,49 @@ def test_a_person_gets_a_terminal_of_the_same_size_and_ours_is_as_before(into):
     assert b"31 97" in seen, seen
     assert process.wait(60) == 5
     assert termios.tcgetattr(theirs) == before
+
+
+@pytest.fixture
+def building(state):
+    """Let b2 be built meanwhile; return a command line that has its guest, and what notes that somebody was in."""
+    with BuildRecord.create(state / "builds", recipe="r", build_id="b2") as record:
+        record.tell(BuildStarted("b2", "r", ()))
+        argv, env = program_of("goldsmith-b2-x", f"goldsmith build=b2 state={state}")
+        yield Shell([*argv, "shell", "b2", "-q"], env), record.folder / "entered"
+
+
+def test_a_shell_that_opens_nothing_in_a_guest_that_is_being_built_notes_nothing(state, building, sshd):  # noqa: F811
+    into, entered = building
+    pipe = subprocess.PIPE
+
+    def said(*words):
+        process = into(*words, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        return process.communicate(timeout=60)[1].decode(), process.returncode
+
+    err, code = said("--", "id")
+    assert (code, "commands need SSH, and there is none" in err, entered.exists()) == (4, True, False)
+    err, code = said()
+    assert (code, "these are its last lines" in err, entered.exists()) == (0, True, False)
+    write_way(state / "run" / "b2", replace(way_to(sshd()), host_key=sshd().key.public), "goldsmith-b2-x")
+    err, code = said("--", "id")
+    assert (code, "another SSH host key" in err, entered.exists()) == (4, True, False)
+
+
+def test_a_command_in_a_guest_that_is_being_built_notes_that_somebody_was_in(state, building, sshd):  # noqa: F811
+    into, entered = building
+    write_way(state / "run" / "b2", way_to(sshd()), "goldsmith-b2-x")
+    process = into("--", f"ls {entered}", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.communicate(timeout=60)[0].decode().split() == [str(entered)]  # before it begins
+    assert process.returncode == 0
+
+
+def test_the_console_of_a_guest_that_is_being_built_notes_that_somebody_was_in(building, fake_tool):
+    into, entered = building
+    virsh = fake_tool("virsh", f"test -e {entered}")
+    _, theirs = pty.openpty()
+    process = into(stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert process.wait(60) == 0
+    assert virsh.calls == [["-q", "-c", URI, "console", "goldsmith-b2-x", "--force"]]
 
 
 def test_another_host_key_is_refused(state, guest, into, sshd, shell):  # noqa: F811

@@ -12,6 +12,7 @@ import click
 
 from goldsmith.cli.base import Command, Settings, pass_settings
 from goldsmith.cli.builds import echo
+from goldsmith.cli.shell_kept import again, nothing_kept
 from goldsmith.cli.view_logs import read_log
 from goldsmith.errors import GuestError, HostError, UsageError
 from goldsmith.record import BuildRecord, BuildState, find, summary_of
@@ -43,6 +44,13 @@ class Found:
     @property
     def run(self) -> Path:
         return _run_folder(self.build, self.kept)
+
+    def enter(self) -> None:
+        """Note that somebody is in: from now on the layers of a running build are not what the recipe says alone."""
+        from goldsmith.plan.kept import ENTERED
+
+        if self.kept is None:
+            (self.build.folder / ENTERED).touch(mode=0o600)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -89,8 +97,6 @@ def shell(settings: Settings, build: str, command: tuple[str, ...], *, drop: boo
                 f"QEMU has paused the guest {found.domain}",
                 fix=f"when its cause is mended: virsh -c {found.uri} resume {found.domain}, then repeat this",
             )
-        if found.kept is None:  # from now on its layers are not what the recipe says alone
-            (record.folder / "entered").touch(mode=0o600)
         code = _enter(settings, found, command, hypervisor)
     return _console(found) if code is None else code
 
@@ -112,7 +118,7 @@ def _drop(settings: Settings, record: BuildRecord, note: "Kept | None") -> int:
     from goldsmith.plan.keeping import release
 
     if note is None or note.ended:
-        raise _nothing_kept(record, note)
+        raise nothing_kept(record.id, note)
     with connect(note.uri) as hypervisor:
         release(note, hypervisor, settings.state, why="dropped")
     if settings.json:
@@ -120,17 +126,6 @@ def _drop(settings: Settings, record: BuildRecord, note: "Kept | None") -> int:
     elif not settings.quiet:
         click.echo(f"{note.domain} is gone, with its disk and its keys")
     return 0
-
-
-def _nothing_kept(record: BuildRecord, note: "Kept | None") -> UsageError:
-    if note:
-        return UsageError(
-            f"the guest that {record.id} kept is gone: {note.ended}", fix="goldsmith show tells more"
-        )
-    return UsageError(
-        f"the build {record.id} keeps no guest",
-        fix="goldsmith build --keep-failed leaves one that fails as it is",
-    )
 
 
 def _find(record: BuildRecord, kept: "Kept | None", note: "Kept | None", hypervisor: "Hypervisor") -> Found:
@@ -144,7 +139,7 @@ def _find(record: BuildRecord, kept: "Kept | None", note: "Kept | None", hypervi
     if kept:
         domain = kept.domain
     elif not running:
-        raise _nothing_kept(record, note)
+        raise nothing_kept(record.id, note)
     else:
         ours = f"goldsmith build={record.id} state={record.folder.parents[1]}"
         there = [one for one in hypervisor.domains(DOMAIN_PREFIX) if one.description.strip() == ours]
@@ -157,7 +152,7 @@ def _find(record: BuildRecord, kept: "Kept | None", note: "Kept | None", hypervi
     if state in (DomainState.GONE, DomainState.SHUTOFF):
         raise GuestError(
             f"the guest {domain} does not run any more",
-            fix=_again(kept) if kept else f"goldsmith logs {record.id}",
+            fix=again(kept) if kept else f"goldsmith logs {record.id}",
         )
     xml = hypervisor.xml(domain)
     consoles = [one for one in sorted(record.folder.rglob("console*.log")) if str(one) in xml]
@@ -192,20 +187,8 @@ def _tell(settings: Settings, found: Found) -> None:
     if found.way and found.way.privilege:
         rows.append(f"root    {found.way.privilege.strip()} COMMAND")
     if found.kept:
-        rows.append(f"then    {_again(found.kept)}")
+        rows.append(f"then    {again(found.kept)}")
     click.echo("\n".join(rows), err=True)
-
-
-def _again(kept: "Kept") -> str:
-    """Return the command that comes after looking at a kept guest."""
-    from goldsmith.plan.kept import BUILDS
-
-    if kept.home != BUILDS:
-        return f"goldsmith shell {kept.build} --drop"
-    what = "boot test" if kept.boots else "install"
-    return f"goldsmith build --resume {kept.build}" + (
-        "" if kept.resumable else f" (the {what} begins again)"
-    )
 
 
 def _enter(
@@ -228,6 +211,7 @@ def _enter(
     line = command[0] if len(command) == 1 else shlex.join(command)
     try:
         with reach(found.way, hypervisor, found.domain) as inside:
+            found.enter()
             if not settings.json:
                 return attach(inside, line)
             lines: list[str] = []
@@ -244,6 +228,8 @@ def _by_agent(settings: Settings, found: Found, command: tuple[str, ...], hyperv
     """Run a command in Windows by its guest agent; what it says comes when it has ended."""
     from goldsmith.host.windows_agent import WindowsShell
 
+    hypervisor.agent(found.domain, "guest-ping", timeout=30)  # where it does not answer, nothing is opened
+    found.enter()
     lines: list[str] = []
     ran = WindowsShell(hypervisor, found.domain).execute(
         command[0], command[1:], what=command[0], on_line=lines.append, timeout=_DAY
@@ -270,6 +256,7 @@ def _console(found: Found) -> int:
             raise HostError("virsh is not installed", fix="install libvirt-clients")
         click.echo("Ctrl-] leaves the console; Enter makes it speak", err=True)
         sys.stderr.flush()
+        found.enter()
         os.execvp("virsh", ["virsh", "-q", "-c", found.uri, "console", found.domain, "--force"])
     for line in list(read_log(found.console))[-LINES:] if found.console else ():
         echo(line)
