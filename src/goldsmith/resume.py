@@ -12,13 +12,11 @@ from goldsmith.host import libvirtd
 from goldsmith.host.hypervisor import connect
 from goldsmith.host.process import LocalHost
 from goldsmith.plan.keeping import release
-from goldsmith.plan.kept import ENTERED, Kept, note_of, read_kept
+from goldsmith.plan.kept import BY, ENTERED, Kept, note_of, read_kept, where_kept
 from goldsmith.plan.planner import Plan, keys_of
 from goldsmith.plan.store import Store
 from goldsmith.record import BuildRecord, BuildState, find, summary_of
 from goldsmith.stages.mended import Mended, require_known_end, usable
-
-BY = "gone on with by "  # how the note of a kept guest ends that another build took
 
 
 @dataclass(frozen=True)
@@ -139,10 +137,6 @@ def with_kept(failure: GoldsmithError | None, guest: Kept | None) -> GoldsmithEr
         told = where_kept(guest)
         failure.fix = f"{failure.fix}; {told}" if failure.fix else told
     return failure
-
-
-def where_kept(guest: Kept) -> str:
-    return f"the guest is kept, {guest.state}: goldsmith shell {guest.build}"
 
 
 def told_of(guest: Kept | None) -> Mapping[str, object]:

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from goldsmith.cli.main import run
+from goldsmith.errors import GuestError
 from goldsmith.events import (
     BuildFinished,
     BuildStarted,
@@ -20,7 +22,9 @@ from goldsmith.events import (
     ToolSaid,
     Warned,
 )
+from goldsmith.plan.kept import Kept, write_note
 from goldsmith.record import BuildRecord
+from goldsmith.resume import after_failure, told_of, with_kept
 
 SRC = Path(__file__).parents[2] / "src"
 STAGES = (
@@ -129,6 +133,63 @@ def test_show_tells_a_failure_with_its_evidence(builds, capsys):
         "without KVM",
     ):
         assert part in text
+
+
+def kept(builds, build_id, ended="", *, fix="look at the console"):
+    """Let a build fail and keep its guest, which has ended so."""
+    guest = Kept(
+        build_id, "install", "goldsmith-x", "test:///default", state="running", screen="/run/vnc.sock"
+    )
+    record = begin(builds, build_id)
+    record.tell(StageFailed("install", 12.0, "no end marker"))
+    error = with_kept(GuestError("no end marker", fix=fix), guest).text()
+    steps = after_failure(build_id, told_of(guest))
+    end = BuildFinished(build_id, "demo", False, 12.5, 0.5, error=error, exit_code=4, next_steps=steps)
+    record.tell(replace(end, kept=told_of(guest)))
+    write_note(builds, replace(guest, ended=ended))
+
+
+def shown(capsys, build_id):
+    """Return the page of a build and its next steps, and the same as JSON."""
+    assert run(["show", build_id]) == 0
+    text = capsys.readouterr().out
+    assert run(["show", build_id, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    steps = text.partition("\nnext\n  ")[2].rstrip("\n").split("\n  ")
+    assert steps == told["next_steps"]
+    return text, steps, told
+
+
+def test_show_names_the_ways_to_a_guest_that_is_kept(builds, capsys):
+    kept(builds, "demo-4")
+    text, steps, told = shown(capsys, "demo-4")
+    assert "    fix: look at the console; the guest is kept, running: goldsmith shell demo-4\n" in text
+    assert "kept guest: gone" not in text
+    assert steps[2:] == [
+        "goldsmith shell demo-4",
+        "goldsmith build --resume demo-4",
+        "goldsmith shell demo-4 --drop",
+    ]
+    assert (told["kept"]["shell"], told["kept"]["ended"]) == ("goldsmith shell demo-4", "")
+
+
+@pytest.mark.parametrize("ended", ["dropped", "it did not run any more"])
+def test_show_tells_what_became_of_a_kept_guest_and_no_way_to_it(builds, capsys, ended):
+    kept(builds, "demo-4", ended)
+    text, steps, told = shown(capsys, "demo-4")
+    assert f"    fix: look at the console\n  kept guest: gone, {ended}\n" in text
+    assert "goldsmith shell" not in text
+    assert steps[2:] == ["goldsmith build --resume demo-4"]
+    assert (told["kept"]["shell"], told["kept"]["screen"], told["kept"]["ended"]) == ("", "", ended)
+    assert "goldsmith shell" not in told["error"]
+
+
+def test_show_offers_nothing_of_a_guest_that_another_build_went_on_from(builds, capsys):
+    kept(builds, "demo-4", "gone on with by demo-5", fix="")
+    text, steps, told = shown(capsys, "demo-4")
+    assert "  no end marker\n  kept guest: gone, gone on with by demo-5\n" in text
+    assert steps == ["goldsmith logs demo-4", "goldsmith show demo-4"]
+    assert told["error"] == "no end marker"
 
 
 def test_show_tells_what_came_of_a_good_build(builds, capsys):

@@ -19,7 +19,7 @@ from goldsmith.events import BuildStarted
 from goldsmith.guests.access import Way
 from goldsmith.host.domains import DomainState
 from goldsmith.plan.keeping import write_way
-from goldsmith.plan.kept import write_note
+from goldsmith.plan.kept import Kept, write_note
 from goldsmith.record import BuildRecord
 
 SRC = Path(__file__).parents[2] / "src"
@@ -47,7 +47,27 @@ def test_where_there_is_no_guest_it_says_why(state, shell, hypervisor):
     write_note(state / "builds", a_kept_guest(state, hypervisor, ended="dropped"))
     code, _, err = shell("b1")
     assert code == 2
-    assert "the guest that b1 kept is gone: dropped" in err
+    assert err == (
+        "the guest that b1 kept is gone: dropped\n"
+        "  fix: goldsmith build --resume b1 goes on from the last good layer\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"ended": "gone on with by b2"}, ": gone on with by b2\n  fix: goldsmith show b2\n"),
+        ({"ended": "dropped", "home": "boot-tests"}, ": dropped\n"),
+    ],
+    ids=["taken by another build", "of a boot test"],
+)
+def test_of_a_guest_that_is_gone_it_says_what_there_is_to_do(state, shell, hypervisor, change, told):
+    note = Kept("b1", "s", "goldsmith-b1-x", URI, **change)
+    a_build(state, "b1")
+    (state / note.home / "b1").mkdir(parents=True, exist_ok=True)
+    write_note(state / note.home, note)
+    for words in (("b1",), ("b1", "--drop")):
+        assert shell(*words) == (2, "", f"the guest that b1 kept is gone{told}")
 
 
 def test_a_kept_guest_that_fell_is_an_error_of_the_guest(guest, hypervisor, shell):

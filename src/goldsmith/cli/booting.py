@@ -156,7 +156,8 @@ def run_test(
 
 def _show(settings: Settings, report: "Report", folder: Path, kept: "Kept | None") -> None:
     from goldsmith.cli.report_table import show
-    from goldsmith.resume import told_of, where_kept
+    from goldsmith.plan.kept import where_kept
+    from goldsmith.resume import told_of
 
     if settings.json:
         settings.emit({**report.as_json(), "folder": str(folder), "kept": told_of(kept)})

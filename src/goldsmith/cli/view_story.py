@@ -99,7 +99,9 @@ def _failure(story: Story, summary: BuildSummary, events: list[Told]) -> list[st
     if summary.state in (BuildState.RUNNING, BuildState.DONE) or not error:
         return []
     place = [f"in {story.troubled.name}:"] if story.troubled else []
-    return place + [clean(line) for line in error.splitlines()]
+    ended = (summary.document.get("kept") or {}).get("ended")
+    gone = [f"kept guest: gone, {clean(str(ended))}"] if ended else []
+    return place + [clean(line) for line in error.splitlines()] + gone
 
 
 def _last_words(events: list[Told], stage: str) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MENDED = "mended "  # how the names of stages begin whose disk a person may have changed by hand
 ENTERED = "entered"  # in the record of a build: a shell was opened in its guest while that was being built
+BY = "gone on with by "  # how the note of a kept guest ends that another build took
 NOTE = "kept.json"  # in the record of the build
 BUILDS = "builds"  # folder of the state folder with the records of builds
 HOMES = (BUILDS, BOOT_TESTS)
@@ -125,6 +126,11 @@ def standing(state: Path) -> Iterator[Kept]:
         found = note_of(path.parent.parent, path.parent.name)
         if found and not found.ended:
             yield found
+
+
+def where_kept(guest: Kept) -> str:
+    """Return what an error says of a guest that was left."""
+    return f"the guest is kept, {guest.state}: goldsmith shell {guest.build}"
 
 
 def write_note(records: Path, guest: Kept) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host.files import is_locked
+from goldsmith.record.departed import as_it_stands
 from goldsmith.record.document import LOCK, read_document
 from goldsmith.record.story import BuildState
 from goldsmith.record.wire import EVENTS, moment, stamp
@@ -62,6 +63,7 @@ def summary_of(folder: Path) -> BuildSummary | None:
     except ValueError as error:
         document, alive = {"error": str(error)}, False
     state = _state(document, alive=alive)
+    document = as_it_stands(document, folder)
     started = _started(document, folder)
     return BuildSummary(
         id=folder.name,

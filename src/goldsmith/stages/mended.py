@@ -14,7 +14,7 @@ from goldsmith.host.domains import DomainState
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.qemu_log import qemu_log
 from goldsmith.plan.keeping import forget_label, in_doubt, kept_disk, release, way_of
-from goldsmith.plan.kept import MENDED, Kept, note_of
+from goldsmith.plan.kept import BY, MENDED, Kept, note_of
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.plan.store import Store
 
@@ -61,7 +61,7 @@ class Mended:
             os.link(disk, work.disk)  # the kept one stays until the layer is whole
             self._require_sound(work, context)
             work.commit()
-            release(self.guest, hypervisor, context.state, why=f"gone on with by {context.build}")
+            release(self.guest, hypervisor, context.state, why=f"{BY}{context.build}")
 
     def _check(self, hypervisor: Hypervisor, context: Context) -> None:
         """Refuse a guest that is gone, and one whose disk stands on a layer that was made anew meanwhile."""
