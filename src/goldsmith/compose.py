@@ -20,7 +20,7 @@ from goldsmith.plan.freshness import dates_of
 from goldsmith.plan.stage import Stage
 from goldsmith.plan.store import Store
 from goldsmith.publish.item import Destination
-from goldsmith.recipe.load import MEDIA_HELP, load_recipe
+from goldsmith.recipe.load import load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.project import load_project
@@ -65,7 +65,7 @@ class Composed:
 
 def load(name: str, where: Where, values: Mapping[str, str]) -> Recipe:
     """Read a recipe by name or path; raises RecipeErrors with all that is wrong in it."""
-    families = {one.name: {**one.defaults, MEDIA_HELP: one.media_help} for one in FAMILIES.values()}
+    families = {name: one.for_recipes() for name, one in FAMILIES.items()}
     folders = data_folders("recipes", where.project)
     recipe = load_recipe(
         find_recipe(name, folders), families=families, values=values, search=folders, expand=expand

@@ -11,7 +11,7 @@ import click
 from goldsmith.cli.base import Command, Settings, key_values, pass_settings
 from goldsmith.errors import RecipeError, RecipeErrors, UsageError
 from goldsmith.host.process import LocalHost
-from goldsmith.recipe.load import MEDIA_HELP, load_recipe
+from goldsmith.recipe.load import load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.recipe.places import data_folders, find_recipe, list_recipes
@@ -35,10 +35,10 @@ class Listed:
 
 
 def family_defaults() -> dict[str, dict[str, object]]:
-    """Return the defaults of every family, with the words that say where its media are obtained."""
+    """Return what the reading of recipes must know of every family."""
     from goldsmith.guests import FAMILIES
 
-    return {name: {**one.defaults, MEDIA_HELP: one.media_help} for name, one in FAMILIES.items()}
+    return {name: one.for_recipes() for name, one in FAMILIES.items()}
 
 
 def _read(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Recipe:
