@@ -39,6 +39,13 @@ def test_a_secret_that_cannot_be_had_has_its_place_in_the_recipe(factory):
     assert "the secret command:/ failed: / cannot be run: Permission denied" in failed.err
 
 
+def test_a_file_whose_name_is_too_long_is_not_there(factory):
+    factory.recipe("r", f"openscap: {{content: {LONG}, profile: p}}\n")
+    failed = factory("plan", "r")
+    assert (failed.code, "recipes/r.yaml:" in failed.err) == (2, True)
+    assert "there is no file " in failed.err
+
+
 def test_a_recipe_says_where_its_boots_get_their_metadata(factory):
     factory.recipe("r", "boot_test: {metadata: service}\n")
     assert factory("validate", "r").code == 0

@@ -14,7 +14,7 @@ from goldsmith.recipe.confine import ALLOWED, RECIPES, project_of, stray_of
 from goldsmith.recipe.contents import unreadable
 from goldsmith.recipe.marks import Node, Step, unmarked
 from goldsmith.recipe.model import Recipe
-from goldsmith.recipe.places import places_of
+from goldsmith.recipe.places import places_of, there
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.properties import refusal
 from goldsmith.recipe.scripts import script_text
@@ -143,10 +143,7 @@ def _file(node: Node, problems: list[RecipeError], *, kind: str, utf_16: bool) -
     if node.mark is None:
         return str(node.value)
     beside = Path(node.mark.path).absolute().parent
-    try:
-        found = next((one for one in places_of(node.value, Path(node.mark.path)) if one.exists()), None)
-    except (OSError, ValueError):
-        found = None
+    found = next((one for one in places_of(node.value, Path(node.mark.path)) if there(one)), None)
     if found and found.name == "..":
         found = found.resolve()  # what is copied needs a name
     if found is None:
