@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from goldsmith.errors import RecipeErrors
 from goldsmith.guests import FAMILIES, rhel, windows_rules
 from goldsmith.guests.family import Answer
-from goldsmith.guests.kickstart import check_kickstart, kickstart_values
+from goldsmith.guests.kickstart import check_kickstart, render_kickstart
 from goldsmith.guests.machine import Machine
-from goldsmith.guests.render import expand, render
+from goldsmith.guests.render import expand
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.domains import NETWORK
 from goldsmith.host.process import Host, LocalHost
@@ -20,7 +20,7 @@ from goldsmith.plan.freshness import dates_of
 from goldsmith.plan.stage import Stage
 from goldsmith.plan.store import Store
 from goldsmith.publish.item import Destination
-from goldsmith.recipe.load import MEDIA_HELP, load_recipe
+from goldsmith.recipe.load import load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.places import data_folders, find_recipe
 from goldsmith.recipe.project import load_project
@@ -65,12 +65,12 @@ class Composed:
 
 def load(name: str, where: Where, values: Mapping[str, str]) -> Recipe:
     """Read a recipe by name or path; raises RecipeErrors with all that is wrong in it."""
-    families = {one.name: {**one.defaults, MEDIA_HELP: one.media_help} for one in FAMILIES.values()}
+    families = {name: one.for_recipes() for name, one in FAMILIES.items()}
     folders = data_folders("recipes", where.project)
     recipe = load_recipe(
         find_recipe(name, folders), families=families, values=values, search=folders, expand=expand
     )
-    if unfit := list(windows_rules.problems(recipe, FAMILIES[recipe.family])):
+    if unfit := [*windows_rules.problems(recipe, FAMILIES[recipe.family]), *audit_problems(recipe)]:
         raise RecipeErrors(unfit)
     return recipe
 
@@ -207,7 +207,7 @@ def rendered(recipe: Recipe, where: Where, vault: Secrets) -> Rendered | None:
         return None
     folders = data_folders("kickstarts", where.project)
     template = recipe.install.kickstart or f"{recipe.family}.ks.j2"
-    return render(template, kickstart_values(recipe), folders=folders, target="kickstart", secrets=vault)
+    return render_kickstart(recipe, template, folders=folders, secrets=vault)
 
 
 def windows_answers(recipe: Recipe, where: Where, vault: Secrets) -> Mapping[str, Rendered]:
@@ -222,7 +222,7 @@ def windows_answers(recipe: Recipe, where: Where, vault: Secrets) -> Mapping[str
 def check(
     recipe: Recipe, kickstart: Rendered | None, host: Host, *, answers: Mapping[str, Rendered] | None = None
 ) -> None:
-    """Raise RecipeErrors for what would fail late: lines that the installer would not take, unknown checks."""
+    """Raise RecipeErrors for what would fail late: lines that the installer would not take, sizes too small."""
     version = FAMILIES[recipe.family].kickstart_version
     problems = check_kickstart(kickstart, version=version, host=host) if kickstart else []
     if FAMILIES[recipe.family].answer is Answer.UNATTEND:
@@ -231,7 +231,6 @@ def check(
         problems += [*check_windows(recipe), *check_answers(answers or {})]
     else:
         problems += rhel.problems(recipe)
-    problems += audit_problems(recipe)
     if problems:
         raise RecipeErrors(problems)
 

@@ -73,6 +73,15 @@ def test_a_script_is_read_by_powershell_unless_it_is_a_batch_file(shell, do, tmp
     ]
 
 
+def test_a_script_is_read_in_the_encoding_that_its_editor_saved(shell, do, tmp_path):
+    (tmp_path / "a.ps1").write_bytes("'Gruß'\r\n".encode("utf-16"))
+    do(run={"file": str(tmp_path / "a.ps1")})
+    (tmp_path / "a.cmd").write_bytes("echo a\r\necho \x0cb\u2028c".encode("utf-16"))
+    do(run={"file": str(tmp_path / "a.cmd")})
+    assert shell.calls[0] == ("powershell", "'Gruß'\n", {})
+    assert shell.calls[2][1] == "echo a\r\necho \x0cb\u2028c\r\n".encode()
+
+
 def test_secrets_of_a_batch_file_come_by_its_environment_and_not_by_the_disk(shell, do):
     environment = {"KEY": Secret("env:KEY")}
     do(run={"script": "echo %KEY%", "interpreter": "cmd", "environment": environment})

@@ -85,6 +85,19 @@ def test_a_circle_of_parents_is_shown(load):
         load("name: r\nextends: r\n")
 
 
+@pytest.mark.parametrize("name", ["a\\tb", "a\\e[1mb", "a\\nb"])
+def test_a_parent_has_no_control_character_in_its_name(load, name):
+    with pytest.raises(RecipeError, match=r"r\.yaml:2:10: extends holds a control character"):
+        load(f'name: r\nextends: "{name}"\n')
+
+
+def test_a_text_cannot_become_what_no_text_can_hold(load):
+    with pytest.raises(RecipeError, match=r"r\.yaml:3:10: the text gives a character that no text can hold"):
+        load(GOOD + """summary: '{{ "a\\0b" }}'\n""")
+    with pytest.raises(RecipeError, match=r"r\.yaml:3:10: the text gives a character that no text can hold"):
+        load(GOOD + "summary: '{{ who }}'\n", {"who": "\udcff"})
+
+
 def test_an_unknown_parent_is_named_with_the_nearest(load):
     with pytest.raises(
         RecipeError, match=r"there is no recipe 'rhel77' to extend\n  fix: did you mean rhel7\?"

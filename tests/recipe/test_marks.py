@@ -69,6 +69,9 @@ def test_plain_scalars_follow_the_core_schema(tmp_path, text, value):
         ("a: b: c\n", "1:5", "quote the text that holds a colon"),
         ("a: @x\n", "1:4", "special character"),
         ("a: *x\n", "1:4", r"begins with \*"),
+        ('a: "x\\0y"\n', "1:4", "a character that no text can hold .code 0"),
+        ('a: "\\ud800"\n', "1:4", "a character that no text can hold .code 55296"),
+        ('b: 1\n"a\\0": 1\n', "2:1", "a character that no text can hold .code 0"),
         ("[" * 400, "", "nested too deeply|mend the YAML"),
         (b"a: " + b"x" * 2**20, "1:1", "larger than 1 MiB"),
     ],
@@ -100,6 +103,9 @@ def test_an_alias_bomb_is_refused_at_once(tmp_path):
             '1:4: 0644 begins with 0: some read it as octal, some as decimal\n  fix: quote it: "0644"',
         ),
         ("a: !secret KEY\n", "does not say where it is found"),
+        ('a: !secret "file:/x\\0y"\n', "1:4: this secret holds a control character"),
+        ('a: !secret "command:pri\\0ntf x"\n', "1:4: this secret holds a control character"),
+        ('a: !secret "env:A\\nB"\n', "1:4: this secret holds a control character"),
     ],
 )
 def test_what_yaml_hides_is_brought_to_light(tmp_path, text, problem):

@@ -43,6 +43,8 @@ KEY = "activation_key: !secret env:K"
         ("  content: {origin: rhsm}", "5:3", "there is no subscription"),
         ("  content: {origin: repos}", "5:3", "content comes from repos, and there are none"),
         ("  content: {origin: dvd}", "5:21", "install.content.origin wants medium, repos, rhsm, system"),
+        ("  content: {origin: [medium]}", "5:21", "install.content.origin wants medium, repos, rhsm, system"),
+        ("  content: {origin: {medium: 1}}", "5:21", "install.content.origin wants medium, repos"),
         ("  root_growth: growroot", "5:3", "dracut-modules-growroot is in EPEL 6 alone"),
     ],
 )

@@ -5,10 +5,10 @@ import urllib.parse
 
 import pytest
 
-from goldsmith.errors import HostError, RecipeError
+from goldsmith.errors import HostError, Mark, RecipeError
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.marks import read_nodes
-from goldsmith.recipe.secrets import MASK, References, Secret, Vault
+from goldsmith.recipe.secrets import MASK, References, Secret, Vault, is_reference
 
 VALUE = "s3cr3t/pass+wörd?"
 
@@ -47,6 +47,11 @@ def test_a_command_is_no_shell(vault, tmp_path, fake_tool):
         ("file:/nowhere", "the secret file:/nowhere cannot be read: No such file"),
         ("command:false-tool", r"failed \(exit status 3 from\)"),
         ("command:'open", "has an open quote"),
+        ("command:/", "the secret command:/ failed: / cannot be run: Permission denied"),
+        ("command:/etc/passwd/x", "failed: /etc/passwd/x cannot be run: Not a directory"),
+        ("command:" + "x" * 5000, "cannot be run: File name too long"),
+        ("command:nowhere-tool", "failed: nowhere-tool is not installed\n  fix: name a program of this host"),
+        ("file:~nobody-here/x", "cannot be read: No such file"),
     ],
 )
 def test_a_secret_that_is_not_there_is_told_by_its_reference(vault, fake_tool, reference, problem):
@@ -54,6 +59,25 @@ def test_a_secret_that_is_not_there_is_told_by_its_reference(vault, fake_tool, r
     with pytest.raises(RecipeError, match=problem) as caught:
         vault.reveal(Secret(reference))
     assert "hidden" not in str(caught.value)
+
+
+def test_a_program_that_cannot_be_run_is_told_at_the_place_of_its_secret(vault):
+    with pytest.raises(RecipeError, match=r"r\.yaml:3:9: the secret command:/ failed"):
+        vault.digest(Secret("command:/", Mark("r.yaml", 3, 9)))
+
+
+def test_a_secret_that_is_no_text_is_refused_and_not_changed(vault, monkeypatch, fake_tool):
+    monkeypatch.setenv("KEY", "a\udcffb")
+    fake_tool("pass", "printf 'abcd\\377'")
+    for reference in ("env:KEY", "command:pass"):
+        with pytest.raises(RecipeError, match=f"the secret {reference} is not UTF-8 text\n  fix: "):
+            vault.reveal(Secret(reference))
+
+
+def test_a_reference_holds_no_control_character():
+    assert is_reference("command:pass show x\n")
+    for text in ("env:A\0", "file:/x\0y", "command:a\nb", "command:a\x1b", "env:\ud800"):
+        assert not is_reference(text)
 
 
 def test_an_empty_secret_is_none(vault, monkeypatch):

@@ -15,6 +15,7 @@ from goldsmith.cli.base import CatalogCommand, Settings, key_values, pass_settin
 from goldsmith.cli.hashing import Hashing
 from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GoldsmithError, InterruptedBuild, UsageError
+from goldsmith.host.homes import expanded
 
 if TYPE_CHECKING:  # loaded when needed: they bring libvirt and more
     from goldsmith.build import Options
@@ -27,7 +28,7 @@ def parse_values(pairs: Sequence[str], iso: str | None) -> dict[str, str]:
     """Turn ``--set key=value`` and ``--iso PATH`` into the variables of a recipe."""
     values = key_values(pairs)
     if iso is not None:
-        file = Path(iso).expanduser()
+        file = expanded(iso)
         known_elsewhere = "://" in iso or ("/" not in iso and not file.exists())  # a URL, or a name
         values["iso"] = iso if known_elsewhere else str(file.absolute())
     return values

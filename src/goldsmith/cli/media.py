@@ -56,12 +56,13 @@ def add(settings: Settings, *, path: Path) -> None:
     import shutil
 
     from goldsmith.host.files import human_size
+    from goldsmith.host.homes import expanded
     from goldsmith.host.process import LocalHost
     from goldsmith.media.library import Origin
 
     library = _library(settings)
     host = LocalHost() if shutil.which("osinfo-detect") else None
-    medium = library.add(path.expanduser().absolute(), host=host, origin=Origin.BY_HAND)
+    medium = library.add(expanded(path).absolute(), host=host, origin=Origin.BY_HAND)
     if settings.json:
         settings.emit(_document(medium))
         return

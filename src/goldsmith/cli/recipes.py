@@ -11,7 +11,7 @@ import click
 from goldsmith.cli.base import Command, Settings, key_values, pass_settings
 from goldsmith.errors import RecipeError, RecipeErrors, UsageError
 from goldsmith.host.process import LocalHost
-from goldsmith.recipe.load import MEDIA_HELP, load_recipe
+from goldsmith.recipe.load import load_recipe
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.outputs import output_schemas
 from goldsmith.recipe.places import data_folders, find_recipe, list_recipes
@@ -35,10 +35,10 @@ class Listed:
 
 
 def family_defaults() -> dict[str, dict[str, object]]:
-    """Return the defaults of every family, with the words that say where its media are obtained."""
+    """Return what the reading of recipes must know of every family."""
     from goldsmith.guests import FAMILIES
 
-    return {name: {**one.defaults, MEDIA_HELP: one.media_help} for name, one in FAMILIES.items()}
+    return {name: one.for_recipes() for name, one in FAMILIES.items()}
 
 
 def _read(path: Path, folders: Sequence[Path], values: Mapping[str, str]) -> Recipe:
@@ -134,28 +134,23 @@ def _validated(
 ) -> tuple[list[RecipeError], list[RecipeError]]:
     from goldsmith.guests import FAMILIES, rhel
     from goldsmith.guests.family import Answer
-    from goldsmith.guests.kickstart import doubts, kickstart_values, report_kickstart
-    from goldsmith.guests.render import render
+    from goldsmith.guests.kickstart import doubts, render_kickstart, report_kickstart
+    from goldsmith.stages.judged import audit_problems
 
     try:
         recipe = with_stand_ins(partial(_read, path, folders), values)
         if FAMILIES[recipe.family].answer is Answer.UNATTEND:
             return _validated_windows(recipe, project), []
+        unfit = list(audit_problems(recipe))
         if recipe.media.kind == "image" or not recipe.install.kickstart:
-            return [], []
+            return unfit, []
         places = data_folders("kickstarts", project)
-        rendered = render(
-            recipe.install.kickstart,
-            kickstart_values(recipe),
-            folders=places,
-            target="kickstart",
-            secrets=References(),
-        )
+        rendered = render_kickstart(recipe, recipe.install.kickstart, folders=places, secrets=References())
     except RecipeErrors as error:
         return list(error.problems), []
     except RecipeError as error:
         return [error], []
-    unfit = list(rhel.problems(recipe))
+    unfit += rhel.problems(recipe)
     version = FAMILIES[recipe.family].kickstart_version
     if not version:
         return unfit, []
@@ -167,8 +162,13 @@ def _validated_windows(recipe: Recipe, project: Path | None) -> list[RecipeError
     from goldsmith.guests import FAMILIES, windows_rules
     from goldsmith.guests.windows_answers import render_answers
     from goldsmith.guests.windows_needs import check_answers, check_windows
+    from goldsmith.stages.judged import audit_problems
 
-    unfit = [*windows_rules.problems(recipe, FAMILIES[recipe.family]), *check_windows(recipe)]
+    unfit = [
+        *windows_rules.problems(recipe, FAMILIES[recipe.family]),
+        *check_windows(recipe),
+        *audit_problems(recipe),
+    ]
     if unfit:
         return unfit
     return check_answers(

@@ -15,6 +15,7 @@ from goldsmith.cli.build import Deaf, parse_values
 from goldsmith.cli.hashing import Hashing
 from goldsmith.cli.stopping import stoppable
 from goldsmith.errors import GoldsmithError, UsageError
+from goldsmith.host.homes import expanded
 
 if TYPE_CHECKING:
     from goldsmith.compose import Composed, Where
@@ -93,7 +94,7 @@ def _recipe(family: str, tree: str | None, where: "Where") -> Iterator[Path]:
     parent = find_recipe(family, folders).stem
     said: dict[str, object] = {"name": f"selftest-{parent}", "extends": parent}
     if tree:
-        here = Path(tree).expanduser()
+        here = expanded(tree)
         said["media"] = {"tree": tree if "://" in tree else str(here.absolute())}
     with scratch("selftest") as folder:
         path = folder / f"selftest-{parent}.yaml"

@@ -6,6 +6,7 @@ import click
 
 from goldsmith.cli.base import Settings
 from goldsmith.errors import UsageError
+from goldsmith.host.homes import expanded
 from goldsmith.host.process import LocalHost
 from goldsmith.recipe.project import FILE, load_project
 from goldsmith.recipe.secrets import Secret, Vault, is_reference
@@ -78,8 +79,8 @@ def _trust_of_project(settings: Settings) -> Trust:
     if said is None or project is None:
         return Trust()
     if said.ca:
-        return Trust(authorities=load_bundle(project / Path(said.ca).expanduser()))
-    return Trust(certificate=load_certificate(project / Path(said.certificate).expanduser()))
+        return Trust(authorities=load_bundle(project / expanded(said.ca)))
+    return Trust(certificate=load_certificate(project / expanded(said.certificate)))
 
 
 def _of_project(settings: Settings) -> SignerPlaces | None:

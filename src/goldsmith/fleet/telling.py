@@ -1,5 +1,6 @@
 """Tell others how a night ended: JUnit for the CI, JSON for programs, a hook, a webhook."""
 
+import http.client
 import json
 import time
 import urllib.error
@@ -68,13 +69,12 @@ def notify(wanted: Notify, told: dict[str, Any], host: Host) -> list[str]:
         except GoldsmithError as error:
             lost.append(f"notify.command: {error.problem}")
     if wanted.webhook:
-        asked = urllib.request.Request(
-            wanted.webhook, data=text.encode(), headers={"Content-Type": "application/json"}, method="POST"
-        )
+        headers = {"Content-Type": "application/json"}
         try:
+            asked = urllib.request.Request(wanted.webhook, data=text.encode(), headers=headers, method="POST")
             with urllib.request.urlopen(asked, timeout=_ANSWER):
                 pass
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             lost.append(f"notify.webhook: {error}")
     return lost
 

@@ -10,6 +10,7 @@ from goldsmith.guests.family import Packages as PackageCommand
 from goldsmith.guests.placing import pieces, put_file, put_folder
 from goldsmith.guests.step_errors import told_as
 from goldsmith.host.commands import GuestCommands, Ran
+from goldsmith.recipe.scripts import script_text
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 
@@ -70,7 +71,7 @@ def perform(step: Step, hand: Hand, *, at: Mark | None) -> None:
 
 
 def _run(action: Run, hand: Hand) -> None:
-    script = action.file.read_text(encoding="utf-8") if action.file else action.script or ""
+    script = script_text(action.file) if action.file else action.script or ""
     if action.interpreter is None and not script.startswith("#!"):
         script = "#!/bin/sh\nset -e\n" + script
     environment = {name: hand.reveal(value) for name, value in action.environment.items()}

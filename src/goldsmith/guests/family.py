@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from goldsmith.guests.causes.failure import Failure
+from goldsmith.recipe.load import MEDIA_HELP, UTF_16
 
 
 class Answer(StrEnum):
@@ -82,6 +83,14 @@ class GuestFamily:
     not_on_dvd: Sequence[str] = ()  # packages that the vendor's DVD may lack
     leftovers: Sequence[str] = ()  # paths in the guest that virt-sysprep does not know
     properties: Mapping[str, str] = field(default_factory=dict)
+
+    def for_recipes(self) -> dict[str, Any]:
+        """Return the defaults, with what else the reading of a recipe must know of its family."""
+        return {
+            **self.defaults,
+            MEDIA_HELP: self.media_help,
+            UTF_16: self.answer is Answer.UNATTEND,
+        }
 
     def distro(self, os: str) -> str:
         """Return the name of a system's distribution: "rocky" for rocky9, which is of Red Hat's family 9."""

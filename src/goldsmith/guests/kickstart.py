@@ -2,18 +2,20 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.errors import Mark, RecipeError
 from goldsmith.guests.family import GuestFamily
 from goldsmith.guests.quoting import open_quote
+from goldsmith.guests.render import render
 from goldsmith.guests.writing import Rendered
 from goldsmith.host.aside import scratch
 from goldsmith.host.process import Host
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.rhel import Origin
+from goldsmith.recipe.secrets import Secrets
 
 MARKER = "GOLDSMITH-INSTALL-OK"
 MARKER_FILE = "/etc/goldsmith-install-ok"
@@ -62,6 +64,21 @@ def kickstart_values(recipe: Recipe) -> dict[str, object]:
         "marker": MARKER,
         "marker_file": MARKER_FILE,
     }
+
+
+def render_kickstart(recipe: Recipe, template: str, *, folders: Sequence[Path], secrets: Secrets) -> Rendered:
+    """Return the recipe's kickstart, with placeholders where secrets belong.
+
+    Raises RecipeError at the template's line, and at the recipe's where there is no such template.
+    """
+    try:
+        return render(
+            template, kickstart_values(recipe), folders=folders, target="kickstart", secrets=secrets
+        )
+    except RecipeError as error:
+        if error.at:
+            raise
+        raise RecipeError(error.problem, at=recipe.at("install", "kickstart"), fix=error.fix) from None
 
 
 def _subscription(recipe: Recipe) -> dict[str, object]:

@@ -121,11 +121,18 @@ class _Loader(jinja2.FileSystemLoader):
         parts = split_template_path(template)
         for folder in self.searchpath:
             path = Path(folder, *parts)
-            if path.is_file():
+            if _is_file(path):
                 if stray := stray_of(path, Path(folder).absolute(), kinds=_FOLDERS):
                     raise _Stray(template, path, stray)
                 break
         return super().get_source(environment, template)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its name is too long, or its folder closed
+        return False
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -241,7 +248,9 @@ def _explained(error: BaseException, name: str, folders: Sequence[Path]) -> Reci
         return _undecodable(error, name, folders)
     if isinstance(error, jinja2.TemplateNotFound):
         known = sorted({str(one.relative_to(folder)) for folder in folders for one in folder.rglob("*.j2")})
-        return RecipeError(f"there is no template {error.name}", at=at, fix=suggest(str(error.name), known))
+        return RecipeError(
+            f"there is no template {str(error.name)[:200]}", at=at, fix=suggest(str(error.name), known)
+        )
     if isinstance(error, jinja2.TemplateSyntaxError):
         return RecipeError(
             f"{error.message}", at=Mark(_shown(error.filename or name), error.lineno), fix="mend the template"

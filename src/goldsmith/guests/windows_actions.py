@@ -9,6 +9,7 @@ from goldsmith.guests.step_errors import told_as
 from goldsmith.host.commands import Ran
 from goldsmith.host.windows_agent import WindowsShell
 from goldsmith.recipe.contents import contents
+from goldsmith.recipe.scripts import script_text
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import Run, Services, Step, Upload, Write
 
@@ -45,7 +46,7 @@ def interpreter_of(action: Run) -> str:
 
 
 def _run(action: Run, hand: WindowsHand) -> None:
-    script = action.file.read_text(encoding="utf-8-sig") if action.file else action.script or ""
+    script = script_text(action.file, utf_16=True) if action.file else action.script or ""
     environment = {name: hand.reveal(value) for name, value in action.environment.items()}
     if interpreter_of(action) == "cmd":
         ran = _batch(script, environment, hand)
@@ -58,7 +59,7 @@ def _run(action: Run, hand: WindowsHand) -> None:
 def _batch(script: str, environment: Mapping[str, str], hand: WindowsHand) -> Ran:
     """Run a batch file, which cmd reads only from a disk; what it gets as environment is not written there."""
     path = f"{STAGING}\\step.cmd"
-    lines = script.splitlines()
+    lines = script.replace("\r\n", "\n").removesuffix("\n").split("\n")
     hand.shell.folder(STAGING)
     hand.shell.put_bytes("".join(f"{line}\r\n" for line in lines).encode(), path)
     try:

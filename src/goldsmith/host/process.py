@@ -157,7 +157,7 @@ class LocalHost:
             raise HostError(
                 f"{command[0]} is not installed", fix=fix or "goldsmith doctor names the package"
             ) from None
-        except PermissionError as error:
+        except OSError as error:
             raise HostError(f"{command[0]} cannot be run: {error.strerror}", fix=fix) from None
 
     def _write(self, line: str) -> None:

@@ -50,6 +50,12 @@ def read_chain(path: Path, search: Sequence[Path], problems: list[RecipeError]) 
 
 def _find(parent: Node, path: Path, search: Sequence[Path]) -> Path:
     name = parent.value
+    if isinstance(name, str) and not name.isprintable():
+        raise RecipeError(
+            "extends holds a control character, and no recipe has one in its name",
+            at=parent.mark,
+            fix="write the name without quotes, such as extends: rhel7",
+        )
     if not isinstance(name, str) or not name or "{{" in name or len(name.encode()) > _LONGEST:
         raise RecipeError("extends wants the name of a recipe", at=parent.mark, fix="write extends: rhel7")
     file = name if name.endswith(SUFFIX) else name + SUFFIX

@@ -1,6 +1,7 @@
 """What a recipe says about the checks that its image must pass."""
 
 import re
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -53,7 +54,7 @@ class BootTest(Checks):
     )
     checks: Many[OwnCheck] = ()
     timeout: Time | None = Field(default=None, description="From power-on until the guest lets us in.")
-    metadata: Metadata = Field(
+    metadata: Annotated[Metadata, Field(strict=False)] = Field(
         default=Metadata.BOTH,
         description="From where the two instances are told who they are: both is a config drive for the first, and "
         "the metadata service at 169.254.169.254 for the second.",

@@ -14,13 +14,16 @@ from goldsmith.recipe.confine import ALLOWED, RECIPES, project_of, stray_of
 from goldsmith.recipe.contents import unreadable
 from goldsmith.recipe.marks import Node, Step, unmarked
 from goldsmith.recipe.model import Recipe
-from goldsmith.recipe.places import places_of
+from goldsmith.recipe.places import places_of, there
 from goldsmith.recipe.problems import problems_of
 from goldsmith.recipe.properties import refusal
+from goldsmith.recipe.scripts import script_text
 from goldsmith.recipe.steps import is_script_path
 from goldsmith.recipe.variables import Expand, Filler
 
-MEDIA_HELP = "_media_help"  # key of a family's defaults: where its media are obtained
+# Keys of a family's defaults that are no part of a recipe.
+MEDIA_HELP = "_media_help"  # where its media are obtained
+UTF_16 = "_utf_16"  # whether its scripts may be in UTF-16
 
 
 def load_recipe(
@@ -48,7 +51,7 @@ def load_recipe(
     tree = filler.fill(tree)
     problems += filler.problems
     problems += _unused(values, filler.names, chain[0].node.mark)
-    tree, missing = _with_files(tree)
+    tree, missing = _with_files(tree, utf_16=bool((family or {}).get(UTF_16)))
     problems += missing
     try:
         recipe = Recipe.model_validate(tree.bare())
@@ -112,17 +115,17 @@ def _wrong_properties(tree: Node) -> Iterator[RecipeError]:
             yield RecipeError(found[0], at=one.mark, fix=found[1])
 
 
-def _with_files(tree: Node) -> tuple[Node, list[RecipeError]]:
+def _with_files(tree: Node, *, utf_16: bool) -> tuple[Node, list[RecipeError]]:
     """Make the paths of files on this host absolute; each is looked for beside the recipe that names it."""
     problems: list[RecipeError] = []
     steps = tree.child("customize")
     if steps is None or not isinstance(steps.value, list):
         return tree, problems
-    done = [_step_with_files(step, problems) for step in steps.value]
+    done = [_step_with_files(step, problems, utf_16=utf_16) for step in steps.value]
     return replace(tree, value={**tree.value, "customize": replace(steps, value=done)}), problems
 
 
-def _step_with_files(step: Node, problems: list[RecipeError]) -> Node:
+def _step_with_files(step: Node, problems: list[RecipeError], *, utf_16: bool) -> Node:
     for path in (("run",), ("run", "file"), ("upload", "source"), ("write", "file")):
         node: Node | None = step
         for name in path:
@@ -131,31 +134,27 @@ def _step_with_files(step: Node, problems: list[RecipeError]) -> Node:
             continue
         if path == ("run",) and not is_script_path(node.value):
             continue
-        step = _put(
-            step, path, replace(node, value=_file(node, problems, folders=path == ("upload", "source")))
-        )
+        file = _file(node, problems, kind=path[0], utf_16=utf_16)
+        step = _put(step, path, replace(node, value=file))
     return step
 
 
-def _file(node: Node, problems: list[RecipeError], *, folders: bool) -> str:
+def _file(node: Node, problems: list[RecipeError], *, kind: str, utf_16: bool) -> str:
     if node.mark is None:
         return str(node.value)
     beside = Path(node.mark.path).absolute().parent
-    try:
-        found = next((one for one in places_of(node.value, Path(node.mark.path)) if one.exists()), None)
-    except (OSError, ValueError):
-        found = None
+    found = next((one for one in places_of(node.value, Path(node.mark.path)) if there(one)), None)
     if found and found.name == "..":
         found = found.resolve()  # what is copied needs a name
     if found is None:
         problem = f"there is no file {node.value!r}"
         problems.append(RecipeError(problem, at=node.mark, fix=f"create {beside.name}/{node.value}"))
         return str(node.value)
-    problems += _unfit(node, found, beside, folders=folders)
+    problems += _unfit(node, found, beside, kind=kind, utf_16=utf_16)
     return str(found)
 
 
-def _unfit(node: Node, found: Path, beside: Path, *, folders: bool) -> Iterator[RecipeError]:
+def _unfit(node: Node, found: Path, beside: Path, *, kind: str, utf_16: bool) -> Iterator[RecipeError]:
     """Yield why a file that is there cannot go into a guest: it is not the project's, or cannot be read."""
     try:
         stray = stray_of(found, beside)
@@ -169,8 +168,13 @@ def _unfit(node: Node, found: Path, beside: Path, *, folders: bool) -> Iterator[
             put = f"copy it into {beside}, for the folder above is no project"
         fix = f"{put}, or allow its folder: {ALLOWED}={stray.parent}"
         yield RecipeError(f"{node.value!r} is outside the project: {stray}", at=node.mark, fix=fix)
-    elif found.is_dir() and not folders:
+    elif found.is_dir() and kind != "upload":
         yield RecipeError(f"{node.value!r} is a folder", at=node.mark, fix="name a file in it")
+    elif kind == "run":
+        try:
+            script_text(found, utf_16=utf_16, at=node.mark)
+        except RecipeError as error:
+            yield error
 
 
 def _put(root: Node, path: Sequence[Step], new: Node) -> Node:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from goldsmith.errors import Mark, RecipeError
-from goldsmith.recipe.secrets import Secret, is_reference
+from goldsmith.recipe.secrets import Secret, holds_control, is_reference
 
 LARGEST = 2**20  # bytes of one file
 MOST_NODES = 20_000  # values of one document, aliases counted each time
@@ -82,6 +82,11 @@ def locate(root: Node, path: Sequence[Step], *, key: bool = False) -> Mark | Non
         mark = (found.key if key and last else None) or found.mark or mark
         node = found
     return mark
+
+
+def unfit_sign(text: str) -> str:
+    """Return the first character that no file name, command line or UTF-8 file can hold; "" where there is none."""
+    return next((one for one in text if one == "\0" or "\ud800" <= one <= "\udfff"), "")
 
 
 def read_nodes(path: Path, problems: list[RecipeError]) -> Node:
@@ -201,6 +206,7 @@ class _Reader:
                 problem = f"{key.value!r} is given twice, first on line {first.line}"
                 self._problems.append(self._error(problem, here, "remove one of the two"))
             else:
+                self._refuse_unfit(key.value, here)
                 seen[key.value] = here
                 yield key.value, self._node(value, here, above)
 
@@ -210,6 +216,7 @@ class _Reader:
             return self._secret(text, mark)
         if node.tag not in ("tag:yaml.org,2002:str", "!"):
             self._refuse_tag(node.tag, mark)
+        self._refuse_unfit(text, mark)
         if node.style is not None:
             return text
         if text in _WORDS:
@@ -223,10 +230,18 @@ class _Reader:
         return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
 
     def _secret(self, text: str, mark: Mark) -> Secret:
-        if not is_reference(text):
+        if holds_control(text):
+            problem = "this secret holds a control character"
+            self._problems.append(self._error(problem, mark, "write it on one line, without escapes"))
+        elif not is_reference(text):
             fix = "write !secret env:NAME, !secret file:PATH or !secret command:PROGRAM ARGUMENTS"
             self._problems.append(self._error("this secret does not say where it is found", mark, fix))
         return Secret(text, mark)
+
+    def _refuse_unfit(self, text: str, mark: Mark) -> None:
+        if sign := unfit_sign(text):
+            problem = f"a character that no text can hold (code {ord(sign)})"
+            raise self._error(problem, mark, "remove it")
 
     def _refuse_tag(self, tag: str, mark: Mark) -> None:
         shown = tag.replace("tag:yaml.org,2002:", "!!")

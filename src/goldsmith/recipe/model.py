@@ -147,7 +147,7 @@ class Install(Sources):
     """The unattended installation."""
 
     kickstart: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9._/-]+$", description="Template in kickstarts/."
+        default=None, pattern=r"^[A-Za-z0-9._/-]+$", max_length=200, description="Template in kickstarts/."
     )
     locale: str = Field(
         default="en_US.UTF-8", pattern=r"^[A-Za-z0-9_.@-]+$", description="Language and encoding."

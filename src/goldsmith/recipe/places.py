@@ -48,6 +48,14 @@ def places_of(named: str | Path, recipe: Path) -> tuple[Path, Path]:
     return beside / named, beside.parent / named
 
 
+def there(path: Path) -> bool:
+    """Say whether there is such a file or folder; none has a name that is too long, or lies in a closed folder."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def list_recipes(folders: Sequence[Path]) -> list[Path]:
     """Return the recipes of all folders by name; of two with one name the first folder's wins."""
     found: dict[str, Path] = {}

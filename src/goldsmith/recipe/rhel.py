@@ -153,7 +153,7 @@ class Sources(Part):
         """Drop the registration, with its secrets, where a recipe or a variable chooses another origin."""
         content = said.get("content") if isinstance(said, dict) else None
         origin = content.get("origin") if isinstance(content, dict) else None
-        if origin in set(Origin) - {Origin.RHSM}:
+        if isinstance(origin, str) and origin in set(Origin) - {Origin.RHSM}:
             return {name: value for name, value in said.items() if name != "subscription"}
         return said
 

@@ -6,6 +6,7 @@ import hmac
 import os
 import secrets as randomness
 import shlex
+import unicodedata
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,12 +18,14 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
 from goldsmith.errors import HostError, Mark, RecipeError, ToolError
+from goldsmith.host.homes import expanded
 from goldsmith.host.process import Host, LocalHost
 
 KINDS = ("env", "file", "command")  # what a recipe may refer to
 DERIVED = "build"  # made by Goldsmith for one state folder: no recipe can name it, no person need know it
 KEY_FILE = "secret-key"
 _KEY = 32  # bytes
+_CONTROL = ("Cc", "Cs")  # with halves of characters, which are no text
 MASK = "********"
 _SHORTEST = 4  # shorter values are not masked: they would hide half of every log
 _PATIENCE = 30.0  # seconds that a command may take to print a secret
@@ -50,7 +53,12 @@ class Secret:
 def is_reference(text: str) -> bool:
     """Say whether a text is a reference that a person may write."""
     kind, _, target = text.partition(":")
-    return kind in KINDS and bool(target.strip())
+    return kind in KINDS and bool(target.strip()) and not holds_control(target)
+
+
+def holds_control(text: str) -> bool:
+    """Say whether a text has a sign in it that no name of a variable, a file or a program has."""
+    return any(unicodedata.category(one) in _CONTROL for one in text.strip())
 
 
 class Secrets(Protocol):
@@ -131,6 +139,8 @@ class Vault:
             known = self._resolve(secret)
             if not known:
                 raise _missing(secret, "is empty", "put a value there")
+            if any("\ud800" <= one <= "\udfff" for one in known):  # so Python gives bytes of the environment
+                raise _missing(secret, "is not UTF-8 text", "put a value there that is")
             self._values[secret.reference] = known
             self.redactor.add(known)
         return known
@@ -138,9 +148,7 @@ class Vault:
     def digest(self, secret: Secret) -> str:
         """Return 16 hex digits that change with the value and tell nothing about it."""
         key = _key(self._state / KEY_FILE)
-        return hmac.new(key, self.reveal(secret).encode("utf-8", "surrogateescape"), "sha256").hexdigest()[
-            :16
-        ]
+        return hmac.new(key, self.reveal(secret).encode(), "sha256").hexdigest()[:16]
 
     def _resolve(self, secret: Secret) -> str:
         if secret.kind == DERIVED:
@@ -150,16 +158,7 @@ class Vault:
             if value is None:
                 raise _missing(secret, "is not set", f"export {secret.target}=...")
             return value
-        if secret.kind == "file":
-            try:
-                text = Path(secret.target).expanduser().read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError, RuntimeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                raise _missing(
-                    secret, f"cannot be read: {reason}", "write the secret into that file"
-                ) from None
-            return text.removesuffix("\n")
-        return self._printed(secret)
+        return _read(secret) if secret.kind == "file" else self._printed(secret)
 
     def _printed(self, secret: Secret) -> str:
         host = self._host
@@ -170,10 +169,15 @@ class Vault:
         except ValueError:
             raise _missing(secret, "has an open quote", "close it") from None
         try:
-            return host.run(*words, timeout=_PATIENCE).stdout.removesuffix("\n")
+            printed = host.run(*words, timeout=_PATIENCE).stdout.removesuffix("\n")
         except ToolError as error:
             reason = error.problem.partition(":")[0]
             raise _missing(secret, f"failed ({reason})", "run the command by hand") from None
+        except HostError as error:
+            raise _missing(secret, f"failed: {error.problem}", "name a program of this host") from None
+        if "\ufffd" in printed:  # it stands for bytes that are no text
+            raise _missing(secret, "is not UTF-8 text", "let the command print UTF-8")
+        return printed
 
 
 class References:
@@ -193,6 +197,18 @@ def _derived(key: bytes, name: str) -> str:
     """
     digest = hmac.new(key, f"build password {name}".encode(), "sha256").digest()
     return "Gs1-" + base64.b32encode(digest).decode()[:20].lower()
+
+
+def _read(secret: Secret) -> str:
+    try:
+        text = expanded(secret.target).read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    else:
+        return text.removesuffix("\n")
+    raise _missing(secret, f"cannot be read: {reason}", "write the secret into that file")
 
 
 def _missing(secret: Secret, problem: str, fix: str) -> RecipeError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from goldsmith.errors import UsageError
+from goldsmith.host.homes import expanded
 from goldsmith.recipe.parts import Part
 from goldsmith.recipe.quantities import refuse
 from goldsmith.recipe.secrets import Secret, Secrets, TextOrSecret, is_reference
@@ -64,7 +65,7 @@ def signer_places(said: Signing, project: Path, secrets: Secrets) -> "SignerPlac
     key = key_place(said.key, project)
     return SignerPlaces(
         key=key,
-        certificate=project / Path(said.certificate).expanduser(),
+        certificate=project / expanded(said.certificate),
         method=said.hash,
         passphrase=opener(key, said.passphrase if isinstance(said.passphrase, Secret) else None, secrets),
     )

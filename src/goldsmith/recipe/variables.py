@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from goldsmith.errors import Mark, RecipeError
-from goldsmith.recipe.marks import Node, Step
+from goldsmith.recipe.marks import Node, Step, unfit_sign
 from goldsmith.recipe.model import VERSION
 
 
@@ -77,6 +77,10 @@ class Filler:
     def _node(self, node: Node, value: Any) -> Node:
         if isinstance(value, list | tuple):
             return replace(node, value=[self._node(node, one) for one in value])
+        if isinstance(value, str) and (sign := unfit_sign(value)):
+            problem = f"the text gives a character that no text can hold (code {ord(sign)})"
+            self.problems.append(RecipeError(problem, at=node.mark, fix="remove it, or give another value"))
+            return node
         if value is None or isinstance(value, str | int | float | bool):
             return replace(node, value=value, raw=str(value))
         problem = f"the text gives a {type(value).__name__}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldsmith.errors import HostError
+from goldsmith.host.homes import expanded
 from goldsmith.signing.names import KeyType
 from goldsmith.signing.uri import SCHEME, TokenUri, parse
 
@@ -17,7 +18,7 @@ KeyPlace = Path | TokenUri
 
 def key_place(text: str, folder: Path = Path()) -> KeyPlace:
     """Return the place that a person wrote; files are relative to ``folder``. Raises UsageError for a bad URI."""
-    return parse(text) if text.startswith(SCHEME) else folder / Path(text).expanduser()
+    return parse(text) if text.startswith(SCHEME) else folder / expanded(text)
 
 
 def open_key(place: KeyPlace, secret: "Passphrase | None" = None) -> "SigningKey":

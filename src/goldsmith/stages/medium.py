@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from goldsmith.errors import HostError, Mark, RecipeError, UsageError
 from goldsmith.host import files
+from goldsmith.host.homes import expanded
 from goldsmith.media import named
 from goldsmith.media.download import SCHEMES
 from goldsmith.media.library import Library
@@ -221,7 +222,7 @@ def _require_folder(state: Path) -> None:
 
 def local_path(said: str, at: Mark | None) -> Path | None:
     """Return the absolute path of what a recipe names: from the current folder, else beside the recipe."""
-    path = Path(said).expanduser()
+    path = expanded(said)
     beside = Path(at.path).absolute().parent if at else Path()
     try:
         return next(
@@ -232,6 +233,10 @@ def local_path(said: str, at: Mark | None) -> Path | None:
 
 
 def _require_scheme(url: str, schemes: tuple[str, ...], at: Mark | None) -> None:
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        raise RecipeError(f"{url} is no URL: {error}", at=at, fix="correct it") from None
     scheme = url.partition("://")[0].lower()
     if scheme not in schemes:
         raise RecipeError(

@@ -13,6 +13,7 @@ from goldsmith.guests import cloudcfg
 from goldsmith.guests.actions import FRAGMENT
 from goldsmith.guests.placing import pieces, put_file, put_folder
 from goldsmith.plan.stage import REFRESH, Context, Inputs, Kind, Work
+from goldsmith.recipe.scripts import script_text
 from goldsmith.recipe.secrets import Secret
 from goldsmith.recipe.steps import CloudInit, Packages, Run, Services, Step, Upload, Write
 from goldsmith.stages.guest import Guest, OfSteps, Task, said_with
@@ -20,6 +21,7 @@ from goldsmith.stages.parts import PATIENCE, private_folder
 from goldsmith.stages.taken import taken
 
 ASIDE = "/tmp/.goldsmith-upload"  # a folder of the guest, for the moment
+SCRIPT = "/tmp/.goldsmith-script"  # so begins the name of a file of the guest, for the moment
 Reveal = Callable[[str | Secret], str]
 
 
@@ -35,7 +37,7 @@ class Offline(OfSteps):
     earlier: tuple[Task, ...] = ()  # steps that want no layer of their own: done first, in the same launch
 
     kind = Kind.DISK
-    version = 1
+    version = 2
     group = ""
 
     def inputs(self) -> Inputs:
@@ -83,8 +85,8 @@ def commands(step: Step, folder: Path, reveal: Reveal, *, at: Mark | None) -> li
     if isinstance(action, Run):
         return _run(action, folder, reveal)
     if isinstance(action, Write):
-        file = _file(folder, action.file.read_text() if action.file else reveal(action.content or ""))
-        return _placed(file, action.path, action.mode, action.owner)
+        content = action.file.read_bytes() if action.file else reveal(action.content or "").encode()
+        return _placed(_file(folder, content), action.path, action.mode, action.owner)
     if isinstance(action, Upload):
         return _upload(action, folder)
     if isinstance(action, Packages):
@@ -98,7 +100,7 @@ def commands(step: Step, folder: Path, reveal: Reveal, *, at: Mark | None) -> li
             word
             for path, text in texts.items()
             if text
-            for word in _placed(_file(folder, text), path, "0644", "root:root")
+            for word in _placed(_file(folder, text.encode()), path, "0644", "root:root")
         ]
     raise RecipeError(
         f"step '{step.title}' cannot be done offline",
@@ -108,20 +110,27 @@ def commands(step: Step, folder: Path, reveal: Reveal, *, at: Mark | None) -> li
 
 
 def _run(action: Run, folder: Path, reveal: Reveal) -> list[str]:
-    script = action.file.read_text(encoding="utf-8") if action.file else action.script or ""
-    if action.interpreter:
-        script = f"#!{action.interpreter}\n{script}"
-    elif not script.startswith("#!"):
+    """Run a script; by another one where it has an environment, an interpreter or exit codes of its own."""
+    script = script_text(action.file) if action.file else action.script or ""
+    if action.interpreter is None and not script.startswith("#!"):
         script = f"#!/bin/sh\nset -e\n{script}"
-    exports = "".join(
-        f"export {name}={shlex.quote(reveal(one))}\n" for name, one in action.environment.items()
-    )
-    if exports:
-        first, _, rest = script.partition("\n")
-        script = f"{first}\n{exports}{rest}"
-    file = _file(folder, script)
-    file.chmod(0o700)
-    return ["--run", str(file)]
+    plain = not action.environment and action.interpreter is None and action.allowed_exit_codes == (0,)
+    file = _file(folder, script.encode(), mode=0o700)
+    if plain:
+        return ["--run", str(file)]
+    inside = f"{SCRIPT}-{file.name}"
+    lines = [
+        "#!/bin/sh",
+        *(f"export {name}={shlex.quote(reveal(one))}" for name, one in action.environment.items()),
+        f"chmod 0700 {inside}",
+        f"{action.interpreter or ''} {inside}".strip(),
+        "code=$?",
+        f"rm -f {inside}",
+        f"case $code in {'|'.join(map(str, action.allowed_exit_codes)) or 'none'}) exit 0 ;; 0) exit 1 ;; esac",
+        "exit $code",
+    ]
+    caller = _file(folder, "\n".join([*lines, ""]).encode(), mode=0o700)
+    return ["--upload", f"{file}:{inside}", "--run", str(caller)]
 
 
 def _upload(action: Upload, folder: Path) -> list[str]:
@@ -136,8 +145,7 @@ def _upload(action: Upload, folder: Path) -> list[str]:
         lines.append(
             put_folder(one) if one.is_folder else put_file(staged, one.path, mode=one.mode, owner=one.owner)
         )
-    file = _file(folder, "\n".join([*lines, f"rm -rf {aside}", ""]))
-    file.chmod(0o700)
+    file = _file(folder, "\n".join([*lines, f"rm -rf {aside}", ""]).encode(), mode=0o700)
     return ["--mkdir", aside, "--copy-in", f"{action.source}:{aside}", "--run", str(file)]
 
 
@@ -169,8 +177,9 @@ def _placed(source: Path, path: str, mode: str, owner: str) -> list[str]:
     ]
 
 
-def _file(folder: Path, text: str) -> Path:
+def _file(folder: Path, content: bytes, *, mode: int = 0o600) -> Path:
     path = folder / f"part-{len(list(folder.iterdir()))}"
     path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(content)
+    path.chmod(mode)
     return path

@@ -16,7 +16,7 @@ from goldsmith.host.guestmount import mounted
 from goldsmith.plan.stage import Context, Inputs, Kind, Work
 from goldsmith.recipe.model import Recipe
 from goldsmith.recipe.openscap import OpenScap
-from goldsmith.recipe.places import places_of
+from goldsmith.recipe.places import places_of, there
 from goldsmith.stages.exported import exported
 from goldsmith.stages.parts import PATIENCE, SCAN
 
@@ -80,7 +80,7 @@ def scan_of(recipe: Recipe, memo: Path) -> Scan | None:
     lacking = [
         RecipeError(f"there is no file {path}", at=recipe.at("openscap", name), fix=_FIX)
         for name, path in found.items()
-        if not path.is_file()
+        if not (there(path) and path.is_file())
     ]
     if lacking:
         raise RecipeErrors(lacking)
@@ -96,7 +96,7 @@ def _found(recipe: Recipe, name: str, path: Path) -> Path:
     if mark is None:
         return path
     places = places_of(path, Path(mark.path))
-    return next((one for one in places if one.exists()), places[0])
+    return next((one for one in places if there(one)), places[0])
 
 
 def read_result(arf: Path) -> dict[str, object]:

@@ -314,6 +314,9 @@ def test_a_tree_on_this_host_is_named_by_its_treeinfo(run, tmp_path, context, no
         ({"tree": "gopher://h/os"}, "media cannot be got by gopher://"),
         ({"iso": "file:///etc/passwd"}, "media cannot be got by file://"),
         ({"iso": "http://h/os/"}, "http://h/os/ is a folder, not a file"),
+        ({"iso": "http://[::1/x.iso"}, r"http://\[::1/x.iso is no URL: Invalid IPv6 URL"),
+        ({"tree": "http://[::1/os"}, r"http://\[::1/os is no URL: Invalid IPv6 URL"),
+        ({"iso": "~nobody-here/x.iso"}, "there is no medium ~nobody-here/x.iso"),
     ],
 )
 def test_media_that_cannot_be_got_are_refused_when_planning(media, problem, context):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from grp import getgrgid
 from pathlib import Path
 from pwd import getpwuid
@@ -28,11 +29,57 @@ def argv(tmp_path, step, reveal=str):
 
 def test_a_script_gets_its_interpreter_line_and_its_secrets_in_a_private_file(tmp_path):
     step = {"run": {"script": "echo hello", "environment": {"TOKEN": Secret("env:T"), "A": "b c"}}}
-    option, file = argv(tmp_path, step, lambda value: "it's" if isinstance(value, Secret) else value)
-    assert option == "--run"
-    text = Path(file).read_text()
-    assert text == "#!/bin/sh\nexport TOKEN='it'\"'\"'s'\nexport A='b c'\nset -e\necho hello"
-    assert Path(file).stat().st_mode & 0o077 == 0
+    words = argv(tmp_path, step, lambda value: "it's" if isinstance(value, Secret) else value)
+    assert words[0::2] == ["--upload", "--run"]
+    file, _, inside = words[1].partition(":")
+    assert Path(file).read_text() == "#!/bin/sh\nset -e\necho hello"
+    assert (
+        Path(words[3])
+        .read_text()
+        .startswith(f"#!/bin/sh\nexport TOKEN='it'\"'\"'s'\nexport A='b c'\nchmod 0700 {inside}\n{inside}\n")
+    )
+    assert [Path(one).stat().st_mode & 0o077 for one in (file, words[3])] == [0, 0]
+
+
+def in_the_guest(words, tmp_path):
+    """Do what virt-customize would do with a script, in this machine."""
+    script, _, inside = words[1].partition(":") if words[0] == "--upload" else ("", "", "")
+    text, here = Path(words[-1]).read_text(), tmp_path / "script"
+    if script:
+        here.write_bytes(Path(script).read_bytes())
+        text = text.replace(inside, str(here))
+    ran = subprocess.run(
+        ["/bin/sh", "-c", text], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
+    )
+    assert not here.exists()
+    return ran.returncode, ran.stdout.decode()
+
+
+PYTHON = "import os\nprint(os.environ['A'])\n"
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        ({"script": PYTHON, "interpreter": sys.executable, "environment": {"A": "b c"}}, (0, "b c\n")),
+        ({"script": PYTHON, "interpreter": f"{sys.executable} -I", "environment": {"A": "b"}}, (0, "b\n")),
+        ({"script": f"#!{sys.executable}\n{PYTHON}", "environment": {"A": "b"}}, (0, "b\n")),
+        ({"script": "print(1)", "interpreter": sys.executable}, (0, "1\n")),
+        ({"script": "echo $A; false; echo no", "environment": {"A": "b"}}, (1, "b\n")),
+        ({"script": "exit 3", "allowed_exit_codes": [0, 3]}, (0, "")),
+        ({"script": "exit 4", "allowed_exit_codes": [0, 3]}, (4, "")),
+        ({"script": "exit 0", "allowed_exit_codes": [3]}, (1, "")),
+    ],
+)
+def test_any_interpreter_gets_the_environment_and_the_exit_codes_count(tmp_path, run, told):
+    assert in_the_guest(argv(tmp_path, {"run": run}), tmp_path) == told
+
+
+@pytest.mark.parametrize("data", [b"a\r\nb\r\n", b"\xff\x00\xfe"])
+def test_a_file_is_written_with_the_bytes_that_it_has(tmp_path, data):
+    (tmp_path / "file").write_bytes(data)
+    words = argv(tmp_path, {"write": {"path": "/etc/x", "file": tmp_path / "file"}})
+    assert Path(words[3].partition(":")[0]).read_bytes() == data
 
 
 def test_a_script_with_its_own_first_line_keeps_it(tmp_path):
