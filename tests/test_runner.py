@@ -8,7 +8,7 @@ import pytest
 from goldsmith.errors import GuestError, HostError
 from goldsmith.events import StageCached, StageFailed, StageFinished, StageStarted, StageWaiting
 from goldsmith.host.accel import Acceleration
-from goldsmith.plan.planner import make_plan
+from goldsmith.plan.planner import GONE, make_plan
 from goldsmith.plan.stage import Context, Kind
 from goldsmith.plan.store import Store
 from goldsmith.runner import Runner
@@ -117,7 +117,7 @@ def test_neighbours_of_a_group_share_a_run_and_are_kept_one_by_one(tmp_path):
     assert notes.names(StageStarted) == ["s3", "s4"]
 
 
-def test_a_medium_that_a_stage_will_read_and_that_went_meanwhile_ends_the_build_before_any_work(tmp_path):
+def test_a_medium_that_went_meanwhile_is_got_again_where_a_stage_will_read_it(tmp_path):
     @dataclass(frozen=True)
     class Reader(Write):
         reads_medium: bool = True
@@ -136,10 +136,32 @@ def test_a_medium_that_a_stage_will_read_and_that_went_meanwhile_ends_the_build_
     _, notes = start(tmp_path, more, forced=gone)
     assert notes.names(StageStarted) == ["c"], "nobody reads it"
     start(tmp_path, [stages[0], Write("other")])
-    notes, more = Notes(), [*more, Reader("seal")]
-    with pytest.raises(HostError, match="fetch was removed from the store meanwhile"):
-        start(tmp_path, more, notes, forced=gone)
-    assert notes.names(StageStarted) == []
+    _, notes = start(tmp_path, [*more, Reader("seal")], forced=gone)
+    assert reasons(notes) == {"fetch": GONE, "seal": "not in the store"}
+
+
+def reasons(notes):
+    return {event.stage: event.reason for event in notes.events if isinstance(event, StageStarted)}
+
+
+def test_a_layer_that_went_since_the_plan_is_made_again_with_all_that_follows(tmp_path):
+    stages = [Write(name, name) for name in "abc"]
+    start(tmp_path, stages)
+    runner = runner_of(tmp_path, [*stages, Write("d", "d")])
+    runner.store.remove(runner.plan.steps[1].key)
+    runner.run(context_of(runner, tmp_path))
+    assert reasons(runner.reporter) == {"b": GONE, "c": "follows b", "d": "not in the store"}
+    assert runner.results["d"].disk.read_text() == "abcd"
+
+
+def test_a_build_with_nothing_to_run_ends_where_a_result_went_since_its_plan(tmp_path):
+    stages = [Write("a"), Write("b")]
+    start(tmp_path, stages)
+    runner = runner_of(tmp_path, stages)
+    runner.store.remove(runner.plan.steps[1].key)
+    with pytest.raises(HostError, match="the result of b was removed from the store meanwhile"):
+        runner.run(context_of(runner, tmp_path))
+    assert runner.reporter.names(StageStarted) == []
 
 
 def test_a_stage_that_is_asked_for_runs_again(tmp_path):

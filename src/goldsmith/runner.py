@@ -19,7 +19,7 @@ from goldsmith.events import (
 )
 from goldsmith.host import files
 from goldsmith.plan.entered import entered
-from goldsmith.plan.planner import Plan, Step
+from goldsmith.plan.planner import Plan, Step, with_gone
 from goldsmith.plan.reasons import noted_inputs
 from goldsmith.plan.room import require_room
 from goldsmith.plan.stage import Context, Entry, Kind, SharedRun, Stage, Work
@@ -45,7 +45,12 @@ class Runner:
     _failed: bool = False
 
     def run(self, context: Context) -> None:
-        """Run every step that is not cached; raises what the first failing stage raises."""
+        """Run every step that is not cached; raises what the first failing stage raises.
+
+        Where all were cached nothing was prepared for a run, and one that is gone now ends it (HostError).
+        """
+        if not self.plan.cached:
+            self.plan = with_gone(self.plan, has=self.store.has)
         steps = list(self.plan.steps)
         while steps:
             taken = self._cached(steps[0]) if steps[0].cached else self._run_next(steps, context)

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldsmith.plan.reasons import Past, is_step
 from goldsmith.plan.stage import Inputs, Json, Kind, ReadsMedium, Stage
+
+GONE = "its result was removed from the store meanwhile"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,26 @@ def make_plan(
             why = why or past.told(stages, at, follows=_follows(steps))
         steps.append(Step(stage, key, why))
     return Plan(recipe, tuple(steps))
+
+
+def with_gone(plan: Plan, *, has: Callable[[str], bool]) -> Plan:
+    """Return a plan that also makes what it meant to take and what went since, with all that follows it.
+
+    A build that made a result anew while this one waited for it may have been killed in the middle.
+    """
+    stages = [step.stage for step in plan.steps]
+    there = [step.cached and has(step.key) for step in plan.steps]
+    start = next(
+        (at for at, stage in enumerate(stages) if not there[at] and stage.kind is not Kind.MEDIA), len(stages)
+    )
+    steps: list[Step] = []
+    for at, step in enumerate(plan.steps):
+        medium = step.stage.kind is Kind.MEDIA
+        runs = not there[at] and _is_read(at, stages, start) if medium else at >= start
+        if step.cached and runs:
+            step = replace(step, reason=_follows(steps) if there[at] else GONE)
+        steps.append(step)
+    return replace(plan, steps=tuple(steps))
 
 
 def keys_of(stages: Sequence[Stage]) -> list[str]:
