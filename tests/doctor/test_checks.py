@@ -13,7 +13,7 @@ from goldsmith.doctor.interpreter import _clock, _wrong_modules
 from goldsmith.doctor.packages import Package
 from goldsmith.doctor.room import _closed_to, _disk, _memory, _state
 from goldsmith.errors import HostError
-from goldsmith.host.libvirtd import SYSTEM
+from goldsmith.host.domains import SYSTEM
 from goldsmith.host.process import LocalHost
 
 SUDO = "" if os.geteuid() == 0 else "sudo "

@@ -9,9 +9,9 @@ from goldsmith.doctor.check import Check, Question, Status
 from goldsmith.doctor.tools import TOOLS
 from goldsmith.errors import HostError
 from goldsmith.host.closed import PASSED, make_folder
-from goldsmith.host.domains import NETWORK
+from goldsmith.host.domains import NETWORK, SYSTEM
 from goldsmith.host.hypervisor import connect
-from goldsmith.host.libvirtd import SYSTEM, ensure_network, ensure_running
+from goldsmith.host.libvirtd import ensure_network, ensure_running
 from goldsmith.host.process import Host
 
 __all__ = ["Check", "Question", "Status", "checks", "mend", "questions"]

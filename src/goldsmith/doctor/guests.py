@@ -7,11 +7,10 @@ from pathlib import Path
 from goldsmith.doctor.check import Check, Question, Status
 from goldsmith.doctor.packages import Package
 from goldsmith.host.accel import THIS_MACHINE, detect
-from goldsmith.host.domains import NETWORK
+from goldsmith.host.domains import NETWORK, SYSTEM
 from goldsmith.host.files import write_atomically
 from goldsmith.host.guestfs import environment
 from goldsmith.host.hypervisor import connect
-from goldsmith.host.libvirtd import SYSTEM
 from goldsmith.host.process import Host
 
 CACHE = "cache"  # in the state folder: there libguestfs keeps the appliance for all who use it

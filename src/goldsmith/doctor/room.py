@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from goldsmith.doctor.check import Check, Question, Status
+from goldsmith.host.domains import SYSTEM
 from goldsmith.host.files import free_bytes, human_size
-from goldsmith.host.libvirtd import SYSTEM
 from goldsmith.host.process import Host
 
 GiB = 1 << 30

@@ -28,6 +28,7 @@ from goldsmith.guests.quoting import Target
 from goldsmith.guests.writing import CLOSE, OPEN, Rendered, ShellWord, Writer, guarded
 from goldsmith.recipe.chain import suggest
 from goldsmith.recipe.confine import ALLOWED, stray_of
+from goldsmith.recipe.places import there
 from goldsmith.recipe.secrets import Secrets
 from goldsmith.recipe.variables import Expanded, Undefined
 
@@ -121,18 +122,11 @@ class _Loader(jinja2.FileSystemLoader):
         parts = split_template_path(template)
         for folder in self.searchpath:
             path = Path(folder, *parts)
-            if _is_file(path):
+            if there(path) and path.is_file():
                 if stray := stray_of(path, Path(folder).absolute(), kinds=_FOLDERS):
                     raise _Stray(template, path, stray)
                 break
         return super().get_source(environment, template)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # its name is too long, or its folder closed
-        return False
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):

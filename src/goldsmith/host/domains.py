@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from goldsmith.errors import GuestError
 from goldsmith.host.pictures import PNG, PPM, as_png
 
+SYSTEM = "qemu:///system"  # the libvirt of the host; an ordinary user has a session's
 NETWORK = "goldsmith"  # build machines are on it alone, and apart from each other
 _DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 _ONE_RESET = 5.0  # seconds

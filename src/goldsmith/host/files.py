@@ -33,6 +33,7 @@ __all__ = [
     "is_locked",
     "locked",
     "need_space",
+    "put_in_place",
     "remember",
     "sha256_of",
     "sha256_of_data",
@@ -159,6 +160,13 @@ def fsync_tree(folder: Path) -> None:
     if folder.is_file():
         _fsync(folder)
         _fsync(folder.parent)
+
+
+def put_in_place(made: Path, place: Path) -> None:
+    """Give a finished file or folder its name for good: after a crash it is there whole, or not at all."""
+    fsync_tree(made)
+    made.replace(place)
+    _fsync(place.parent)
 
 
 def remove_folder(folder: Path) -> bool:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from goldsmith.errors import GoldsmithError, HostError, ToolError
 from goldsmith.host import retry
-from goldsmith.host.domains import NETWORK
+from goldsmith.host.domains import NETWORK, SYSTEM
 from goldsmith.host.hypervisor import Hypervisor, connect
 from goldsmith.host.process import Host
 
-SYSTEM = "qemu:///system"
 SESSION = "qemu:///session"
 
 _MADE = (NETWORK, "default")  # others are their maker's

@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from goldsmith.host.domains import SYSTEM
+
 _SYSTEM = Path("/var/log/libvirt/qemu")
 _STARTED = ": starting up libvirt"
 _ENDED = re.compile(r": shutting down, reason=(\w+)")
@@ -15,7 +17,7 @@ _BY_LIBVIRT = re.compile(
 
 def qemu_log(name: str, uri: str) -> Path:
     """Return where the libvirt at ``uri`` writes what the QEMU of a guest says; only root reads the system's."""
-    if uri.startswith("qemu:///system"):
+    if uri.startswith(SYSTEM):
         return _SYSTEM / f"{name}.log"
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "libvirt/qemu/log" / f"{name}.log"

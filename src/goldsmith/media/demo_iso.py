@@ -13,7 +13,7 @@ from pathlib import Path
 
 from goldsmith.errors import HostError, UsageError
 from goldsmith.host.aside import aside
-from goldsmith.host.files import fsync_tree, need_space
+from goldsmith.host.files import need_space, put_in_place
 from goldsmith.host.locks import locked
 from goldsmith.host.process import Host, Listener
 from goldsmith.media import initramfs, kept, rootfs
@@ -116,9 +116,7 @@ def build_installer(
         made = work / "made.iso"
         host.run(*_xorriso(tree, made, product.label), fix="apt-get install xorriso", on_line=on_line)
         made.chmod(0o644)
-        fsync_tree(made)
-        made.replace(out)
-    fsync_tree(out)
+        put_in_place(made, out)
     return out
 
 

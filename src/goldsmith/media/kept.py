@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from goldsmith.host.files import fsync_tree, sha256_of, write_atomically
+from goldsmith.host.files import put_in_place, sha256_of, write_atomically
 from goldsmith.host.sealed import sealed_text, unsealed
 
 NOTE = "digests.json"
@@ -22,10 +22,9 @@ def is_whole(folder: Path) -> bool:
 def keep(ready: Path, folder: Path) -> None:
     """Give a finished folder its name, in place of one that is not whole: its files are on the disk before that."""
     write_atomically(ready / NOTE, sealed_text({_FILES: _digests(ready)}))
-    fsync_tree(ready)
     if folder.exists():
         shutil.rmtree(folder)
-    ready.replace(folder)
+    put_in_place(ready, folder)
 
 
 def _digests(folder: Path) -> dict[str, str]:

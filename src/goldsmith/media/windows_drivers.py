@@ -11,7 +11,7 @@ from pathlib import Path
 
 from goldsmith.errors import UsageError
 from goldsmith.host.aside import aside
-from goldsmith.host.files import fsync_tree, write_atomically
+from goldsmith.host.files import put_in_place, write_atomically
 from goldsmith.host.process import Host, Listener
 
 VERSION = 1  # raise it when equal inputs start to give another medium
@@ -120,9 +120,7 @@ def build_drivers(host: Host, out: Path, *, without: str = "", on_line: Listener
         words = ["xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-joliet-long", "-V", LABEL]
         host.run(*words, "-o", made, tree, fix="apt-get install xorriso", on_line=on_line)
         made.chmod(0o644)
-        fsync_tree(made)
-        made.replace(out)
-    fsync_tree(out)
+        put_in_place(made, out)
     return out
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from goldsmith.errors import UsageError
 from goldsmith.host.aside import aside
-from goldsmith.host.files import fsync_tree
+from goldsmith.host.files import put_in_place
 from goldsmith.host.process import Host, Listener
 from goldsmith.media import initramfs, windows_root
 from goldsmith.media.aptsources import Distribution, this_distribution
@@ -79,9 +79,7 @@ def build_windows(
         _lay_out(host, tree, parts, release, {"version": version, "fault": fault.value}, on_line)
         host.run(*_xorriso(tree, made, release.label), fix="apt-get install xorriso", on_line=on_line)
         made.chmod(0o644)
-        fsync_tree(made)
-        made.replace(out)
-    fsync_tree(out)
+        put_in_place(made, out)
     return out
 
 

@@ -69,20 +69,13 @@ def make_plan(
     ``older`` says why what it read then, with that date, is too old now.
     """
     keys = keys_of(stages)
-    present = [has(key) and not forced(stage.name) for stage, key in zip(stages, keys, strict=True)]
-    start = next(
-        (at for at, stage in enumerate(stages) if not present[at] and stage.kind is not Kind.MEDIA),
-        len(stages),
-    )
+    runs = _to_run(stages, [has(key) and not forced(one.name) for one, key in zip(stages, keys, strict=True)])
     steps: list[Step] = []
     past = Past(last, older)
     for at, (stage, key) in enumerate(zip(stages, keys, strict=True)):
         why = forced(stage.name)
-        if stage.kind is Kind.MEDIA:  # media that no stage is going to read need not be there
-            needed = not present[at] and _is_read(at, stages, start)
-            why = why or (past.told(stages, at) if needed else "")
-        elif at >= start:
-            why = why or past.told(stages, at, follows=_follows(steps))
+        if runs[at] and not why:
+            why = past.told(stages, at, follows="" if stage.kind is Kind.MEDIA else _follows(steps))
         steps.append(Step(stage, key, why))
     return Plan(recipe, tuple(steps))
 
@@ -92,16 +85,11 @@ def with_gone(plan: Plan, *, has: Callable[[str], bool]) -> Plan:
 
     A build that made a result anew while this one waited for it may have been killed in the middle.
     """
-    stages = [step.stage for step in plan.steps]
     there = [step.cached and has(step.key) for step in plan.steps]
-    start = next(
-        (at for at, stage in enumerate(stages) if not there[at] and stage.kind is not Kind.MEDIA), len(stages)
-    )
+    runs = _to_run([step.stage for step in plan.steps], there)
     steps: list[Step] = []
     for at, step in enumerate(plan.steps):
-        medium = step.stage.kind is Kind.MEDIA
-        runs = not there[at] and _is_read(at, stages, start) if medium else at >= start
-        if step.cached and runs:
+        if step.cached and runs[at]:
             step = replace(step, reason=_follows(steps) if there[at] else GONE)
         steps.append(step)
     return replace(plan, steps=tuple(steps))
@@ -113,6 +101,17 @@ def keys_of(stages: Sequence[Stage]) -> list[str]:
     for stage in stages:
         keys.append(fingerprint(stage, keys[-1:]))
     return keys
+
+
+def _to_run(stages: Sequence[Stage], there: Sequence[bool]) -> list[bool]:
+    """Say of each stage whether it is to run: all from the first that is not there, and the media that these read."""
+    start = next(
+        (at for at, stage in enumerate(stages) if not there[at] and stage.kind is not Kind.MEDIA), len(stages)
+    )
+    return [
+        not there[at] and _is_read(at, stages, start) if stage.kind is Kind.MEDIA else at >= start
+        for at, stage in enumerate(stages)
+    ]
 
 
 def _is_read(at: int, stages: Sequence[Stage], start: int) -> bool:
